@@ -1,0 +1,343 @@
+#include "server.h"
+
+#include "log.h"
+#include "service.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PEERS_MAX = 128,   /* connections kept alive by one worker */
+    PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
+    BATCH = STORE_BATCH, /* requests answered in one round */
+    LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
+};
+
+/* A connection of nginx. libfcgi's request of it lives as long, since it holds what was read ahead. */
+struct peer {
+    FCGX_Request fcgi;
+    bool is_open;
+    bool is_busy; /* a request of it is being answered */
+};
+
+struct work {
+    struct peer *peer;
+    struct exchange exchange;
+};
+
+struct server {
+    int listen_fd;
+    int epoll_fd;
+    bool is_listening;
+    sigset_t wait_mask;
+    struct service *service;
+    struct peer peers[PEERS_MAX];
+    struct work works[BATCH];
+    size_t count; /* of works in this round */
+};
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+/* Signals are let in only while we wait: nothing else has to expect them. */
+static void set_up_signals(sigset_t *wait_mask)
+{
+    static const int stops[] = {SIGTERM, SIGUSR1, SIGINT};
+    struct sigaction action = {.sa_handler = ask_stop};
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        sigaction(stops[i], &action, NULL);
+        sigaddset(&blocked, stops[i]);
+    }
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGPIPE, &action, NULL);
+    sigprocmask(SIG_BLOCK, &blocked, wait_mask);
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
+        sigdelset(wait_mask, stops[i]);
+}
+
+/* Under constant load the wait never sees a signal, so it is looked for after each round too. */
+static bool must_stop(void)
+{
+    sigset_t pending;
+    if (sigpending(&pending) == 0 &&
+        (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGUSR1) || sigismember(&pending, SIGINT)))
+        stop_asked = 1;
+    return stop_asked;
+}
+
+static void watch_listener(struct server *server, bool listen)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = LISTENER};
+    if (server->is_listening == listen)
+        return;
+    if (epoll_ctl(server->epoll_fd, listen ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, server->listen_fd, &event) == 0)
+        server->is_listening = listen;
+}
+
+static void close_peer(struct peer *peer)
+{
+    FCGX_Free(&peer->fcgi, 1);
+    peer->is_open = false;
+    peer->is_busy = false;
+}
+
+/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. One on which a request has just come in is
+ * left, since nginx would take the loss of a new connection for an error. */
+static void close_idle_peers(void *context)
+{
+    struct server *server = context;
+    char byte;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = &server->peers[i];
+        if (peer->is_open && !peer->is_busy && recv(peer->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+            close_peer(peer);
+    }
+}
+
+static struct peer *free_peer(struct server *server)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (!server->peers[i].is_open)
+            return &server->peers[i];
+    }
+    return NULL;
+}
+
+static void accept_peer(struct server *server)
+{
+    struct peer *peer = free_peer(server);
+    if (!peer) {
+        watch_listener(server, false); /* the other workers' turn */
+        return;
+    }
+    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return; /* somebody else was faster, or it is gone again */
+    const struct timeval step = {.tv_sec = PEER_STEP_S};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u32 = (uint32_t)(peer - server->peers)};
+    /* Without a listening socket of its own libfcgi can't go and accept behind our back. */
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) != 0 ||
+        FCGX_InitRequest(&peer->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        close(fd);
+        return;
+    }
+    peer->fcgi.ipcFd = fd;
+    peer->is_open = true;
+    peer->is_busy = false;
+}
+
+/* Reads the request that has arrived on a connection; false where the peer is gone, or sent none in time. */
+static bool read_request(struct peer *peer)
+{
+    /* Else FCGX_Accept_r would close the connection that it is to read from. */
+    peer->fcgi.keepConnection = 1;
+    if (FCGX_Accept_r(&peer->fcgi) != 0) {
+        peer->is_open = peer->fcgi.ipcFd >= 0;
+        if (peer->is_open)
+            close_peer(peer);
+        return false;
+    }
+    /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
+    if (FCGX_GetChar(peer->fcgi.in) != EOF)
+        peer->fcgi.keepConnection = 0;
+    return true;
+}
+
+static void take_request(struct server *server, struct peer *peer)
+{
+    if (!read_request(peer))
+        return;
+    struct work *work = &server->works[server->count++];
+    FCGX_ParamArray params = peer->fcgi.envp;
+    peer->is_busy = true;
+    work->peer = peer;
+    work->exchange.input = (struct request_input){
+        .method = FCGX_GetParam("REQUEST_METHOD", params),
+        .path = FCGX_GetParam("SCRIPT_NAME", params),
+        .query = FCGX_GetParam("QUERY_STRING", params),
+        .key = FCGX_GetParam("HTTP_X_CB_AK", params),
+        .accept = FCGX_GetParam("HTTP_ACCEPT", params),
+        .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
+        .id = FCGX_GetParam("REQUEST_ID", params),
+    };
+    service_begin(server->service, &work->exchange);
+}
+
+static void send_response(struct work *work)
+{
+    struct response *response = &work->exchange.response;
+    struct peer *peer = work->peer;
+    FCGX_PutStr(response->head.data, (int)response->head.len_bytes, peer->fcgi.out);
+    if (response->body.len_bytes > 0)
+        FCGX_PutStr(response->body.data, (int)response->body.len_bytes, peer->fcgi.out);
+    FCGX_Finish_r(&peer->fcgi);
+    peer->is_open = peer->fcgi.ipcFd >= 0;
+    peer->is_busy = false;
+    work->peer = NULL;
+    response_clear(response);
+}
+
+/* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. */
+static bool gather(struct server *server, int timeout_ms)
+{
+    struct epoll_event events[BATCH];
+    int room = (int)(BATCH - server->count);
+    int ready = epoll_pwait(server->epoll_fd, events, room, timeout_ms, &server->wait_mask);
+    if (ready < 0)
+        return errno == EINTR;
+    for (int i = 0; i < ready; i++) {
+        if (events[i].data.u32 == LISTENER)
+            accept_peer(server);
+        else if (!server->peers[events[i].data.u32].is_busy)
+            take_request(server, &server->peers[events[i].data.u32]);
+    }
+    return true;
+}
+
+/* Answers what can be answered from one read, in one round trip. */
+static void answer_ready(struct server *server, size_t first)
+{
+    struct exchange *exchanges[BATCH];
+    size_t count = 0;
+    for (size_t i = first; i < server->count; i++) {
+        if (server->works[i].exchange.state == EXCHANGE_READ)
+            exchanges[count++] = &server->works[i].exchange;
+    }
+    service_read(server->service, exchanges, count);
+    for (size_t i = first; i < server->count; i++) {
+        if (server->works[i].exchange.state == EXCHANGE_DONE)
+            send_response(&server->works[i]);
+    }
+}
+
+static bool has_slow_work(const struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->works[i].peer || server->works[i].exchange.refill_after)
+            return true;
+    }
+    return false;
+}
+
+/* What may block comes last, when everybody who was quick to answer has been answered. */
+static void do_slow_work(struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        struct work *work = &server->works[i];
+        if (!work->peer)
+            continue;
+        service_settle(server->service, &work->exchange);
+        send_response(work);
+    }
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->works[i].exchange.refill_after)
+            service_refill(server->service, &server->works[i].exchange);
+    }
+}
+
+static bool serve_round(struct server *server, int timeout_ms)
+{
+    server->count = 0;
+    if (!gather(server, timeout_ms))
+        return false;
+    answer_ready(server, 0);
+    if (!has_slow_work(server))
+        return true;
+    /* Once more, so that nobody who is here already waits behind a fetch. */
+    size_t first = server->count;
+    if (first < BATCH) {
+        if (!gather(server, 0))
+            return false;
+        answer_ready(server, first);
+    }
+    do_slow_work(server);
+    if (free_peer(server))
+        watch_listener(server, true);
+    return true;
+}
+
+enum up_result server_run(struct server *server)
+{
+    enum { WAIT_MS = 60000 };
+    while (!must_stop()) {
+        if (!serve_round(server, WAIT_MS))
+            return UP_FAILED;
+        if (!server->is_listening && free_peer(server))
+            watch_listener(server, true);
+    }
+    /* Requests that nginx has sent on our connections by now are answered; what it sends later it sends elsewhere. */
+    watch_listener(server, false);
+    do {
+        if (!serve_round(server, 0))
+            return UP_FAILED;
+    } while (server->count > 0);
+    return UP_OK;
+}
+
+static enum up_result check_listener(int fd)
+{
+    int listens = 0;
+    socklen_t len = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
+        return UP_INVALID;
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? UP_OK : UP_FAILED;
+}
+
+enum up_result server_new(struct server **server_r, int listen_fd, const struct settings *settings, const struct keyring *keyring)
+{
+    enum up_result result = check_listener(listen_fd);
+    if (result != UP_OK)
+        return result;
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
+        return UP_NO_MEMORY;
+    for (size_t i = 0; i < BATCH; i++)
+        exchange_init(&server->works[i].exchange);
+    server->listen_fd = listen_fd;
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    result = server->epoll_fd >= 0 && FCGX_Init() == 0
+                 ? service_new(&server->service, settings, keyring, close_idle_peers, server)
+                 : UP_FAILED;
+    if (result == UP_OK) {
+        set_up_signals(&server->wait_mask);
+        watch_listener(server, true);
+        *server_r = server;
+        return UP_OK;
+    }
+    int why = errno;
+    server_free(server);
+    errno = why;
+    return result;
+}
+
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (server->peers[i].is_open)
+            close_peer(&server->peers[i]);
+    }
+    for (size_t i = 0; i < BATCH; i++)
+        exchange_release(&server->works[i].exchange);
+    service_free(server->service);
+    if (server->epoll_fd >= 0)
+        close(server->epoll_fd);
+    free(server);
+}

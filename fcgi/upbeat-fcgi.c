@@ -1,0 +1,98 @@
+/* The worker: settings, secret, no core files, then serve until told to stop. */
+#include "keyring.h"
+#include "log.h"
+#include "server.h"
+#include "settings.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { EXIT_SETTINGS = 2 };
+
+static int say_help(void)
+{
+    struct buffer text;
+    buffer_init(&text, 16 * 1024);
+    buffer_append_text(&text, "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
+                              "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
+                              "  upbeat-fcgi --check      check the settings and end\n"
+                              "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
+    settings_help(&text);
+    fputs(text.status == UP_OK ? text.data : "", stdout);
+    buffer_release(&text);
+    return EXIT_SUCCESS;
+}
+
+static int read_settings(struct settings *settings, struct keyring *keyring)
+{
+    struct buffer fault;
+    const char *why = "";
+    buffer_init(&fault, 1024);
+    enum up_result result = settings_read(settings, &fault);
+    if (result == UP_OK) {
+        log_set_level(settings->log_level);
+        result = keyring_init(keyring, settings->secret_file, &why);
+        if (result != UP_OK)
+            buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
+    }
+    if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "%s", fault.data ? fault.data : result_text(result));
+    buffer_release(&fault);
+    return result == UP_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
+}
+
+/* Keys are in our memory: no core file, and nobody may look into the process. Sanitizers have to look. */
+static void forbid_cores(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+static int serve(const struct settings *settings, const struct keyring *keyring)
+{
+    struct server *server = NULL;
+    enum up_result result = server_new(&server, STDIN_FILENO, settings, keyring);
+    if (result == UP_INVALID)
+        log_line(LOG_ERROR, NULL, "descriptor 0 is no listening socket: start it with spawn-fcgi");
+    else if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "can't start: %s; UPBEAT_RUN_DIR=%s: %s", result_text(result), settings->run_dir,
+                 strerror(errno));
+    if (result != UP_OK)
+        return EXIT_FAILURE;
+    log_line(LOG_INFO, NULL, "serving");
+    result = server_run(server);
+    if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "stopped: %s", strerror(errno));
+    else
+        log_line(LOG_INFO, NULL, "drained");
+    server_free(server);
+    return result == UP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct keyring keyring;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return say_help();
+    bool check_only = argc == 2 && strcmp(argv[1], "--check") == 0;
+    if (argc > 1 && !check_only) {
+        fputs("upbeat-fcgi: takes --help or --check only\n", stderr);
+        return EXIT_SETTINGS;
+    }
+    forbid_cores();
+    int status = read_settings(&settings, &keyring);
+    if (status != EXIT_SUCCESS || check_only)
+        return status;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    status = serve(&settings, &keyring);
+    keyring_release(&keyring);
+    curl_global_cleanup();
+    return status;
+}

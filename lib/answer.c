@@ -1,0 +1,140 @@
+#include "answer.h"
+
+#include "conditional.h"
+#include "increase.h"
+#include "notation.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+enum { ETAG_BYTES = 48 };
+
+/* FNV-1a (Fowler, Noll, Vo): tells representations of one snapshot apart, guards nothing. */
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
+static void make_etag(char *etag, const struct request *request, const struct store_lookup *lookup)
+{
+    char parameters[64];
+    snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, request->limit, (int)request->format);
+    uint32_t hash = hash_text(2166136261u, parameters);
+    hash = hash_text(hash, request->callback ? request->callback : "");
+    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
+}
+
+static int seconds(int64_t ms)
+{
+    return ms > 0 ? (int)(ms / 1000) : 0;
+}
+
+static void put_date(struct response *response, const char *name, time_us at)
+{
+    time_t at_s = (time_t)(at / 1000000);
+    struct tm parts;
+    char text[40];
+    gmtime_r(&at_s, &parts);
+    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    response_header(response, name, "%s", text);
+}
+
+static void put_headers(struct response *response, const char *etag, const struct store_lookup *lookup,
+                        const struct policy_bounds *bounds, enum answer_freshness freshness)
+{
+    response_header(response, "ETag", "%s", etag);
+    put_date(response, "Last-Modified", lookup->taken_at);
+    response_header(response, "Age", "%d", seconds(lookup->view.age_ms));
+    response_header(response, "Cache-Control", "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
+                    seconds(bounds->ttl_ms - lookup->view.age_ms), seconds(bounds->stale_ms - bounds->ttl_ms),
+                    seconds(bounds->stale_error_ms));
+    response_header(response, "Vary", "Accept, X-CB-AK");
+    if (freshness == ANSWER_STALE)
+        response_header(response, "Warning", "110 - \"Response is Stale\"");
+    else if (freshness == ANSWER_STALE_ERROR)
+        response_header(response, "Warning", "111 - \"Revalidation Failed\"");
+    if (lookup->rate_limit >= 0)
+        response_header(response, "X-RateLimit-Limit", "%d", lookup->rate_limit);
+    if (lookup->rate_remaining >= 0)
+        response_header(response, "X-RateLimit-Remaining", "%d", lookup->rate_remaining);
+    if (lookup->previous_at) {
+        int64_t between_ms = (lookup->taken_at - lookup->previous_at) / 1000;
+        response_header(response, "X-Snapshot-Interval", "%" PRId64 ".%03" PRId64, between_ms / 1000,
+                        between_ms % 1000 < 0 ? -(between_ms % 1000) : between_ms % 1000);
+    }
+}
+
+static void put_json(struct buffer *out, const struct increase_list *list, const char *callback)
+{
+    /* The comment in front keeps the name from being read as the start of something else (Rosetta Flash). */
+    if (callback)
+        buffer_append_format(out, "/**/%s(", callback);
+    buffer_append_char(out, '[');
+    for (size_t i = 0; i < list->count; i++) {
+        const struct increase *row = &list->items[i];
+        buffer_append_text(out, i == 0 ? "{\"i\":" : ",\n{\"i\":");
+        notation_json(out, row->page->title, row->page->title_bytes);
+        buffer_append(out, ",\"path\":", 8);
+        notation_json(out, row->page->path, row->page->path_bytes);
+        buffer_append(out, ",\"visitors\":", 12);
+        buffer_append_int(out, row->page->visitors);
+        buffer_append(out, ",\"change\":", 10);
+        buffer_append_int(out, row->change);
+        buffer_append_char(out, '}');
+    }
+    buffer_append_text(out, callback ? "]);\n" : "]\n");
+}
+
+static void put_csv(struct buffer *out, const struct increase_list *list)
+{
+    buffer_append_text(out, "i,path,visitors,change\r\n");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct increase *row = &list->items[i];
+        notation_csv(out, row->page->title, row->page->title_bytes);
+        buffer_append_char(out, ',');
+        notation_csv(out, row->page->path, row->page->path_bytes);
+        buffer_append_format(out, ",%" PRIu32 ",%" PRIu32 "\r\n", row->page->visitors, row->change);
+    }
+}
+
+static enum up_result find_increase(struct store_lookup *lookup, struct arena *arena, struct increase_list *list_r)
+{
+    struct page_list newest = {0};
+    struct page_list previous = {0};
+    enum up_result result = pages_decode(lookup->pages, lookup->pages_bytes, arena, &newest);
+    if (result == UP_OK && lookup->previous_pages)
+        result = pages_decode(lookup->previous_pages, lookup->previous_pages_bytes, arena, &previous);
+    if (result == UP_OK)
+        result = increase_between(&previous, &newest, arena, list_r);
+    return result;
+}
+
+enum up_result answer_increase(struct response *response, const struct request_input *input, const struct request *request,
+                               struct store_lookup *lookup, const struct policy_bounds *bounds,
+                               enum answer_freshness freshness, struct arena *arena)
+{
+    char etag[ETAG_BYTES];
+    struct increase_list list = {0};
+    make_etag(etag, request, lookup);
+    bool is_known = conditional_matches(input->if_none_match, etag);
+    response_begin(response, is_known ? 304 : 200, input->id);
+    put_headers(response, etag, lookup, bounds, freshness);
+    if (is_known)
+        return UP_OK;
+    enum up_result result = find_increase(lookup, arena, &list);
+    if (result != UP_OK)
+        return result;
+    if (list.count > (size_t)request->limit)
+        list.count = (size_t)request->limit;
+    response_header(response, "Content-Type", "%s",
+                    request->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
+                    : request->callback           ? "application/javascript; charset=utf-8"
+                                                  : "application/json");
+    if (request->format == FORMAT_CSV)
+        put_csv(&response->body, &list);
+    else
+        put_json(&response->body, &list, request->callback);
+    return UP_OK;
+}

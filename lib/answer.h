@@ -1,0 +1,25 @@
+/* The words of an answer: headers and body of a list, from rows and parameters. Pure. */
+#ifndef UPBEAT_ANSWER_H
+#define UPBEAT_ANSWER_H
+
+#include "arena.h"
+#include "policy.h"
+#include "request.h"
+#include "response.h"
+#include "result.h"
+#include "store.h"
+
+enum answer_freshness {
+    ANSWER_FRESH,
+    ANSWER_STALE,       /* a refill is under way */
+    ANSWER_STALE_ERROR, /* it could not be refilled */
+};
+
+/* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the response. The lists of the
+ * lookup are taken apart in place. UP_INVALID: a list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the response
+ * is to be begun again. */
+enum up_result answer_increase(struct response *response, const struct request_input *input, const struct request *request,
+                               struct store_lookup *lookup, const struct policy_bounds *bounds,
+                               enum answer_freshness freshness, struct arena *arena) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+#include "policy.h"
+
+static bool within(int64_t age_ms, int64_t least_ms, int64_t most_ms)
+{
+    return age_ms >= least_ms && age_ms <= most_ms;
+}
+
+static bool may_be_served(const struct policy_view *view)
+{
+    return view->verdict == KEY_ACCEPTED && within(view->check_age_ms, -REVOCATION_MS, REVOCATION_MS);
+}
+
+bool policy_is_fresh(const struct policy_view *view, const struct policy_bounds *bounds)
+{
+    return view->has_snapshot && within(view->age_ms, -(int64_t)bounds->ttl_ms, bounds->ttl_ms);
+}
+
+bool policy_may_serve_stale(const struct policy_view *view, const struct policy_bounds *bounds)
+{
+    return may_be_served(view) && view->has_snapshot &&
+           within(view->age_ms, -(int64_t)bounds->ttl_ms, bounds->stale_error_ms);
+}
+
+enum policy_action policy_decide(const struct policy_view *view, const struct policy_bounds *bounds)
+{
+    if (view->verdict == KEY_REFUSED)
+        return POLICY_REFUSE;
+    if (!may_be_served(view))
+        return POLICY_CHECK_KEY;
+    if (policy_is_fresh(view, bounds))
+        return POLICY_ANSWER;
+    if (view->has_snapshot && within(view->age_ms, -(int64_t)bounds->ttl_ms, bounds->stale_ms))
+        return POLICY_ANSWER_AND_REFILL;
+    /* Who comes while Chartbeat fails is not made to find out by waiting. */
+    if (view->failures > 0 && policy_may_serve_stale(view, bounds))
+        return POLICY_ANSWER_AND_REFILL;
+    return POLICY_REFILL_FIRST;
+}

@@ -1,0 +1,149 @@
+#include "request.h"
+
+#include "conditional.h"
+#include "query.h"
+#include "utf8.h"
+
+enum { SENT_MAX_BYTES = 100 };
+
+/* What was sent, short enough for an answer; NULL where memory is out, which leaves it out. */
+static const char *sent(const struct query_parameter *parameter, struct arena *arena)
+{
+    return arena_copy(arena, parameter->value, utf8_cut(parameter->value, parameter->value_bytes, SENT_MAX_BYTES));
+}
+
+static enum up_result read_key(const struct request_input *input, const struct query *query, int missing_status,
+                               struct request *request, struct problem *problem)
+{
+    static const char bound[] = "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
+    const struct query_parameter *parameter = query_find(query, "apikey");
+    const char *why = "is missing";
+    request->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
+    if (request->key && access_key(request->key, strlen(request->key), &why) == UP_OK)
+        return keyring_digest(request->key, strlen(request->key), &request->digest);
+    *problem = (struct problem){.status = missing_status, .parameter = "apikey", .bound = bound, .detail = why};
+    return UP_INVALID;
+}
+
+static enum up_result read_host(const struct query *query, int missing_status, struct arena *arena, struct request *request,
+                                struct problem *problem)
+{
+    static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
+    const struct query_parameter *parameter = query_find(query, "host");
+    const char *why = "is missing";
+    if (parameter && access_host(parameter->value, parameter->value_bytes, request->host, &why) == UP_OK)
+        return UP_OK;
+    *problem = (struct problem){.status = missing_status, .parameter = "host", .bound = bound, .detail = why};
+    if (parameter)
+        problem->sent = sent(parameter, arena);
+    return UP_INVALID;
+}
+
+static enum up_result refuse(const struct query_parameter *parameter, const char *why, const char *bound, struct arena *arena,
+                             struct problem *problem)
+{
+    *problem = (struct problem){
+        .status = 400, .parameter = parameter->name, .bound = bound, .detail = why, .sent = sent(parameter, arena)};
+    return UP_INVALID;
+}
+
+static enum up_result read_limit(const struct query *query, struct arena *arena, struct request *request,
+                                 struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "limit");
+    request->limit = LIMIT_MAX;
+    if (!parameter)
+        return UP_OK;
+    int number = 0;
+    for (size_t i = 0; i < parameter->value_bytes && number >= 0; i++) {
+        char c = parameter->value[i];
+        number = c >= '0' && c <= '9' && number <= LIMIT_MAX ? number * 10 + (c - '0') : -1;
+    }
+    if (number < 1 || number > LIMIT_MAX)
+        return refuse(parameter, "is not such a number", "a whole number from 1 to 10000", arena, problem);
+    request->limit = number;
+    return UP_OK;
+}
+
+static bool is_name_byte(char c, bool first)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || (!first && c >= '0' && c <= '9');
+}
+
+/* Names joined by dots: nothing that could be more than a reference to a function. */
+static bool is_callback(const char *text, size_t len_bytes)
+{
+    bool first = true;
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (text[i] == '.' && !first)
+            first = true;
+        else if (is_name_byte(text[i], first))
+            first = false;
+        else
+            return false;
+    }
+    return !first && len_bytes <= CALLBACK_MAX_BYTES;
+}
+
+static enum up_result read_callback(const struct query *query, struct arena *arena, struct request *request,
+                                    struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "callback");
+    const struct query_parameter *other = query_find(query, "jsonp");
+    request->callback = NULL;
+    if (parameter && other)
+        return refuse(other, "is given together with callback: they are the same", "one of jsonp and callback", arena, problem);
+    if (!parameter)
+        parameter = other;
+    if (!parameter)
+        return UP_OK;
+    if (!is_callback(parameter->value, parameter->value_bytes))
+        return refuse(parameter, "is not the name of a function",
+                      "names of letters, digits, _ and $, joined by dots, at most 64 bytes", arena, problem);
+    request->callback = parameter->value;
+    return UP_OK;
+}
+
+static enum up_result read_format(const struct request_input *input, const struct query *query, struct arena *arena,
+                                  struct request *request, struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "format");
+    request->format = FORMAT_JSON;
+    if (!parameter) {
+        if (!request->callback && conditional_accepts_csv(input->accept))
+            request->format = FORMAT_CSV;
+        return UP_OK;
+    }
+    if (strcmp(parameter->value, "csv") == 0)
+        request->format = FORMAT_CSV;
+    else if (strcmp(parameter->value, "json") != 0)
+        return refuse(parameter, "is not a format", "json or csv", arena, problem);
+    if (request->callback && request->format == FORMAT_CSV)
+        return refuse(parameter, "is given together with a callback", "json where there is a callback", arena, problem);
+    return UP_OK;
+}
+
+enum up_result request_read(const struct request_input *input, int missing_status, struct arena *arena,
+                            struct request *request_r, struct problem *problem_r)
+{
+    struct query query;
+    const char *why = NULL;
+    enum up_result result = query_parse(input->query ? input->query : "", arena, &query, &why);
+    if (result != UP_OK && result != UP_NO_MEMORY) {
+        /* Not shown: it may hold a key. */
+        *problem_r = (struct problem){.status = 400, .parameter = "query", .detail = why,
+                                      .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
+        return UP_INVALID;
+    }
+    if (result == UP_OK)
+        result = read_key(input, &query, missing_status, request_r, problem_r);
+    if (result == UP_OK)
+        result = read_host(&query, missing_status, arena, request_r, problem_r);
+    if (result == UP_OK)
+        result = read_limit(&query, arena, request_r, problem_r);
+    if (result == UP_OK)
+        result = read_callback(&query, arena, request_r, problem_r);
+    if (result == UP_OK)
+        result = read_format(input, &query, arena, request_r, problem_r);
+    return result;
+}

@@ -1,0 +1,45 @@
+/* What was asked: a request taken apart and checked, before anybody looks anything up. */
+#ifndef UPBEAT_REQUEST_H
+#define UPBEAT_REQUEST_H
+
+#include "access.h"
+#include "arena.h"
+#include "keyring.h"
+#include "response.h"
+#include "result.h"
+#include <stdbool.h>
+
+/* As it came in; any member may be NULL for absent. Owned by the caller. */
+struct request_input {
+    const char *method;
+    const char *path;  /* decoded */
+    const char *query; /* not decoded */
+    const char *key;   /* X-CB-AK */
+    const char *accept;
+    const char *if_none_match;
+    const char *id;
+};
+
+enum request_format { FORMAT_JSON, FORMAT_CSV };
+
+enum {
+    LIMIT_MAX = 10000, /* rows of an answer */
+    CALLBACK_MAX_BYTES = 64,
+};
+
+struct request {
+    char host[HOST_MAX_BYTES + 1];
+    const char *key; /* owned by the input or the arena */
+    struct digest digest;
+    int limit; /* LIMIT_MAX where not given */
+    enum request_format format;
+    const char *callback; /* of JSONP; NULL: none. Owned by the arena. */
+};
+
+/* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter `apikey`.
+ * missing_status: what to answer where host or key is missing or malformed (401 is the old contract). On UP_INVALID *problem_r
+ * says what to answer (its strings are static or owned by the arena) and *request_r is undefined. UP_NO_MEMORY, UP_FAILED. */
+enum up_result request_read(const struct request_input *input, int missing_status, struct arena *arena,
+                            struct request *request_r, struct problem *problem_r) MUST_CHECK;
+
+#endif

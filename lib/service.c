@@ -1,0 +1,438 @@
+#include "service.h"
+
+#include "answer.h"
+#include "log.h"
+#include "refill.h"
+#include "slots.h"
+
+#include <errno.h>
+
+enum {
+    ARENA_MAX_BYTES = 8 * 1024 * 1024,
+    ROWS_MAX_BYTES = 40 * 1024 * 1024, /* STORE_BATCH rows of two lists each */
+    POLL_LEASE_MS = 25,     /* how often who waits for another's refill looks */
+    WAIT_MAX_MS = 2500,     /* and for how long */
+    REFILLS_MAX = 4,        /* to settle one request: a key that was refused gives way to the next */
+};
+
+struct service {
+    const struct settings *settings;
+    struct store *store;
+    struct chartbeat *chartbeat;
+    struct refill_parts refill;
+    struct policy_bounds bounds;
+    struct slots blocked; /* half of the pool may be inside a request to Chartbeat, or wait for one */
+    struct slots waiting; /* a quarter may wait */
+    service_before_block *before_block;
+    void *context;
+};
+
+/* Why a request could not be answered from fresh rows. */
+struct obstacle {
+    enum { NO_OBSTACLE, FROM_CHARTBEAT, FROM_DATABASE, FROM_POOL, FROM_BACK_OFF } from;
+    enum up_result result;
+    int wait_ms;
+};
+
+typedef void route_handler(struct service *service, struct exchange *exchange);
+
+struct route {
+    const char *path;
+    route_handler *begin;
+    const char *help;
+};
+
+static void begin_index(struct service *service, struct exchange *exchange);
+static void begin_health(struct service *service, struct exchange *exchange);
+static void begin_ready(struct service *service, struct exchange *exchange);
+static void begin_increase(struct service *service, struct exchange *exchange);
+
+static const struct route ROUTES[] = {
+    {"/api/v1.0/increasingconcurrents", begin_increase, "pages whose concurrents increase; parameters host, limit, callback, format"},
+    {"/", begin_index, "this list"},
+    {"/healthz", begin_health, "is the process up?"},
+    {"/readyz", begin_ready, "is the database reachable and migrated?"},
+};
+
+void exchange_init(struct exchange *exchange)
+{
+    *exchange = (struct exchange){0};
+    response_init(&exchange->response);
+    arena_init(&exchange->arena, ARENA_MAX_BYTES);
+    arena_init(&exchange->rows, ROWS_MAX_BYTES);
+}
+
+void exchange_release(struct exchange *exchange)
+{
+    response_release(&exchange->response);
+    arena_release(&exchange->arena);
+    arena_release(&exchange->rows);
+}
+
+static enum up_result init_parts(struct service *service, const struct settings *settings, const struct keyring *keyring)
+{
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit, settings->upstream_timeout_ms};
+    service->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms};
+    int workers = settings->workers;
+    enum up_result result =
+        slots_init(&service->blocked, settings->run_dir, "blocked", workers > 1 ? workers / 2 : 1);
+    if (result == UP_OK)
+        result = slots_init(&service->waiting, settings->run_dir, "waiting", workers > 4 ? workers / 4 : 1);
+    if (result == UP_OK)
+        result = store_new(&service->store, &store);
+    if (result == UP_OK)
+        result = chartbeat_new(&service->chartbeat, &chartbeat);
+    service->refill = (struct refill_parts){
+        .store = service->store,
+        .keyring = keyring,
+        .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
+        .row_limit = settings->chartbeat_limit,
+    };
+    return result;
+}
+
+enum up_result service_new(struct service **service_r, const struct settings *settings, const struct keyring *keyring,
+                           service_before_block *before_block, void *context)
+{
+    struct service *service = calloc(1, sizeof *service);
+    if (!service)
+        return UP_NO_MEMORY;
+    service->settings = settings;
+    service->before_block = before_block;
+    service->context = context;
+    enum up_result result = init_parts(service, settings, keyring);
+    if (result == UP_OK) {
+        *service_r = service;
+        return UP_OK;
+    }
+    int why = errno;
+    service_free(service);
+    errno = why;
+    return result;
+}
+
+void service_free(struct service *service)
+{
+    if (!service)
+        return;
+    chartbeat_free(service->chartbeat);
+    store_free(service->store);
+    free(service);
+}
+
+static void finish(struct exchange *exchange)
+{
+    const char *method = exchange->input.method;
+    response_end(&exchange->response, method && strcmp(method, "HEAD") == 0);
+    exchange->state = EXCHANGE_DONE;
+}
+
+static void finish_problem(struct exchange *exchange, const struct problem *problem)
+{
+    response_problem(&exchange->response, exchange->input.id, problem);
+    finish(exchange);
+}
+
+static void finish_text(struct exchange *exchange, const char *type, const char *text)
+{
+    response_begin(&exchange->response, 200, exchange->input.id);
+    response_header(&exchange->response, "Content-Type", "%s", type);
+    response_header(&exchange->response, "Cache-Control", "no-store");
+    buffer_append_text(&exchange->response.body, text);
+    finish(exchange);
+}
+
+static void begin_index(struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    struct buffer text;
+    buffer_init(&text, 4096);
+    buffer_append_text(&text, "{\"service\":\"upbeat\",\"version\":\"" UPBEAT_VERSION "\",\"endpoints\":{");
+    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
+        buffer_append_format(&text, "%s\"%s\":\"%s\"", i == 0 ? "" : ",", ROUTES[i].path, ROUTES[i].help);
+    buffer_append_text(&text, "}}\n");
+    finish_text(exchange, "application/json", text.status == UP_OK ? text.data : "{}\n");
+    buffer_release(&text);
+}
+
+static void begin_health(struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    finish_text(exchange, "text/plain; charset=utf-8", "ok\n");
+}
+
+static void begin_ready(struct service *service, struct exchange *exchange)
+{
+    enum up_result result = store_ready(service->store, exchange->deadline);
+    if (result == UP_OK) {
+        finish_text(exchange, "text/plain; charset=utf-8", "ready\n");
+        return;
+    }
+    finish_problem(exchange, &(struct problem){.status = 503,
+                                               .retry_after_s = 1,
+                                               .detail = result == UP_INVALID ? "The database is not migrated: run sql/migrate."
+                                                                              : "The database can't be reached."});
+}
+
+static void begin_increase(struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    struct problem problem = {0};
+    enum up_result result = request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
+    if (result == UP_OK) {
+        exchange->lookup = (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+        exchange->state = EXCHANGE_READ;
+        return;
+    }
+    if (result != UP_INVALID)
+        problem = (struct problem){.status = 500, .detail = "The request could not be read."};
+    finish_problem(exchange, &problem);
+}
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; path && i < sizeof ROUTES / sizeof *ROUTES; i++) {
+        if (strcmp(ROUTES[i].path, path) == 0)
+            return &ROUTES[i];
+    }
+    return NULL;
+}
+
+/* A browser asks this before it lets a page of another site send the header. */
+static void finish_options(struct exchange *exchange)
+{
+    response_begin(&exchange->response, 204, exchange->input.id);
+    response_header(&exchange->response, "Allow", "GET, HEAD, OPTIONS");
+    response_header(&exchange->response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+    response_header(&exchange->response, "Access-Control-Allow-Headers", "X-CB-AK, If-None-Match, Accept");
+    response_header(&exchange->response, "Access-Control-Max-Age", "86400");
+    finish(exchange);
+}
+
+void service_begin(struct service *service, struct exchange *exchange)
+{
+    const char *method = exchange->input.method ? exchange->input.method : "";
+    if (!exchange->input.id)
+        exchange->input.id = "-";
+    arena_clear(&exchange->arena);
+    exchange->deadline = deadline_in(service->settings->deadline_ms);
+    exchange->refill_after = false;
+    exchange->route = find_route(exchange->input.path);
+    if (!exchange->route)
+        finish_problem(exchange, &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
+    else if (strcmp(method, "OPTIONS") == 0)
+        finish_options(exchange);
+    else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        finish_problem(exchange, &(struct problem){.status = 405, .allow = "GET, HEAD, OPTIONS",
+                                                   .detail = "This can be read only: GET, HEAD or OPTIONS."});
+    else
+        exchange->route->begin(service, exchange);
+}
+
+static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
+{
+    enum up_result result = answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
+                                            &service->bounds, freshness, &exchange->arena);
+    if (result == UP_OK) {
+        finish(exchange);
+        return;
+    }
+    log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host, result_text(result));
+    finish_problem(exchange, &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+}
+
+static struct problem problem_of(const struct obstacle *obstacle)
+{
+    int retry_after_s = obstacle->wait_ms > 0 ? (obstacle->wait_ms + 999) / 1000 : 1;
+    struct problem problem = {.status = 503, .retry_after_s = retry_after_s};
+    switch (obstacle->from) {
+    case FROM_DATABASE:
+        problem.detail = "The database can't be reached.";
+        break;
+    case FROM_BACK_OFF:
+        problem.detail = "Chartbeat could not be asked a moment ago; it is asked again after a pause.";
+        break;
+    case FROM_CHARTBEAT:
+        problem.detail = "Chartbeat can't be reached.";
+        if (obstacle->result == UP_TIMEOUT) {
+            problem.status = 504;
+            problem.detail = "Chartbeat did not answer in time.";
+        } else if (obstacle->result == UP_LIMITED) {
+            problem.detail = "Chartbeat says: too many requests.";
+        } else if (obstacle->result != UP_UNREACHABLE) {
+            problem.status = 502;
+            problem.detail = "Chartbeat's answer was of no use.";
+        }
+        break;
+    default:
+        problem.detail = "The first answer for this host is on its way; too many wait for it already.";
+        break;
+    }
+    return problem;
+}
+
+static void finish_refused(struct exchange *exchange)
+{
+    finish_problem(exchange, &(struct problem){.status = 400,
+                                               .parameter = "apikey",
+                                               .detail = "is refused by Chartbeat for this host",
+                                               .bound = "a key that Chartbeat accepts for the host",
+                                               .sent = exchange->request.host});
+}
+
+/* Answers from the row that was read, if the policy says so. */
+static bool answer_from_row(struct service *service, struct exchange *exchange, enum policy_action *action_r)
+{
+    *action_r = policy_decide(&exchange->lookup.view, &service->bounds);
+    switch (*action_r) {
+    case POLICY_ANSWER:
+        finish_list(service, exchange, ANSWER_FRESH);
+        return true;
+    case POLICY_ANSWER_AND_REFILL:
+        finish_list(service, exchange, exchange->lookup.view.failures > 0 ? ANSWER_STALE_ERROR : ANSWER_STALE);
+        exchange->refill_after = true;
+        return true;
+    case POLICY_REFUSE:
+        finish_refused(exchange);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void finish_obstacle(struct service *service, struct exchange *exchange, const struct obstacle *obstacle)
+{
+    if (policy_may_serve_stale(&exchange->lookup.view, &service->bounds)) {
+        finish_list(service, exchange, ANSWER_STALE_ERROR);
+        return;
+    }
+    struct problem problem = problem_of(obstacle);
+    log_line(LOG_INFO, exchange->input.id, "%d for %s: %s", problem.status, exchange->request.host, problem.detail);
+    finish_problem(exchange, &problem);
+}
+
+void service_read(struct service *service, struct exchange **exchanges, size_t count)
+{
+    struct store_lookup lookups[STORE_BATCH];
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        lookups[i] = exchanges[i]->lookup;
+    arena_clear(&exchanges[0]->rows); /* for all of them: who is not answered here reads again for itself */
+    enum up_result result = store_read(service->store, lookups, count, &exchanges[0]->rows, exchanges[0]->deadline);
+    for (size_t i = 0; i < count; i++) {
+        enum policy_action action = POLICY_ANSWER;
+        exchanges[i]->lookup = lookups[i];
+        if (result != UP_OK)
+            finish_obstacle(service, exchanges[i], &(struct obstacle){.from = FROM_DATABASE, .result = result});
+        else if (!answer_from_row(service, exchanges[i], &action))
+            exchanges[i]->state = EXCHANGE_BLOCKING;
+    }
+}
+
+/* Asks Chartbeat under a claim that is ours. */
+static void fetch(struct service *service, struct refill_job *job, struct deadline deadline, struct refill_report *report_r)
+{
+    struct chartbeat_answer answer;
+    struct deadline fetch_deadline = {deadline.at_ms - PUBLISH_RESERVE_MS};
+    enum up_result result = chartbeat_fetch(service->chartbeat, job->host, job->key, fetch_deadline, &answer);
+    refill_end(&service->refill, job, result, &answer, deadline, report_r);
+}
+
+/* One try at a refill. True: worth reading again; false: *obstacle_r says why not, with *leased_r for somebody else's lease. */
+static bool try_refill(struct service *service, struct exchange *exchange, bool check, struct obstacle *obstacle_r, bool *leased_r)
+{
+    const struct request *request = &exchange->request;
+    struct refill_job job;
+    struct refill_report report = {0};
+    enum up_result result = refill_begin(&service->refill, request->host, &request->digest, request->key, check,
+                                         exchange->deadline, &job);
+    *leased_r = result == UP_OK && job.claim.outcome == STORE_LEASED;
+    if (result != UP_OK) {
+        *obstacle_r = (struct obstacle){.from = result == UP_FAILED ? FROM_BACK_OFF : FROM_DATABASE, .result = result};
+        return false;
+    }
+    if (job.claim.outcome != STORE_GRANTED) {
+        *obstacle_r = (struct obstacle){*leased_r ? FROM_POOL : FROM_BACK_OFF, UP_LIMITED, job.claim.wait_ms};
+        return job.claim.outcome == STORE_DONE;
+    }
+    fetch(service, &job, exchange->deadline, &report);
+    *obstacle_r = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result, report.wait_ms};
+    return report.result == UP_OK || report.result == UP_REFUSED;
+}
+
+/* Reads the row again. True: answered. */
+static bool read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
+{
+    arena_clear(&exchange->rows);
+    exchange->lookup.view = (struct policy_view){0};
+    enum up_result result = store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
+    if (result == UP_OK)
+        return answer_from_row(service, exchange, action_r);
+    finish_obstacle(service, exchange, &(struct obstacle){.from = FROM_DATABASE, .result = result});
+    return true;
+}
+
+/* Refills, or waits for who does, until the row can be answered (true) or *obstacle_r is in the way. *wait_slot_r is for the caller
+ * to release. */
+static bool settle(struct service *service, struct exchange *exchange, struct obstacle *obstacle_r, int *wait_slot_r)
+{
+    struct deadline wait_until = deadline_within(exchange->deadline, WAIT_MAX_MS);
+    enum policy_action action = POLICY_ANSWER;
+    bool leased = false;
+    for (int refills = 0; refills < REFILLS_MAX;) {
+        /* First of all: those served before us in this round may have refilled our host. */
+        if (read_again(service, exchange, &action))
+            return true;
+        if (try_refill(service, exchange, action == POLICY_CHECK_KEY, obstacle_r, &leased)) {
+            refills++;
+            continue;
+        }
+        if (!leased || deadline_left_ms(wait_until) == 0)
+            return false;
+        if (*wait_slot_r < 0)
+            *wait_slot_r = slots_take(&service->waiting);
+        if (*wait_slot_r < 0)
+            return false;
+        deadline_sleep(wait_until, POLL_LEASE_MS);
+    }
+    return false;
+}
+
+void service_settle(struct service *service, struct exchange *exchange)
+{
+    struct obstacle obstacle = {.from = FROM_POOL};
+    int wait_slot = -1;
+    bool settled = false;
+    int slot = slots_take(&service->blocked);
+    if (slot >= 0) {
+        service->before_block(service->context);
+        settled = settle(service, exchange, &obstacle, &wait_slot);
+        slots_release(wait_slot);
+        slots_release(slot);
+    } else {
+        enum policy_action action = POLICY_ANSWER;
+        settled = read_again(service, exchange, &action);
+    }
+    if (!settled)
+        finish_obstacle(service, exchange, &obstacle);
+}
+
+void service_refill(struct service *service, struct exchange *exchange)
+{
+    struct refill_job job;
+    struct refill_report report;
+    struct deadline deadline = deadline_in(service->settings->deadline_ms);
+    exchange->refill_after = false;
+    int slot = slots_take(&service->blocked);
+    if (slot < 0)
+        return;
+    enum up_result result = refill_begin(&service->refill, exchange->request.host, &exchange->request.digest, NULL, false,
+                                         deadline, &job);
+    if (result == UP_OK && job.claim.outcome == STORE_GRANTED) {
+        service->before_block(service->context);
+        fetch(service, &job, deadline, &report);
+    }
+    slots_release(slot);
+}

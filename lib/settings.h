@@ -1,0 +1,35 @@
+/* What the operator set, from the environment; each setting is a row of one table. The only module that reads the environment. */
+#ifndef UPBEAT_SETTINGS_H
+#define UPBEAT_SETTINGS_H
+
+#include "buffer.h"
+#include "log.h"
+#include "result.h"
+#include <stdbool.h>
+
+/* Strings point into the environment, which nobody changes while we run. */
+struct settings {
+    const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
+    const char *chartbeat_url; /* scheme, host and path */
+    const char *secret_file;
+    const char *run_dir; /* slot files */
+    int chartbeat_limit; /* pages asked for */
+    int ttl_ms;
+    int stale_ms;
+    int stale_error_ms;
+    int upstream_timeout_ms;
+    int deadline_ms; /* of one request, in all */
+    int workers;
+    int rate_per_minute; /* requests to Chartbeat per host */
+    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    enum log_level log_level;
+};
+
+/* Reads and checks every setting. On UP_INVALID `fault` has one line "NAME=value: why, with the range", and *settings_r is
+ * untouched. Values of settings that may hold a password are never in the line. */
+enum up_result settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
+
+/* Appends one line per setting: name, default, range, help. */
+void settings_help(struct buffer *out);
+
+#endif

@@ -1,0 +1,393 @@
+#include "store.h"
+
+#include "log.h"
+
+#include <endian.h>
+
+struct store {
+    struct database *database;
+    int ttl_ms;
+};
+
+enum { READ_PARAMETERS = 3 };
+
+enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY };
+
+/* The outer select keeps the lists from being fetched for a key that may not see them. */
+static const struct statement STATEMENTS[] = {
+    [READ] = {READ, "upbeat_read",
+              "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, k.accepted, k.checked_at,"
+              " k.refused_until, case when k.accepted then c.pages end, case when k.accepted then c.previous_pages end,"
+              " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and clock_timestamp()"
+              " then (select f.failures from refills f where f.host = q.host) end"
+              " from (select $1::text as host, $2::bytea as digest) q"
+              " left join cache c on c.host = q.host"
+              " left join key_checks k on k.host = q.host and k.digest = q.digest",
+              READ_PARAMETERS},
+    [CLAIM] = {CLAIM, "upbeat_claim",
+               "select outcome, wait_ms, token, claimed_at, digest, sealed from"
+               " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, $7::integer)",
+               7},
+    [PUBLISH] = {PUBLISH, "upbeat_publish",
+                 "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, $6::integer, $7::integer,"
+                 " $8::text, $9::text[], $10::text[], $11::integer[], $12::integer, $13::integer, $14::integer)",
+                 14},
+    [FAIL] = {FAIL, "upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer)", 4},
+    [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4},
+    [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0},
+};
+
+static const time_us EPOCH_2000_US = INT64_C(946684800000000);
+
+static struct parameter text(const char *value)
+{
+    return (struct parameter){.bytes = value};
+}
+
+static struct parameter binary(const void *bytes, size_t len_bytes)
+{
+    return (struct parameter){bytes, (int)len_bytes, true};
+}
+
+/* Storage for a number in PostgreSQL's binary form. */
+union number {
+    uint32_t narrow;
+    uint64_t wide;
+    unsigned char flag;
+};
+
+static struct parameter integer(int value, union number *room)
+{
+    room->narrow = htobe32((uint32_t)value);
+    return binary(room, sizeof room->narrow);
+}
+
+/* -1 stands for what Chartbeat did not say. */
+static struct parameter integer_or_null(int value, union number *room)
+{
+    return value < 0 ? (struct parameter){0} : integer(value, room);
+}
+
+static struct parameter timestamp(time_us at, union number *room)
+{
+    room->wide = htobe64((uint64_t)(at - EPOCH_2000_US));
+    return binary(room, sizeof room->wide);
+}
+
+static struct parameter boolean(bool value, union number *room)
+{
+    room->flag = value;
+    return binary(room, 1);
+}
+
+enum up_result store_new(struct store **store_r, const struct store_config *config)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store)
+        return UP_NO_MEMORY;
+    enum up_result result = database_new(&store->database, config->conninfo, config->prepare);
+    store->ttl_ms = config->ttl_ms;
+    if (result == UP_OK)
+        *store_r = store;
+    else
+        free(store);
+    return result;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    database_free(store->database);
+    free(store);
+}
+
+static enum up_result run(struct store *store, int number, const struct parameter *parameters, struct deadline deadline,
+                          struct database_rows **rows_r)
+{
+    return database_run(store->database, &STATEMENTS[number], parameters, 1, deadline_within(deadline, STORE_STEP_MS), rows_r);
+}
+
+enum up_result store_ready(struct store *store, struct deadline deadline)
+{
+    struct database_rows *rows = NULL;
+    enum up_result result = run(store, READY, NULL, deadline, &rows);
+    if (result == UP_OK && database_int(rows, 0, 0, 0) < STORE_SCHEMA_VERSION)
+        result = UP_INVALID;
+    database_rows_free(rows);
+    return result;
+}
+
+static enum up_result copy_text(const struct database_rows *rows, int column, struct arena *arena, char **text_r,
+                                size_t *len_r)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, 0, column, &len);
+    *text_r = NULL;
+    *len_r = 0;
+    if (!bytes)
+        return UP_OK;
+    *text_r = arena_copy(arena, bytes, len);
+    *len_r = len;
+    return *text_r ? UP_OK : UP_NO_MEMORY;
+}
+
+static enum key_verdict verdict_of(const struct database_rows *rows, time_us now)
+{
+    if (database_bool(rows, 0, 5))
+        return KEY_ACCEPTED;
+    time_us until = database_time(rows, 0, 7, 0);
+    /* Ten minutes is the longest refusal; one that seems longer was written before the clock jumped. */
+    return until > now && until <= now + INT64_C(600000000) ? KEY_REFUSED : KEY_UNKNOWN;
+}
+
+static enum up_result take_lookup(const struct database_rows *rows, struct arena *arena, struct store_lookup *lookup)
+{
+    if (database_rows_count(rows) != 1)
+        return UP_FAILED;
+    time_us now = database_time(rows, 0, 0, 0);
+    lookup->taken_at = database_time(rows, 0, 1, 0);
+    lookup->previous_at = database_time(rows, 0, 2, 0);
+    lookup->rate_limit = (int)database_int(rows, 0, 3, -1);
+    lookup->rate_remaining = (int)database_int(rows, 0, 4, -1);
+    lookup->view = (struct policy_view){
+        .has_snapshot = lookup->taken_at != 0,
+        .age_ms = (now - lookup->taken_at) / 1000,
+        .verdict = verdict_of(rows, now),
+        .check_age_ms = (now - database_time(rows, 0, 6, 0)) / 1000,
+        .failures = (int)database_int(rows, 0, 10, 0),
+    };
+    enum up_result result = copy_text(rows, 8, arena, &lookup->pages, &lookup->pages_bytes);
+    if (result == UP_OK)
+        result = copy_text(rows, 9, arena, &lookup->previous_pages, &lookup->previous_pages_bytes);
+    return result;
+}
+
+enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count, struct arena *arena,
+                          struct deadline deadline)
+{
+    struct parameter parameters[READ_PARAMETERS * STORE_BATCH];
+    union number ttl_ms;
+    struct database_rows *rows[STORE_BATCH] = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct parameter *at = parameters + i * READ_PARAMETERS;
+        at[0] = text(lookups[i].host);
+        at[1] = binary(lookups[i].digest->bytes, DIGEST_BYTES);
+        at[2] = integer(store->ttl_ms, &ttl_ms);
+    }
+    enum up_result result = database_run(store->database, &STATEMENTS[READ], parameters, count,
+                                         deadline_within(deadline, STORE_STEP_MS), rows);
+    for (size_t i = 0; i < count; i++) {
+        if (result == UP_OK)
+            result = take_lookup(rows[i], arena, &lookups[i]);
+        database_rows_free(rows[i]);
+    }
+    return result;
+}
+
+static enum up_result read_outcome(const struct database_rows *rows, enum store_outcome *outcome_r)
+{
+    static const char *const names[] = {
+        [STORE_GRANTED] = "granted",   [STORE_DONE] = "done",     [STORE_LEASED] = "leased",
+        [STORE_BACK_OFF] = "back-off", [STORE_BUDGET] = "budget", [STORE_KEYLESS] = "keyless",
+    };
+    size_t len = 0;
+    const char *name = database_bytes(rows, 0, 0, &len);
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) {
+            *outcome_r = (enum store_outcome)i;
+            return UP_OK;
+        }
+    }
+    return UP_FAILED;
+}
+
+/* Bytes of exactly, or up to, the room there is; false where they do not fit. Null leaves the room as it is. */
+static bool take_bytes(const struct database_rows *rows, int column, void *room, size_t room_bytes, size_t *len_r)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, 0, column, &len);
+    if (!bytes)
+        len = 0;
+    if (len > room_bytes)
+        return false;
+    if (bytes)
+        memcpy(room, bytes, len);
+    *len_r = len;
+    return true;
+}
+
+static enum up_result take_claim(const struct database_rows *rows, struct store_claim *claim_r)
+{
+    struct store_claim claim = {0};
+    size_t token_bytes = 0;
+    size_t digest_bytes = 0;
+    if (database_rows_count(rows) != 1 || read_outcome(rows, &claim.outcome) != UP_OK ||
+        !take_bytes(rows, 2, claim.token, sizeof claim.token, &token_bytes) ||
+        !take_bytes(rows, 4, claim.digest.bytes, DIGEST_BYTES, &digest_bytes) ||
+        !take_bytes(rows, 5, claim.sealed.bytes, SEALED_MAX_BYTES, &claim.sealed.len_bytes))
+        return UP_FAILED;
+    claim.wait_ms = (int)database_int(rows, 0, 1, 0);
+    claim.claimed_at = database_time(rows, 0, 3, 0);
+    claim.claimed_ms = clock_monotonic_ms();
+    *claim_r = claim;
+    return UP_OK;
+}
+
+/* What may pass in a burst, and how far apart requests are in the long run, so that any 60 seconds hold at most the rate. */
+static void budget_of(int rate_per_minute, int *step_ms_r, int *burst_ms_r)
+{
+    const int minute_ms = 60000;
+    *burst_ms_r = minute_ms / 10;
+    int most = rate_per_minute - 1;
+    *step_ms_r = (minute_ms + *burst_ms_r + most - 1) / most + 1;
+}
+
+enum up_result store_claim(struct store *store, const char *host, const struct digest *digest, bool check,
+                           const struct store_bounds *bounds, struct deadline deadline, struct store_claim *claim_r)
+{
+    union number rooms[5];
+    struct database_rows *rows = NULL;
+    int step_ms = 0;
+    int burst_ms = 0;
+    budget_of(bounds->rate_per_minute, &step_ms, &burst_ms);
+    const struct parameter parameters[] = {
+        text(host),
+        digest ? binary(digest->bytes, DIGEST_BYTES) : (struct parameter){0},
+        boolean(check, &rooms[0]),
+        integer(bounds->ttl_ms, &rooms[1]),
+        integer(bounds->lease_ms, &rooms[2]),
+        integer(step_ms, &rooms[3]),
+        integer(burst_ms, &rooms[4]),
+    };
+    enum up_result result = run(store, CLAIM, parameters, deadline, &rows);
+    if (result == UP_OK)
+        result = take_claim(rows, claim_r);
+    database_rows_free(rows);
+    return result;
+}
+
+/* A text of an array literal: quoted, with backslashes in front of quotes and backslashes. */
+static void put_element(struct buffer *out, const char *bytes, size_t len_bytes)
+{
+    buffer_append_char(out, '"');
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (bytes[i] == '"' || bytes[i] == '\\')
+            buffer_append_char(out, '\\');
+        buffer_append_char(out, bytes[i]);
+    }
+    buffer_append_char(out, '"');
+}
+
+struct page_arrays {
+    struct buffer text, paths, titles, visitors;
+};
+
+static void put_arrays(const struct page_list *pages, struct page_arrays *arrays)
+{
+    struct buffer *all[] = {&arrays->paths, &arrays->titles, &arrays->visitors};
+    pages_encode(pages, &arrays->text);
+    buffer_append(&arrays->text, "", 0);
+    for (size_t i = 0; i < pages->count; i++) {
+        const struct page *page = &pages->items[i];
+        for (size_t k = 0; k < 3; k++)
+            buffer_append_char(all[k], i == 0 ? '{' : ',');
+        put_element(&arrays->paths, page->path, page->path_bytes);
+        put_element(&arrays->titles, page->title, page->title_bytes);
+        buffer_append_int(&arrays->visitors, page->visitors);
+    }
+    for (size_t k = 0; k < 3; k++)
+        buffer_append_text(all[k], pages->count == 0 ? "{}" : "}");
+}
+
+static enum up_result status_of(const struct page_arrays *arrays)
+{
+    const struct buffer *all[] = {&arrays->text, &arrays->paths, &arrays->titles, &arrays->visitors};
+    for (size_t k = 0; k < 4; k++) {
+        if (all[k]->status != UP_OK)
+            return all[k]->status;
+    }
+    return UP_OK;
+}
+
+static enum up_result send_publication(struct store *store, const struct store_publication *what,
+                                       const struct page_arrays *arrays, struct deadline deadline,
+                                       struct database_rows **rows_r)
+{
+    union number rooms[6];
+    const struct store_claim *claim = what->claim;
+    time_us taken_at = claim->claimed_at + (clock_monotonic_ms() - claim->claimed_ms) * 1000;
+    const struct parameter parameters[] = {
+        text(what->host),
+        binary(claim->token, STORE_TOKEN_BYTES),
+        binary(claim->digest.bytes, DIGEST_BYTES),
+        what->sealed ? binary(what->sealed->bytes, what->sealed->len_bytes) : (struct parameter){0},
+        timestamp(taken_at, &rooms[0]),
+        integer(what->ttl_ms, &rooms[1]),
+        integer(what->row_limit, &rooms[2]),
+        text(arrays->text.data),
+        text(arrays->paths.data),
+        text(arrays->titles.data),
+        text(arrays->visitors.data),
+        integer_or_null(what->rate_limit, &rooms[3]),
+        integer_or_null(what->rate_remaining, &rooms[4]),
+        integer((int)what->refused_rows, &rooms[5]),
+    };
+    return run(store, PUBLISH, parameters, deadline, rows_r);
+}
+
+enum up_result store_publish(struct store *store, const struct store_publication *publication, struct deadline deadline,
+                             bool *stored_r)
+{
+    struct page_arrays arrays;
+    struct database_rows *rows = NULL;
+    buffer_init(&arrays.text, PAGES_TEXT_MAX_BYTES);
+    buffer_init(&arrays.paths, PAGES_TEXT_MAX_BYTES);
+    buffer_init(&arrays.titles, PAGES_TEXT_MAX_BYTES);
+    buffer_init(&arrays.visitors, PAGES_TEXT_MAX_BYTES);
+    put_arrays(publication->pages, &arrays);
+    enum up_result result = status_of(&arrays);
+    if (result == UP_OK)
+        result = send_publication(store, publication, &arrays, deadline, &rows);
+    if (result == UP_OK)
+        *stored_r = database_bool(rows, 0, 0);
+    database_rows_free(rows);
+    buffer_release(&arrays.text);
+    buffer_release(&arrays.paths);
+    buffer_release(&arrays.titles);
+    buffer_release(&arrays.visitors);
+    return result;
+}
+
+enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
+                          int retry_after_s, struct deadline deadline, int *back_off_ms_r)
+{
+    union number room;
+    struct database_rows *rows = NULL;
+    const struct parameter parameters[] = {
+        text(host),
+        binary(claim->token, STORE_TOKEN_BYTES),
+        text(reason),
+        integer(retry_after_s * 1000, &room),
+    };
+    enum up_result result = run(store, FAIL, parameters, deadline, &rows);
+    if (result == UP_OK)
+        *back_off_ms_r = (int)database_int(rows, 0, 0, 0);
+    database_rows_free(rows);
+    return result;
+}
+
+enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
+                            struct deadline deadline)
+{
+    struct database_rows *rows = NULL;
+    const struct parameter parameters[] = {
+        text(host),
+        binary(claim->token, STORE_TOKEN_BYTES),
+        binary(claim->digest.bytes, DIGEST_BYTES),
+        text(reason),
+    };
+    enum up_result result = run(store, REFUSE, parameters, deadline, &rows);
+    database_rows_free(rows);
+    return result;
+}
