@@ -90,10 +90,13 @@ static bool decode_line(char *line, char *end, struct page *page)
     long title_bytes = decode_field(title, (size_t)(end - title));
     if (path_bytes < 0 || title_bytes < 0)
         return false;
-    page->path = path;
-    page->path_bytes = (uint32_t)path_bytes;
-    page->title = title;
-    page->title_bytes = (uint32_t)title_bytes;
+    *page = (struct page){
+        .path = path,
+        .path_bytes = (uint32_t)path_bytes,
+        .title = title,
+        .title_bytes = (uint32_t)title_bytes,
+        .visitors = page->visitors,
+    };
     return true;
 }
 
@@ -178,16 +181,25 @@ static int compare_rank(const void *left, const void *right)
     return pages_compare_path(a, b);
 }
 
+static uint32_t add_capped(uint32_t a, uint32_t b)
+{
+    uint64_t sum = (uint64_t)a + b;
+    return sum > VISITORS_MAX ? VISITORS_MAX : (uint32_t)sum;
+}
+
 /* The larger row gives the title; of two equal ones the first. */
 static void absorb(struct page *into, uint32_t *largest, const struct page *page)
 {
     if (page->visitors > *largest) {
         into->title = page->title;
         into->title_bytes = page->title_bytes;
+        into->sections = page->sections;
+        into->sections_bytes = page->sections_bytes;
         *largest = page->visitors;
     }
-    uint64_t sum = (uint64_t)into->visitors + page->visitors;
-    into->visitors = sum > VISITORS_MAX ? VISITORS_MAX : (uint32_t)sum;
+    into->visitors = add_capped(into->visitors, page->visitors);
+    for (int i = 0; i < PAGE_SOURCES; i++)
+        into->sources[i] = add_capped(into->sources[i], page->sources[i]);
 }
 
 enum up_result pages_merge(struct page_list *list, struct arena *arena)

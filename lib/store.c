@@ -30,8 +30,9 @@ static const struct statement STATEMENTS[] = {
                7},
     [PUBLISH] = {PUBLISH, "upbeat_publish",
                  "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, $6::integer, $7::integer,"
-                 " $8::text, $9::text[], $10::text[], $11::integer[], $12::integer, $13::integer, $14::integer)",
-                 14},
+                 " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::integer, $15::integer,"
+                 " $16::integer)",
+                 16},
     [FAIL] = {FAIL, "upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer)", 4},
     [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4},
     [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0},
@@ -279,39 +280,58 @@ static void put_element(struct buffer *out, const char *bytes, size_t len_bytes)
     buffer_append_char(out, '"');
 }
 
-struct page_arrays {
-    struct buffer text, paths, titles, visitors;
+/* The columns of a snapshot as array literals, and the list as compact text. */
+enum { TEXT, PATHS, TITLES, SECTIONS, VISITORS, SOURCES, COLUMNS };
+
+struct page_columns {
+    struct buffer of[COLUMNS];
 };
 
-static void put_arrays(const struct page_list *pages, struct page_arrays *arrays)
+static bool has_sources(const struct page_list *pages)
 {
-    struct buffer *all[] = {&arrays->paths, &arrays->titles, &arrays->visitors};
-    pages_encode(pages, &arrays->text);
-    buffer_append(&arrays->text, "", 0);
     for (size_t i = 0; i < pages->count; i++) {
-        const struct page *page = &pages->items[i];
-        for (size_t k = 0; k < 3; k++)
-            buffer_append_char(all[k], i == 0 ? '{' : ',');
-        put_element(&arrays->paths, page->path, page->path_bytes);
-        put_element(&arrays->titles, page->title, page->title_bytes);
-        buffer_append_int(&arrays->visitors, page->visitors);
+        for (int k = 0; k < PAGE_SOURCES; k++) {
+            if (pages->items[i].sources[k] > 0)
+                return true;
+        }
     }
-    for (size_t k = 0; k < 3; k++)
-        buffer_append_text(all[k], pages->count == 0 ? "{}" : "}");
+    return false;
 }
 
-static enum up_result status_of(const struct page_arrays *arrays)
+static void put_columns(const struct page_list *pages, struct page_columns *columns)
 {
-    const struct buffer *all[] = {&arrays->text, &arrays->paths, &arrays->titles, &arrays->visitors};
-    for (size_t k = 0; k < 4; k++) {
-        if (all[k]->status != UP_OK)
-            return all[k]->status;
+    struct buffer *of = columns->of;
+    bool with_sources = has_sources(pages);
+    pages_encode(pages, &of[TEXT]);
+    buffer_append(&of[TEXT], "", 0);
+    for (int k = PATHS; k < COLUMNS; k++)
+        buffer_append_char(&of[k], '{');
+    for (size_t i = 0; i < pages->count; i++) {
+        const struct page *page = &pages->items[i];
+        for (int k = PATHS; i > 0 && k < SOURCES; k++)
+            buffer_append_char(&of[k], ',');
+        put_element(&of[PATHS], page->path, page->path_bytes);
+        put_element(&of[TITLES], page->title, page->title_bytes);
+        put_element(&of[SECTIONS], page->sections, page->sections_bytes);
+        buffer_append_int(&of[VISITORS], page->visitors);
+        for (int k = 0; with_sources && k < PAGE_SOURCES; k++)
+            buffer_append_format(&of[SOURCES], "%s%u", i + (size_t)k > 0 ? "," : "", page->sources[k]);
+    }
+    for (int k = PATHS; k < COLUMNS; k++)
+        buffer_append_char(&of[k], '}');
+}
+
+static enum up_result status_of(const struct page_columns *columns)
+{
+    for (int k = 0; k < COLUMNS; k++) {
+        if (columns->of[k].status != UP_OK)
+            return columns->of[k].status;
     }
     return UP_OK;
 }
 
 static enum up_result send_publication(struct store *store, const struct store_publication *what,
-                                       const struct page_arrays *arrays, struct deadline deadline,
+                                       const struct page_columns *columns, struct deadline deadline,
                                        struct database_rows **rows_r)
 {
     union number rooms[6];
@@ -325,10 +345,12 @@ static enum up_result send_publication(struct store *store, const struct store_p
         timestamp(taken_at, &rooms[0]),
         integer(what->ttl_ms, &rooms[1]),
         integer(what->row_limit, &rooms[2]),
-        text(arrays->text.data),
-        text(arrays->paths.data),
-        text(arrays->titles.data),
-        text(arrays->visitors.data),
+        text(columns->of[TEXT].data),
+        text(columns->of[PATHS].data),
+        text(columns->of[TITLES].data),
+        text(columns->of[SECTIONS].data),
+        text(columns->of[VISITORS].data),
+        text(columns->of[SOURCES].data),
         integer_or_null(what->rate_limit, &rooms[3]),
         integer_or_null(what->rate_remaining, &rooms[4]),
         integer((int)what->refused_rows, &rooms[5]),
@@ -339,23 +361,19 @@ static enum up_result send_publication(struct store *store, const struct store_p
 enum up_result store_publish(struct store *store, const struct store_publication *publication, struct deadline deadline,
                              bool *stored_r)
 {
-    struct page_arrays arrays;
+    struct page_columns columns;
     struct database_rows *rows = NULL;
-    buffer_init(&arrays.text, PAGES_TEXT_MAX_BYTES);
-    buffer_init(&arrays.paths, PAGES_TEXT_MAX_BYTES);
-    buffer_init(&arrays.titles, PAGES_TEXT_MAX_BYTES);
-    buffer_init(&arrays.visitors, PAGES_TEXT_MAX_BYTES);
-    put_arrays(publication->pages, &arrays);
-    enum up_result result = status_of(&arrays);
+    for (int k = 0; k < COLUMNS; k++)
+        buffer_init(&columns.of[k], PAGES_TEXT_MAX_BYTES);
+    put_columns(publication->pages, &columns);
+    enum up_result result = status_of(&columns);
     if (result == UP_OK)
-        result = send_publication(store, publication, &arrays, deadline, &rows);
+        result = send_publication(store, publication, &columns, deadline, &rows);
     if (result == UP_OK)
         *stored_r = database_bool(rows, 0, 0);
     database_rows_free(rows);
-    buffer_release(&arrays.text);
-    buffer_release(&arrays.paths);
-    buffer_release(&arrays.titles);
-    buffer_release(&arrays.visitors);
+    for (int k = 0; k < COLUMNS; k++)
+        buffer_release(&columns.of[k]);
     return result;
 }
 

@@ -74,6 +74,41 @@ static const cJSON *count_of(const cJSON *row, bool legacy)
     return people && !cJSON_IsNull(people) ? people : member(stats, "visits");
 }
 
+static void read_sources(const cJSON *stats, struct page *page)
+{
+    static const char *const names[PAGE_SOURCES] = {
+        [SOURCE_SEARCH] = "search", [SOURCE_SOCIAL] = "social",     [SOURCE_LINKS] = "links",
+        [SOURCE_DIRECT] = "direct", [SOURCE_INTERNAL] = "internal",
+    };
+    for (int i = 0; i < PAGE_SOURCES; i++) {
+        page->sources[i] = 0;
+        if (!read_count(member(stats, names[i]), &page->sources[i]))
+            page->sources[i] = 0;
+    }
+}
+
+static bool read_sections(const cJSON *sections, struct arena *arena, struct page *page)
+{
+    const cJSON *section = NULL;
+    struct buffer joined;
+    buffer_init(&joined, SECTIONS_MAX_BYTES);
+    if (!cJSON_IsArray(sections))
+        sections = NULL;
+    cJSON_ArrayForEach(section, sections)
+    {
+        if (!cJSON_IsString(section) || section->valuestring[0] == '\0' ||
+            joined.len_bytes + strlen(section->valuestring) + 1 > SECTIONS_MAX_BYTES)
+            continue;
+        if (joined.len_bytes > 0)
+            buffer_append_char(&joined, SECTION_SEPARATOR);
+        buffer_append_text(&joined, section->valuestring);
+    }
+    page->sections_bytes = (uint32_t)joined.len_bytes;
+    page->sections = arena_copy(arena, joined.data, joined.len_bytes);
+    buffer_release(&joined);
+    return page->sections != NULL;
+}
+
 static bool read_row(const cJSON *row, bool legacy, struct page *page)
 {
     const cJSON *path = member(row, "path");
@@ -87,6 +122,7 @@ static bool read_row(const cJSON *row, bool legacy, struct page *page)
     page->path_bytes = (uint32_t)path_bytes;
     page->title = cJSON_IsString(title) ? title->valuestring : "";
     page->title_bytes = (uint32_t)utf8_cut(page->title, strlen(page->title), TITLE_MAX_BYTES);
+    read_sources(member(row, "stats"), page);
     return true;
 }
 
@@ -100,10 +136,14 @@ static enum up_result read_rows(const cJSON *rows, bool legacy, struct arena *ar
         return UP_TOO_LARGE;
     cJSON_ArrayForEach(row, rows)
     {
-        if (read_row(row, legacy, &out->pages.items[out->pages.count]))
-            out->pages.count++;
-        else
+        struct page *page = &out->pages.items[out->pages.count];
+        if (!read_row(row, legacy, page)) {
             out->refused_rows++;
+            continue;
+        }
+        if (!read_sections(member(row, "sections"), arena, page))
+            return UP_TOO_LARGE;
+        out->pages.count++;
     }
     return pages_merge(&out->pages, arena);
 }

@@ -12,7 +12,8 @@ struct toppages {
     size_t refused_rows;    /* without a usable path or count */
 };
 
-/* Parses {"pages":[{"path","title","stats":{"people" or "visits"}}]} or [{"i","path","visitors"}].
+/* Parses {"pages":[{"path","title","sections","stats":{"people" or "visits","search","social","links","direct","internal"}}]} or
+ * [{"i","path","visitors"}]. Sections and sources are optional: what is absent or of another type is empty, or 0.
  * Missing or null `pages` is a quiet site: an empty list. A missing title is "". Counts may be numbers or numbers in a string,
  * fractions are rounded to the nearest; a negative one, one beyond 2,147,483,647 and one that is none refuse their row.
  * The arena owns everything in *toppages_r; its maximum bounds what a hostile body can make us take.

@@ -95,6 +95,7 @@ create table pages (
     host    text not null references hosts,
     path    text not null,
     title   text not null,
+    sections text[] not null default '{}',
     unique (host, path)
 );
 comment on table  pages is 'Every page seen, so that snapshots hold numbers in place of text.';
@@ -102,17 +103,18 @@ comment on column pages.page_id is 'Number of the page, in all hosts.';
 comment on column pages.host is 'Host name.';
 comment on column pages.path is 'Path from its first slash on, with its query.';
 comment on column pages.title is 'Title as last seen.';
+comment on column pages.sections is 'Sections of the site that the page belongs to, as last seen.';
 
-create table headlines (
+create table titles (
     page_id integer     not null references pages on delete cascade,
     since   timestamptz not null,
     title   text        not null,
     primary key (page_id, since)
 );
-comment on table  headlines is 'Each title of each page with the time from which it held.';
-comment on column headlines.page_id is 'The page.';
-comment on column headlines.since is 'First snapshot with this title.';
-comment on column headlines.title is 'The title.';
+comment on table  titles is 'Each title of each page with the time from which it held.';
+comment on column titles.page_id is 'The page.';
+comment on column titles.since is 'First snapshot with this title.';
+comment on column titles.title is 'The title.';
 
 create table snapshots (
     host      text        not null,
@@ -120,6 +122,7 @@ create table snapshots (
     row_limit integer     not null,
     page_ids  integer[]   not null,
     visitors  integer[]   not null,
+    sources   integer[]   compression lz4 not null default '{}',
     primary key (host, taken_at),
     check (cardinality(page_ids) = cardinality(visitors))
 ) partition by range (taken_at);
@@ -130,9 +133,11 @@ comment on column snapshots.taken_at is 'When Chartbeat answered.';
 comment on column snapshots.row_limit is 'Rows asked for: a snapshot with as many is full, and says nothing of pages below its smallest count.';
 comment on column snapshots.page_ids is 'Pages, by rank.';
 comment on column snapshots.visitors is 'Their concurrents, in the same order.';
+comment on column snapshots.sources is 'Where they came from, five numbers a page: search, social, links, direct, internal; empty where Chartbeat says nothing of it.';
 comment on table  snapshots_default is 'Where no partition was made in time.';
 comment on column snapshots_default.host is 'See snapshots.';
 comment on column snapshots_default.taken_at is 'See snapshots.';
 comment on column snapshots_default.row_limit is 'See snapshots.';
 comment on column snapshots_default.page_ids is 'See snapshots.';
 comment on column snapshots_default.visitors is 'See snapshots.';
+comment on column snapshots_default.sources is 'See snapshots.';

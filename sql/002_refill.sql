@@ -93,7 +93,7 @@ p_digest is null for the collector: then nobody has asked.';
 
 create function publish_refill(
     p_host text, p_token uuid, p_digest bytea, p_sealed bytea, p_taken_at timestamptz, p_ttl_ms integer, p_row_limit integer,
-    p_text text, p_paths text[], p_titles text[], p_visitors integer[],
+    p_text text, p_paths text[], p_titles text[], p_sections text[], p_visitors integer[], p_sources integer[],
     p_rate_limit integer, p_rate_remaining integer, p_refused_rows integer)
 returns boolean
 language plpgsql as $$
@@ -126,8 +126,9 @@ begin
     end if;
 
     with added as (
-        insert into pages (host, path, title)
-        select p_host, n.path, n.title from unnest(p_paths, p_titles) n (path, title)
+        insert into pages (host, path, title, sections)
+        select p_host, n.path, n.title, string_to_array(n.sections, chr(31))
+        from unnest(p_paths, p_titles, p_sections) n (path, title, sections)
         where not exists (select from pages p where p.host = p_host and p.path = n.path)
         on conflict do nothing
         returning page_id, title
@@ -136,12 +137,15 @@ begin
         where p.host = p_host and p.path = n.path and p.title <> n.title
         returning p.page_id, p.title
     )
-    insert into headlines (page_id, since, title)
+    insert into titles (page_id, since, title)
     select page_id, p_taken_at, title from added union all select page_id, p_taken_at, title from renamed
     on conflict do nothing;
 
-    insert into snapshots (host, taken_at, row_limit, page_ids, visitors)
-    select p_host, p_taken_at, p_row_limit, coalesce(array_agg(p.page_id order by n.rank), '{}'), p_visitors
+    update pages p set sections = string_to_array(n.sections, chr(31)) from unnest(p_paths, p_sections) n (path, sections)
+    where p.host = p_host and p.path = n.path and p.sections <> string_to_array(n.sections, chr(31));
+
+    insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources)
+    select p_host, p_taken_at, p_row_limit, coalesce(array_agg(p.page_id order by n.rank), '{}'), p_visitors, p_sources
     from unnest(p_paths) with ordinality n (path, rank) join pages p on p.host = p_host and p.path = n.path
     on conflict do nothing;
 
@@ -153,7 +157,7 @@ begin
     return true;
 end $$;
 comment on function publish_refill is
-'Chartbeat answered: stores host, key (p_sealed, where it is new), verdict, snapshot and cache row, and gives the lease back. True: a
+'Chartbeat answered: stores host, key (p_sealed, where it is new), verdict, snapshot and cache row, and gives the lease back. Sections are joined by chr(31). True: a
 new snapshot; false: it came too late, or within the TTL. To call it again with the same token and time changes nothing.';
 
 create function fail_refill(p_host text, p_token uuid, p_error text, p_retry_after_ms integer)
@@ -200,12 +204,12 @@ comment on function refuse_key is
 'Chartbeat refused the key for the host: remembers it, gives the lease back without back-off, since other keys may do, forgets the
 sealed key where no host takes it any more, and purges refusals that are long over.';
 
-grant select on hosts, apikeys, key_checks, cache, refills, pages, headlines, snapshots to upbeat_app;
+grant select on hosts, apikeys, key_checks, cache, refills, pages, titles, snapshots to upbeat_app;
 grant insert, update (asked_at) on hosts to upbeat_app;
 grant insert, delete on apikeys to upbeat_app;
 grant insert, update, delete on key_checks, refills to upbeat_app;
 grant insert, update on cache to upbeat_app;
-grant insert, update (title) on pages to upbeat_app;
-grant insert on headlines, snapshots to upbeat_app;
+grant insert, update (title, sections) on pages to upbeat_app;
+grant insert on titles, snapshots to upbeat_app;
 revoke execute on function claim_refill, publish_refill, fail_refill, refuse_key from public;
 grant execute on function claim_refill, publish_refill, fail_refill, refuse_key to upbeat_app;

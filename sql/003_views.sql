@@ -31,7 +31,7 @@ comment on column host_status.asked_at is 'When somebody last asked us; at most 
 
 create view snapshot_pages as
 select s.host, s.taken_at as time, n.rank::integer, p.path,
-       coalesce((select l.title from headlines l where l.page_id = n.page_id and l.since <= s.taken_at
+       coalesce((select l.title from titles l where l.page_id = n.page_id and l.since <= s.taken_at
                  order by l.since desc limit 1), p.title) as title,
        n.visitors
 from snapshots s
