@@ -1,0 +1,1 @@
+"""One class for each real server that tests start and stop."""
