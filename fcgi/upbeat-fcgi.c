@@ -3,6 +3,7 @@
 #include "log.h"
 #include "server.h"
 #include "settings.h"
+#include "store.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -19,6 +20,8 @@ static int say_help(void)
     buffer_append_text(&text, "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
                               "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
                               "  upbeat-fcgi --check      check the settings and end\n"
+                              "  upbeat-fcgi --reseal OLD_SECRET_FILE\n"
+                              "                           after a change of UPBEAT_SECRET_FILE: seal the stored API keys anew\n"
                               "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == UP_OK ? text.data : "", stdout);
@@ -54,6 +57,32 @@ static void forbid_cores(void)
 #endif
 }
 
+/* Rotation of the secret: every key that the old one opens is sealed with that of UPBEAT_SECRET_FILE. */
+static int reseal(const struct settings *settings, const struct keyring *keyring, const char *old_secret_file)
+{
+    enum { RESEAL_MS = 600000 };
+    struct keyring old;
+    struct store *store = NULL;
+    const struct store_config config = {settings->database, settings->ttl_ms, settings->prepare};
+    const char *why = "";
+    size_t resealed = 0;
+    size_t left = 0;
+    if (keyring_init(&old, old_secret_file, &why) != UP_OK) {
+        log_line(LOG_ERROR, NULL, "the old secret %s %s", old_secret_file, why);
+        return EXIT_SETTINGS;
+    }
+    enum up_result result = store_new(&store, &config);
+    if (result == UP_OK)
+        result = store_reseal(store, &old, keyring, deadline_in(RESEAL_MS), &resealed, &left);
+    if (result == UP_OK)
+        printf("%zu keys sealed anew, %zu left as they were\n", resealed, left);
+    else
+        log_line(LOG_ERROR, NULL, "keys could not be sealed anew: %s", result_text(result));
+    store_free(store);
+    keyring_release(&old);
+    return result == UP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int serve(const struct settings *settings, const struct keyring *keyring)
 {
     struct server *server = NULL;
@@ -82,17 +111,22 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
         return say_help();
     bool check_only = argc == 2 && strcmp(argv[1], "--check") == 0;
-    if (argc > 1 && !check_only) {
-        fputs("upbeat-fcgi: takes --help or --check only\n", stderr);
+    const char *old_secret_file = argc == 3 && strcmp(argv[1], "--reseal") == 0 ? argv[2] : NULL;
+    if (argc > 1 && !check_only && !old_secret_file) {
+        fputs("upbeat-fcgi: takes --help, --check or --reseal OLD_SECRET_FILE\n", stderr);
         return EXIT_SETTINGS;
     }
     forbid_cores();
     int status = read_settings(&settings, &keyring);
     if (status != EXIT_SUCCESS || check_only)
         return status;
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    status = serve(&settings, &keyring);
+    if (old_secret_file) {
+        status = reseal(&settings, &keyring, old_secret_file);
+    } else {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        status = serve(&settings, &keyring);
+        curl_global_cleanup();
+    }
     keyring_release(&keyring);
-    curl_global_cleanup();
     return status;
 }

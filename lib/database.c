@@ -74,6 +74,11 @@ static enum up_result finish_connect(PGconn *connection, struct deadline deadlin
     return PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) ? UP_OK : UP_UNREACHABLE;
 }
 
+static void pause_connects(struct database *database)
+{
+    database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
+}
+
 static enum up_result connect_anew(struct database *database, struct deadline deadline)
 {
     static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
@@ -88,7 +93,7 @@ static enum up_result connect_anew(struct database *database, struct deadline de
         if (!database->was_lost)
             log_line(LOG_ERROR, "database", "no connection: %s: %s", result_text(result), PQerrorMessage(connection));
         database->was_lost = true;
-        database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
+        pause_connects(database);
         PQfinish(connection);
         return result;
     }
@@ -213,6 +218,8 @@ static enum up_result run_once(struct database *database, const struct statement
     result = send_all(database, statement, parameters, count);
     if (result == UP_OK)
         result = take_all(database, statement, count, deadline, answers);
+    if (result == UP_TIMEOUT)
+        pause_connects(database); /* else all who queue behind us would wait as long, one after the other */
     if (result != UP_OK) {
         disconnect(database); /* it may still be busy, or half way through the pipeline */
         for (size_t i = 0; i < count; i++) {

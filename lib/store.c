@@ -11,7 +11,7 @@ struct store {
 
 enum { READ_PARAMETERS = 3 };
 
-enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY };
+enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 
 /* The outer select keeps the lists from being fetched for a key that may not see them. */
 static const struct statement STATEMENTS[] = {
@@ -35,6 +35,9 @@ static const struct statement STATEMENTS[] = {
                  16},
     [FAIL] = {FAIL, "upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer)", 4},
     [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4},
+    [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0},
+    [RESEAL] = {RESEAL, "upbeat_reseal",
+                "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3},
     [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0},
 };
 
@@ -204,10 +207,10 @@ static enum up_result read_outcome(const struct database_rows *rows, enum store_
 }
 
 /* Bytes of exactly, or up to, the room there is; false where they do not fit. Null leaves the room as it is. */
-static bool take_bytes(const struct database_rows *rows, int column, void *room, size_t room_bytes, size_t *len_r)
+static bool take_bytes(const struct database_rows *rows, size_t row, int column, void *room, size_t room_bytes, size_t *len_r)
 {
     size_t len = 0;
-    const char *bytes = database_bytes(rows, 0, column, &len);
+    const char *bytes = database_bytes(rows, row, column, &len);
     if (!bytes)
         len = 0;
     if (len > room_bytes)
@@ -224,9 +227,9 @@ static enum up_result take_claim(const struct database_rows *rows, struct store_
     size_t token_bytes = 0;
     size_t digest_bytes = 0;
     if (database_rows_count(rows) != 1 || read_outcome(rows, &claim.outcome) != UP_OK ||
-        !take_bytes(rows, 2, claim.token, sizeof claim.token, &token_bytes) ||
-        !take_bytes(rows, 4, claim.digest.bytes, DIGEST_BYTES, &digest_bytes) ||
-        !take_bytes(rows, 5, claim.sealed.bytes, SEALED_MAX_BYTES, &claim.sealed.len_bytes))
+        !take_bytes(rows, 0, 2, claim.token, sizeof claim.token, &token_bytes) ||
+        !take_bytes(rows, 0, 4, claim.digest.bytes, DIGEST_BYTES, &digest_bytes) ||
+        !take_bytes(rows, 0, 5, claim.sealed.bytes, SEALED_MAX_BYTES, &claim.sealed.len_bytes))
         return UP_FAILED;
     claim.wait_ms = (int)database_int(rows, 0, 1, 0);
     claim.claimed_at = database_time(rows, 0, 3, 0);
@@ -407,5 +410,56 @@ enum up_result store_refuse(struct store *store, const char *host, const struct 
     };
     enum up_result result = run(store, REFUSE, parameters, deadline, &rows);
     database_rows_free(rows);
+    return result;
+}
+
+static enum up_result reseal_one(struct store *store, const struct digest *digest, const struct sealed *old,
+                                 const struct keyring *from, const struct keyring *to, struct deadline deadline, bool *done_r)
+{
+    char key[KEY_MAX_BYTES + 1];
+    struct sealed fresh;
+    struct database_rows *rows = NULL;
+    *done_r = keyring_open(from, old, digest, key) == UP_OK;
+    if (!*done_r)
+        return UP_OK;
+    enum up_result result = keyring_seal(to, key, strlen(key), digest, &fresh);
+    keyring_wipe(key, sizeof key);
+    const struct parameter parameters[] = {
+        binary(digest->bytes, DIGEST_BYTES),
+        binary(fresh.bytes, fresh.len_bytes),
+        binary(old->bytes, old->len_bytes),
+    };
+    if (result == UP_OK)
+        result = run(store, RESEAL, parameters, deadline, &rows);
+    database_rows_free(rows);
+    return result;
+}
+
+enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to, struct deadline deadline,
+                            size_t *resealed_r, size_t *left_r)
+{
+    struct database_rows *rows = NULL;
+    size_t resealed = 0;
+    size_t left = 0;
+    enum up_result result = run(store, KEYS, NULL, deadline, &rows);
+    for (size_t i = 0; result == UP_OK && i < database_rows_count(rows); i++) {
+        struct digest digest;
+        struct sealed sealed;
+        size_t digest_bytes = 0;
+        bool done = false;
+        if (!take_bytes(rows, i, 0, digest.bytes, DIGEST_BYTES, &digest_bytes) || digest_bytes != DIGEST_BYTES ||
+            !take_bytes(rows, i, 1, sealed.bytes, SEALED_MAX_BYTES, &sealed.len_bytes)) {
+            left++;
+            continue;
+        }
+        result = reseal_one(store, &digest, &sealed, from, to, deadline, &done);
+        resealed += done;
+        left += !done;
+    }
+    database_rows_free(rows);
+    if (result == UP_OK) {
+        *resealed_r = resealed;
+        *left_r = left;
+    }
     return result;
 }

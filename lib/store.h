@@ -113,6 +113,11 @@ enum up_result store_publish(struct store *store, const struct store_publication
 enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
                           int retry_after_s, struct deadline deadline, int *back_off_ms_r) MUST_CHECK;
 
+/* Seals every stored key anew: opened with `from`, sealed with `to`. What `from` can't open (it is another's, or was sealed anew
+ * already) is left as it is and counted in *left_r. Safe to run again, and beside running workers. */
+enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to, struct deadline deadline,
+                            size_t *resealed_r, size_t *left_r) MUST_CHECK;
+
 /* Records that Chartbeat refused the key of this claim for the host, and gives the lease back. */
 enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
                             struct deadline deadline) MUST_CHECK;

@@ -110,7 +110,8 @@ begin
 
     insert into hosts (host) values (p_host) on conflict do nothing;
     if p_sealed is not null then
-        insert into apikeys (digest, sealed) values (p_digest, p_sealed) on conflict do nothing;
+        insert into apikeys (digest, sealed) values (p_digest, p_sealed)
+        on conflict (digest) do update set sealed = excluded.sealed;
     end if;
     insert into key_checks (host, digest, accepted, checked_at) values (p_host, p_digest, true, p_taken_at)
     on conflict (host, digest) do update set accepted = true, checked_at = p_taken_at, refusals = 0, refused_until = null;
@@ -206,7 +207,7 @@ sealed key where no host takes it any more, and purges refusals that are long ov
 
 grant select on hosts, apikeys, key_checks, cache, refills, pages, titles, snapshots to upbeat_app;
 grant insert, update (asked_at) on hosts to upbeat_app;
-grant insert, delete on apikeys to upbeat_app;
+grant insert, update (sealed), delete on apikeys to upbeat_app;
 grant insert, update, delete on key_checks, refills to upbeat_app;
 grant insert, update on cache to upbeat_app;
 grant insert, update (title, sections) on pages to upbeat_app;
