@@ -29,7 +29,7 @@ struct service {
 
 /* Why a request could not be answered from fresh rows. */
 struct obstacle {
-    enum { NO_OBSTACLE, FROM_CHARTBEAT, FROM_DATABASE, FROM_POOL, FROM_BACK_OFF } from;
+    enum { NO_OBSTACLE, FROM_CHARTBEAT, FROM_DATABASE, FROM_POOL, FROM_BACK_OFF, FROM_GUESSES } from;
     enum up_result result;
     int wait_ms;
 };
@@ -250,6 +250,10 @@ static struct problem problem_of(const struct obstacle *obstacle)
     case FROM_DATABASE:
         problem.detail = "The database can't be reached.";
         break;
+    case FROM_GUESSES:
+        problem.status = 429;
+        problem.detail = "Too many keys that Chartbeat does not accept were tried for this host.";
+        break;
     case FROM_BACK_OFF:
         problem.detail = "Chartbeat could not be asked a moment ago; it is asked again after a pause.";
         break;
@@ -354,7 +358,10 @@ static bool try_refill(struct service *service, struct exchange *exchange, bool 
         return false;
     }
     if (job.claim.outcome != STORE_GRANTED) {
-        *obstacle_r = (struct obstacle){*leased_r ? FROM_POOL : FROM_BACK_OFF, UP_LIMITED, job.claim.wait_ms};
+        *obstacle_r = (struct obstacle){.wait_ms = job.claim.wait_ms,
+                                        .from = *leased_r                              ? FROM_POOL
+                                                : job.claim.outcome == STORE_GUESSES ? FROM_GUESSES
+                                                                                     : FROM_BACK_OFF};
         return job.claim.outcome == STORE_DONE;
     }
     fetch(service, &job, exchange->deadline, &report);

@@ -193,7 +193,7 @@ static enum up_result read_outcome(const struct database_rows *rows, enum store_
 {
     static const char *const names[] = {
         [STORE_GRANTED] = "granted",   [STORE_DONE] = "done",     [STORE_LEASED] = "leased",
-        [STORE_BACK_OFF] = "back-off", [STORE_BUDGET] = "budget", [STORE_KEYLESS] = "keyless",
+        [STORE_BACK_OFF] = "back-off", [STORE_BUDGET] = "budget", [STORE_GUESSES] = "guesses",   [STORE_KEYLESS] = "keyless",
     };
     size_t len = 0;
     const char *name = database_bytes(rows, 0, 0, &len);

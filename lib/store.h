@@ -55,6 +55,7 @@ enum store_outcome {
     STORE_LEASED,   /* somebody is at it */
     STORE_BACK_OFF, /* Chartbeat failed; not before wait_ms */
     STORE_BUDGET,   /* the rate budget is used up; not before wait_ms */
+    STORE_GUESSES,  /* too many keys that were never accepted were tried for this host; not before wait_ms */
     STORE_KEYLESS,  /* no accepted key to ask with */
 };
 

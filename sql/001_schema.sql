@@ -71,6 +71,7 @@ create table refills (
     last_error    text,
     last_error_at timestamptz,
     tat           timestamptz,
+    check_tat     timestamptz,
     requests      bigint      not null default 0,
     refused_rows  bigint      not null default 0
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
@@ -86,6 +87,7 @@ comment on column refills.failures is 'Failed refills in a row.';
 comment on column refills.last_error is 'Why the last failed refill failed.';
 comment on column refills.last_error_at is 'When it failed.';
 comment on column refills.tat is 'Rate budget as GCRA: theoretical arrival time of the next request.';
+comment on column refills.check_tat is 'The same for requests with keys that were never accepted: who guesses keys must not use up the rate of those who have one.';
 comment on column refills.requests is 'Requests to Chartbeat so far.';
 comment on column refills.refused_rows is 'Rows of Chartbeat''s answers that had no usable path or count, so far.';
 comment on index  refills_unknown is 'Rows that may be forgotten.';

@@ -11,6 +11,10 @@ declare
     r   refills;
     now timestamptz;
     ttl constant interval := p_ttl_ms * interval '1 ms';
+    is_guess boolean := false;
+    -- Ten keys that were never accepted in a row, then one every three seconds, for each host.
+    guess_step constant interval := interval '3 s';
+    guess_burst constant interval := interval '27 s';
 begin
     wait_ms := 0;
     select * into r from refills where host = p_host for update skip locked;
@@ -43,6 +47,7 @@ begin
             outcome := 'done';
             return;
         end if;
+        is_guess := not exists (select from key_checks k where k.host = p_host and k.digest = p_digest and k.accepted);
     elsif exists (select from cache c where c.host = p_host and c.taken_at between now - ttl and now + ttl) then
         outcome := 'done';
         return;
@@ -60,6 +65,12 @@ begin
     if r.tat > now + p_burst_ms * interval '1 ms' and r.tat < now + (p_burst_ms + p_step_ms) * interval '2 ms' then
         outcome := 'budget';
         wait_ms := ceil(extract(epoch from r.tat - now) * 1000) - p_burst_ms;
+        return;
+    end if;
+
+    if is_guess and r.check_tat > now + guess_burst and r.check_tat < now + 2 * guess_burst then
+        outcome := 'guesses';
+        wait_ms := ceil(extract(epoch from r.check_tat - now - guess_burst) * 1000);
         return;
     end if;
 
@@ -82,13 +93,16 @@ begin
         lease_until = now + p_lease_ms * interval '1 ms',
         tat = case when r.tat between now and now + (p_burst_ms + p_step_ms) * interval '2 ms' then r.tat else now end
               + p_step_ms * interval '1 ms',
+        check_tat = case when not is_guess then r.check_tat
+                         when r.check_tat between now and now + 2 * guess_burst then r.check_tat + guess_step
+                         else now + guess_step end,
         requests = r.requests + 1
     where f.host = p_host;
 end $$;
 comment on function claim_refill is
 'May the caller ask Chartbeat for this host? outcome granted (with the lease''s token, the time and the key to use: its digest
 and its sealed form; sealed is null where it is the caller''s own key), done (it was done meanwhile: read again), leased, back-off
-or budget (wait_ms says how long), keyless. p_check: the caller wants its own key (p_digest) checked, however fresh the snapshot is.
+or budget (wait_ms says how long), guesses (too many keys that were never accepted; wait_ms too), keyless. p_check: the caller wants its own key (p_digest) checked, however fresh the snapshot is.
 p_digest is null for the collector: then nobody has asked.';
 
 create function publish_refill(
