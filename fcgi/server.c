@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 enum {
-    PEERS_MAX = 128,   /* connections kept alive by one worker */
-    PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
-    BATCH = STORE_BATCH, /* requests answered in one round */
+    PEERS_MAX = 128,      /* connections kept alive by one worker */
+    PEER_STEP_S = 2,      /* a peer may take so long for one read or write */
+    BATCH = STORE_BATCH,  /* requests answered in one round */
     LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
 };
 
@@ -94,8 +94,8 @@ static void close_peer(struct peer *peer)
     peer->is_busy = false;
 }
 
-/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. One on which a request has just come in is
- * left, since nginx would take the loss of a new connection for an error. */
+/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. One on which a
+ * request has just come in is left, since nginx would take the loss of a new connection for an error. */
 static void close_idle_peers(void *context)
 {
     struct server *server = context;
@@ -280,7 +280,8 @@ enum up_result server_run(struct server *server)
         if (!server->is_listening && free_peer(server))
             watch_listener(server, true);
     }
-    /* Requests that nginx has sent on our connections by now are answered; what it sends later it sends elsewhere. */
+    /* Requests that nginx has sent on our connections by now are answered; what it sends later it sends
+     * elsewhere. */
     watch_listener(server, false);
     do {
         if (!serve_round(server, 0))
@@ -299,7 +300,8 @@ static enum up_result check_listener(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? UP_OK : UP_FAILED;
 }
 
-enum up_result server_new(struct server **server_r, int listen_fd, const struct settings *settings, const struct keyring *keyring)
+enum up_result server_new(struct server **server_r, int listen_fd, const struct settings *settings,
+                          const struct keyring *keyring)
 {
     enum up_result result = check_listener(listen_fd);
     if (result != UP_OK)

@@ -17,12 +17,14 @@ static int say_help(void)
 {
     struct buffer text;
     buffer_init(&text, 16 * 1024);
-    buffer_append_text(&text, "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
-                              "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
-                              "  upbeat-fcgi --check      check the settings and end\n"
-                              "  upbeat-fcgi --reseal OLD_SECRET_FILE\n"
-                              "                           after a change of UPBEAT_SECRET_FILE: seal the stored API keys anew\n"
-                              "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
+    buffer_append_text(
+        &text,
+        "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
+        "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
+        "  upbeat-fcgi --check      check the settings and end\n"
+        "  upbeat-fcgi --reseal OLD_SECRET_FILE\n"
+        "                           after a change of UPBEAT_SECRET_FILE: seal the stored API keys anew\n"
+        "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == UP_OK ? text.data : "", stdout);
     buffer_release(&text);
@@ -90,8 +92,8 @@ static int serve(const struct settings *settings, const struct keyring *keyring)
     if (result == UP_INVALID)
         log_line(LOG_ERROR, NULL, "descriptor 0 is no listening socket: start it with spawn-fcgi");
     else if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "can't start: %s; UPBEAT_RUN_DIR=%s: %s", result_text(result), settings->run_dir,
-                 strerror(errno));
+        log_line(LOG_ERROR, NULL, "can't start: %s; UPBEAT_RUN_DIR=%s: %s", result_text(result),
+                 settings->run_dir, strerror(errno));
     if (result != UP_OK)
         return EXIT_FAILURE;
     log_line(LOG_INFO, NULL, "serving");

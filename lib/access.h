@@ -11,13 +11,14 @@ enum {
     KEY_MAX_BYTES = 128,
 };
 
-/* Lower-cases and checks a host name: letters, digits, dots, hyphens, 1 to HOST_MAX_BYTES bytes; labels of 1 to 63 bytes that
- * neither start nor end with a hyphen. host_r holds HOST_MAX_BYTES + 1 bytes and gets the name, NUL-terminated. On UP_INVALID
- * host_r is untouched and *why_r says in words what was wrong (static storage). */
+/* Lower-cases and checks a host name: letters, digits, dots, hyphens, 1 to HOST_MAX_BYTES bytes; labels of 1
+ * to 63 bytes that neither start nor end with a hyphen. host_r holds HOST_MAX_BYTES + 1 bytes and gets the
+ * name, NUL-terminated. On UP_INVALID host_r is untouched and *why_r says in words what was wrong (static
+ * storage). */
 enum up_result access_host(const char *text, size_t len_bytes, char *host_r, const char **why_r) MUST_CHECK;
 
-/* Checks an API key: KEY_MIN_BYTES to KEY_MAX_BYTES characters of [A-Za-z0-9_-]. On UP_INVALID *why_r says what was
- * wrong, without the key (static storage). */
+/* Checks an API key: KEY_MIN_BYTES to KEY_MAX_BYTES characters of [A-Za-z0-9_-]. On UP_INVALID *why_r says
+ * what was wrong, without the key (static storage). */
 enum up_result access_key(const char *text, size_t len_bytes, const char **why_r) MUST_CHECK;
 
 #endif

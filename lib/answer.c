@@ -20,7 +20,8 @@ static uint32_t hash_text(uint32_t hash, const char *text)
 static void make_etag(char *etag, const struct request *request, const struct store_lookup *lookup)
 {
     char parameters[64];
-    snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, request->limit, (int)request->format);
+    snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, request->limit,
+             (int)request->format);
     uint32_t hash = hash_text(2166136261u, parameters);
     hash = hash_text(hash, request->callback ? request->callback : "");
     snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
@@ -47,7 +48,8 @@ static void put_headers(struct response *response, const char *etag, const struc
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
     response_header(response, "Age", "%d", seconds(lookup->view.age_ms));
-    response_header(response, "Cache-Control", "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
+    response_header(response, "Cache-Control",
+                    "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
                     seconds(bounds->ttl_ms - lookup->view.age_ms), seconds(bounds->stale_ms - bounds->ttl_ms),
                     seconds(bounds->stale_error_ms));
     response_header(response, "Vary", "Accept, X-CB-AK");
@@ -99,7 +101,8 @@ static void put_csv(struct buffer *out, const struct increase_list *list)
     }
 }
 
-static enum up_result find_increase(struct store_lookup *lookup, struct arena *arena, struct increase_list *list_r)
+static enum up_result find_increase(struct store_lookup *lookup, struct arena *arena,
+                                    struct increase_list *list_r)
 {
     struct page_list newest = {0};
     struct page_list previous = {0};
@@ -111,9 +114,10 @@ static enum up_result find_increase(struct store_lookup *lookup, struct arena *a
     return result;
 }
 
-enum up_result answer_increase(struct response *response, const struct request_input *input, const struct request *request,
-                               struct store_lookup *lookup, const struct policy_bounds *bounds,
-                               enum answer_freshness freshness, struct arena *arena)
+enum up_result answer_increase(struct response *response, const struct request_input *input,
+                               const struct request *request, struct store_lookup *lookup,
+                               const struct policy_bounds *bounds, enum answer_freshness freshness,
+                               struct arena *arena)
 {
     char etag[ETAG_BYTES];
     struct increase_list list = {0};

@@ -15,11 +15,12 @@ enum answer_freshness {
     ANSWER_STALE_ERROR, /* it could not be refilled */
 };
 
-/* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the response. The lists of the
- * lookup are taken apart in place. UP_INVALID: a list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the response
- * is to be begun again. */
-enum up_result answer_increase(struct response *response, const struct request_input *input, const struct request *request,
-                               struct store_lookup *lookup, const struct policy_bounds *bounds,
-                               enum answer_freshness freshness, struct arena *arena) MUST_CHECK;
+/* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the
+ * response. The lists of the lookup are taken apart in place. UP_INVALID: a list that is not in the form of
+ * pages_decode(). UP_NO_MEMORY. On an error the response is to be begun again. */
+enum up_result answer_increase(struct response *response, const struct request_input *input,
+                               const struct request *request, struct store_lookup *lookup,
+                               const struct policy_bounds *bounds, enum answer_freshness freshness,
+                               struct arena *arena) MUST_CHECK;
 
 #endif

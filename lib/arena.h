@@ -23,7 +23,8 @@ void arena_release(struct arena *arena);
 /* As arena_release(), but keeps the first block for the next round. */
 void arena_clear(struct arena *arena);
 
-/* len_bytes of storage aligned for any type, contents undefined; NULL where the maximum or memory is reached. The arena owns it. */
+/* len_bytes of storage aligned for any type, contents undefined; NULL where the maximum or memory is reached.
+ * The arena owns it. */
 void *arena_alloc(struct arena *arena, size_t len_bytes) MUST_CHECK;
 
 /* A NUL-terminated copy of len_bytes bytes, or NULL as above. The arena owns it. */

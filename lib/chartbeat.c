@@ -128,12 +128,15 @@ static enum up_result result_of_code(const struct chartbeat *client, CURLcode co
     }
 }
 
-/* Legacy and v3 take the key in the same header; the deprecated parameter would put it into other people's logs. */
-static enum up_result prepare(struct chartbeat *client, const char *host, const char *key, struct curl_slist **headers_r)
+/* Legacy and v3 take the key in the same header; the deprecated parameter would put it into other people's
+ * logs. */
+static enum up_result prepare(struct chartbeat *client, const char *host, const char *key,
+                              struct curl_slist **headers_r)
 {
     char url[URL_MAX_BYTES];
     char header[sizeof "X-CB-AK: " + KEY_MAX_BYTES];
-    int len = snprintf(url, sizeof url, "%s?host=%s&limit=%d", client->config.url, host, client->config.limit);
+    int len =
+        snprintf(url, sizeof url, "%s?host=%s&limit=%d", client->config.url, host, client->config.limit);
     if (len < 0 || (size_t)len >= sizeof url)
         return UP_INVALID;
     snprintf(header, sizeof header, "X-CB-AK: %s", key);
@@ -180,8 +183,8 @@ static CURLcode perform(struct chartbeat *client, struct deadline deadline, enum
     return code;
 }
 
-enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key, struct deadline deadline,
-                               struct chartbeat_answer *answer_r)
+enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key,
+                               struct deadline deadline, struct chartbeat_answer *answer_r)
 {
     struct curl_slist *headers = NULL;
     CURLcode code = CURLE_OK;

@@ -21,27 +21,28 @@ struct chartbeat_config {
 };
 
 struct chartbeat_answer {
-    long status;             /* of HTTP; 0 where none came */
-    int retry_after_s;       /* 0 where absent; clamped to RETRY_AFTER_MAX_S */
-    int rate_limit;          /* X-RateLimit-Limit and -Remaining; -1 where absent */
+    long status;       /* of HTTP; 0 where none came */
+    int retry_after_s; /* 0 where absent; clamped to RETRY_AFTER_MAX_S */
+    int rate_limit;    /* X-RateLimit-Limit and -Remaining; -1 where absent */
     int rate_remaining;
-    const char *body;        /* owned by the client, until the next call */
+    const char *body; /* owned by the client, until the next call */
     size_t body_bytes;
-    const char *reason;      /* why it failed, in words without key or address (owned by the client); "" on UP_OK */
+    const char
+        *reason; /* why it failed, in words without key or address (owned by the client); "" on UP_OK */
 };
 
-/* A client with one connection to keep alive, to be made after the fork. UP_NO_MEMORY or UP_INVALID (an address libcurl does not
- * take): *client_r is untouched. */
+/* A client with one connection to keep alive, to be made after the fork. UP_NO_MEMORY or UP_INVALID (an
+ * address libcurl does not take): *client_r is untouched. */
 enum up_result chartbeat_new(struct chartbeat **client_r, const struct chartbeat_config *config) MUST_CHECK;
 
 /* NULL is allowed. */
 void chartbeat_free(struct chartbeat *client);
 
-/* Asks for the top pages of a host (checked by access_host) with a key (checked by access_key), by the deadline and within
- * timeout_ms. *answer_r is always filled in.
- * UP_OK: status 200 and a body. UP_REFUSED: 401 or 403. UP_LIMITED: 429. UP_FAILED: another status. UP_TIMEOUT, UP_UNREACHABLE.
- * UP_TOO_LARGE: over ANSWER_MAX_BYTES. UP_INVALID: broken off or not decodable. UP_NO_MEMORY. */
-enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key, struct deadline deadline,
-                               struct chartbeat_answer *answer_r) MUST_CHECK;
+/* Asks for the top pages of a host (checked by access_host) with a key (checked by access_key), by the
+ * deadline and within timeout_ms. *answer_r is always filled in. UP_OK: status 200 and a body. UP_REFUSED:
+ * 401 or 403. UP_LIMITED: 429. UP_FAILED: another status. UP_TIMEOUT, UP_UNREACHABLE. UP_TOO_LARGE: over
+ * ANSWER_MAX_BYTES. UP_INVALID: broken off or not decodable. UP_NO_MEMORY. */
+enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key,
+                               struct deadline deadline, struct chartbeat_answer *answer_r) MUST_CHECK;
 
 #endif

@@ -66,7 +66,8 @@ static enum up_result finish_connect(PGconn *connection, struct deadline deadlin
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED)
             return UP_UNREACHABLE;
-        enum up_result result = await(connection, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+        enum up_result result =
+            await(connection, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
         if (result != UP_OK)
             return result;
         state = PQconnectPoll(connection);
@@ -88,10 +89,12 @@ static enum up_result connect_anew(struct database *database, struct deadline de
     PGconn *connection = PQconnectStartParams(names, values, 1);
     if (!connection)
         return UP_NO_MEMORY;
-    enum up_result result = PQstatus(connection) == CONNECTION_BAD ? UP_UNREACHABLE : finish_connect(connection, deadline);
+    enum up_result result =
+        PQstatus(connection) == CONNECTION_BAD ? UP_UNREACHABLE : finish_connect(connection, deadline);
     if (result != UP_OK) {
         if (!database->was_lost)
-            log_line(LOG_ERROR, "database", "no connection: %s: %s", result_text(result), PQerrorMessage(connection));
+            log_line(LOG_ERROR, "database", "no connection: %s: %s", result_text(result),
+                     PQerrorMessage(connection));
         database->was_lost = true;
         pause_connects(database);
         PQfinish(connection);
@@ -104,7 +107,8 @@ static enum up_result connect_anew(struct database *database, struct deadline de
     return UP_OK;
 }
 
-static int send_one(struct database *database, const struct statement *statement, const struct parameter *parameters)
+static int send_one(struct database *database, const struct statement *statement,
+                    const struct parameter *parameters)
 {
     const char *values[DATABASE_PARAMETERS_MAX];
     int lengths[DATABASE_PARAMETERS_MAX];
@@ -115,10 +119,10 @@ static int send_one(struct database *database, const struct statement *statement
         formats[i] = parameters[i].is_binary;
     }
     if (database->prepare)
-        return PQsendQueryPrepared(database->connection, statement->name, statement->parameters, values, lengths, formats,
-                                   RESULT_BINARY);
-    return PQsendQueryParams(database->connection, statement->sql, statement->parameters, NULL, values, lengths, formats,
-                             RESULT_BINARY);
+        return PQsendQueryPrepared(database->connection, statement->name, statement->parameters, values,
+                                   lengths, formats, RESULT_BINARY);
+    return PQsendQueryParams(database->connection, statement->sql, statement->parameters, NULL, values,
+                             lengths, formats, RESULT_BINARY);
 }
 
 static enum up_result send_all(struct database *database, const struct statement *statement,
@@ -154,10 +158,12 @@ static enum up_result next_result(PGconn *connection, struct deadline deadline, 
     return UP_OK;
 }
 
-static enum up_result result_of_error(const struct database *database, const struct statement *statement, const PGresult *answer)
+static enum up_result result_of_error(const struct database *database, const struct statement *statement,
+                                      const PGresult *answer)
 {
     const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
-    if (PQstatus(database->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0)
+    if (PQstatus(database->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 ||
+        strncmp(state, "08", 2) == 0)
         return UP_UNREACHABLE;
     const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
     log_line(LOG_ERROR, "database", "%s: %s %s", statement->name, state, message ? message : "");
@@ -165,8 +171,8 @@ static enum up_result result_of_error(const struct database *database, const str
 }
 
 /* One statement's answer: its result, then the NULL that ends it. */
-static enum up_result take_answer(struct database *database, const struct statement *statement, struct deadline deadline,
-                                  PGresult **answer_r)
+static enum up_result take_answer(struct database *database, const struct statement *statement,
+                                  struct deadline deadline, PGresult **answer_r)
 {
     PGresult *answer = NULL;
     PGresult *end = NULL;
@@ -209,8 +215,9 @@ static enum up_result take_all(struct database *database, const struct statement
     return result;
 }
 
-static enum up_result run_once(struct database *database, const struct statement *statement, const struct parameter *parameters,
-                               size_t count, struct deadline deadline, PGresult **answers)
+static enum up_result run_once(struct database *database, const struct statement *statement,
+                               const struct parameter *parameters, size_t count, struct deadline deadline,
+                               PGresult **answers)
 {
     enum up_result result = database->connection ? UP_OK : connect_anew(database, deadline);
     if (result != UP_OK)
@@ -230,8 +237,9 @@ static enum up_result run_once(struct database *database, const struct statement
     return result;
 }
 
-enum up_result database_run(struct database *database, const struct statement *statement, const struct parameter *parameters,
-                            size_t count, struct deadline deadline, struct database_rows **rows_r)
+enum up_result database_run(struct database *database, const struct statement *statement,
+                            const struct parameter *parameters, size_t count, struct deadline deadline,
+                            struct database_rows **rows_r)
 {
     PGresult *answers[DATABASE_BATCH_MAX] = {0};
     bool had_connection = database->connection != NULL;
@@ -241,7 +249,8 @@ enum up_result database_run(struct database *database, const struct statement *s
     if (result != UP_OK)
         return result;
     for (size_t i = 0; i < count; i++)
-        rows_r[i] = (struct database_rows *)answers[i]; /* a PGresult by another name, so that libpq stays in here */
+        rows_r[i] =
+            (struct database_rows *)answers[i]; /* a PGresult by another name, so that libpq stays in here */
     return UP_OK;
 }
 

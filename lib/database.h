@@ -41,12 +41,14 @@ enum up_result database_new(struct database **database_r, const char *conninfo, 
 /* Closes the connection. NULL is allowed. */
 void database_free(struct database *database);
 
-/* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i * statement->parameters]... for the
- * i-th, and puts the rows of each into rows_r[i], which the caller frees. Connects first where there is no connection; a connection
- * that proves to be lost is made again, and the statement run again, once: it must bear that.
- * UP_UNREACHABLE, UP_TIMEOUT, UP_FAILED (the server refused it: logged), UP_NO_MEMORY: rows_r is untouched. */
-enum up_result database_run(struct database *database, const struct statement *statement, const struct parameter *parameters,
-                            size_t count, struct deadline deadline, struct database_rows **rows_r) MUST_CHECK;
+/* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i *
+ * statement->parameters]... for the i-th, and puts the rows of each into rows_r[i], which the caller frees.
+ * Connects first where there is no connection; a connection that proves to be lost is made again, and the
+ * statement run again, once: it must bear that. UP_UNREACHABLE, UP_TIMEOUT, UP_FAILED (the server refused it:
+ * logged), UP_NO_MEMORY: rows_r is untouched. */
+enum up_result database_run(struct database *database, const struct statement *statement,
+                            const struct parameter *parameters, size_t count, struct deadline deadline,
+                            struct database_rows **rows_r) MUST_CHECK;
 
 /* NULL is allowed. */
 void database_rows_free(struct database_rows *rows);

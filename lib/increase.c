@@ -13,8 +13,8 @@ static int compare_increase(const void *left, const void *right)
     return pages_compare_path(a->page, b->page);
 }
 
-enum up_result increase_between(const struct page_list *previous, const struct page_list *newest, struct arena *arena,
-                                struct increase_list *list_r)
+enum up_result increase_between(const struct page_list *previous, const struct page_list *newest,
+                                struct arena *arena, struct increase_list *list_r)
 {
     struct increase *items = arena_alloc(arena, newest->count * sizeof *items);
     struct page_index *before = page_index_new(previous, arena);

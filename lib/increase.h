@@ -16,10 +16,11 @@ struct increase_list {
     size_t count;
 };
 
-/* The pages of `newest` that also stand in `previous` with fewer visitors, sorted by change descending, then visitors
- * descending, then path by bytes. Each list holds a path at most once. O(n) by a hash join on the path, then the sort of what
- * increases. The arena owns the items, which point into `newest`. UP_NO_MEMORY: *list_r is untouched. */
-enum up_result increase_between(const struct page_list *previous, const struct page_list *newest, struct arena *arena,
-                                struct increase_list *list_r) MUST_CHECK;
+/* The pages of `newest` that also stand in `previous` with fewer visitors, sorted by change descending, then
+ * visitors descending, then path by bytes. Each list holds a path at most once. O(n) by a hash join on the
+ * path, then the sort of what increases. The arena owns the items, which point into `newest`. UP_NO_MEMORY:
+ * *list_r is untouched. */
+enum up_result increase_between(const struct page_list *previous, const struct page_list *newest,
+                                struct arena *arena, struct increase_list *list_r) MUST_CHECK;
 
 #endif

@@ -46,7 +46,8 @@ enum up_result keyring_init(struct keyring *keyring, const char *secret_file, co
     size_t len = 0;
     unsigned made = 0;
     const char *fault = read_secret(secret_file, secret + sizeof SEAL_CONTEXT, &len);
-    if (!fault && !EVP_Digest(secret, sizeof SEAL_CONTEXT + len, keyring->sealing_key, &made, EVP_sha256(), NULL))
+    if (!fault &&
+        !EVP_Digest(secret, sizeof SEAL_CONTEXT + len, keyring->sealing_key, &made, EVP_sha256(), NULL))
         fault = "cannot be used: libcrypto has no SHA-256";
     keyring_wipe(secret, sizeof secret);
     if (!fault)
@@ -66,8 +67,8 @@ enum up_result keyring_digest(const char *key, size_t len_bytes, struct digest *
     return EVP_Digest(key, len_bytes, digest_r->bytes, &made, EVP_sha256(), NULL) ? UP_OK : UP_FAILED;
 }
 
-enum up_result keyring_seal(const struct keyring *keyring, const char *key, size_t len_bytes, const struct digest *digest,
-                            struct sealed *sealed_r)
+enum up_result keyring_seal(const struct keyring *keyring, const char *key, size_t len_bytes,
+                            const struct digest *digest, struct sealed *sealed_r)
 {
     if (len_bytes > KEY_MAX_BYTES)
         return UP_INVALID;
@@ -87,8 +88,8 @@ enum up_result keyring_seal(const struct keyring *keyring, const char *key, size
     return ok ? UP_OK : UP_FAILED;
 }
 
-enum up_result keyring_open(const struct keyring *keyring, const struct sealed *sealed, const struct digest *digest,
-                            char *key_r)
+enum up_result keyring_open(const struct keyring *keyring, const struct sealed *sealed,
+                            const struct digest *digest, char *key_r)
 {
     if (sealed->len_bytes < SEAL_NONCE_BYTES + SEAL_TAG_BYTES || sealed->len_bytes > SEALED_MAX_BYTES)
         return UP_INVALID;

@@ -1,5 +1,5 @@
-/* API keys at rest: looked up by digest, kept sealed. Key and secret never leave this process, so they cannot stand in
- * PostgreSQL's log, whatever it is set to log. The only module that calls libcrypto. */
+/* API keys at rest: looked up by digest, kept sealed. Key and secret never leave this process, so they cannot
+ * stand in PostgreSQL's log, whatever it is set to log. The only module that calls libcrypto. */
 #ifndef UPBEAT_KEYRING_H
 #define UPBEAT_KEYRING_H
 
@@ -21,7 +21,8 @@ struct digest {
     unsigned char bytes[DIGEST_BYTES];
 };
 
-/* An API key under the secret: nonce, tag and ciphertext of AES-256-GCM (NIST SP 800-38D), bound to its digest. */
+/* An API key under the secret: nonce, tag and ciphertext of AES-256-GCM (NIST SP 800-38D), bound to its
+ * digest. */
 struct sealed {
     unsigned char bytes[SEALED_MAX_BYTES];
     size_t len_bytes;
@@ -32,9 +33,9 @@ struct keyring {
     unsigned char sealing_key[32];
 };
 
-/* Reads the secret file (SECRET_MIN_BYTES to SECRET_MAX_BYTES bytes; trailing white space does not count) and derives the
- * sealing key. UP_INVALID: not readable, too short, too long or open to others (mode beyond 0660); *why_r says it in
- * words (static storage) and the keyring is untouched. */
+/* Reads the secret file (SECRET_MIN_BYTES to SECRET_MAX_BYTES bytes; trailing white space does not count) and
+ * derives the sealing key. UP_INVALID: not readable, too short, too long or open to others (mode beyond
+ * 0660); *why_r says it in words (static storage) and the keyring is untouched. */
 enum up_result keyring_init(struct keyring *keyring, const char *secret_file, const char **why_r) MUST_CHECK;
 
 /* Wipes the key. */
@@ -44,13 +45,13 @@ void keyring_release(struct keyring *keyring);
 enum up_result keyring_digest(const char *key, size_t len_bytes, struct digest *digest_r) MUST_CHECK;
 
 /* Seals a key of at most KEY_MAX_BYTES bytes. UP_INVALID: longer. UP_FAILED: no random bytes or no cipher. */
-enum up_result keyring_seal(const struct keyring *keyring, const char *key, size_t len_bytes, const struct digest *digest,
-                            struct sealed *sealed_r) MUST_CHECK;
+enum up_result keyring_seal(const struct keyring *keyring, const char *key, size_t len_bytes,
+                            const struct digest *digest, struct sealed *sealed_r) MUST_CHECK;
 
-/* Opens what keyring_seal() made. key_r holds KEY_MAX_BYTES + 1 bytes and gets the key, NUL-terminated; it is wiped on an
- * error. UP_INVALID: another secret, another digest, or damaged. */
-enum up_result keyring_open(const struct keyring *keyring, const struct sealed *sealed, const struct digest *digest,
-                            char *key_r) MUST_CHECK;
+/* Opens what keyring_seal() made. key_r holds KEY_MAX_BYTES + 1 bytes and gets the key, NUL-terminated; it is
+ * wiped on an error. UP_INVALID: another secret, another digest, or damaged. */
+enum up_result keyring_open(const struct keyring *keyring, const struct sealed *sealed,
+                            const struct digest *digest, char *key_r) MUST_CHECK;
 
 /* Overwrites what held a key; not optimised away. */
 void keyring_wipe(void *bytes, size_t len_bytes);

@@ -22,8 +22,9 @@ static size_t put_head(char *line, size_t room, enum log_level level, const char
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     size_t len = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &parts);
-    int more = snprintf(line + len, room - len, ".%03ldZ %s %s[%d]%s%.128s: ", now.tv_nsec / 1000000, names[level],
-                        program_invocation_short_name, (int)getpid(), subject ? " " : "", subject ? subject : "");
+    int more =
+        snprintf(line + len, room - len, ".%03ldZ %s %s[%d]%s%.128s: ", now.tv_nsec / 1000000, names[level],
+                 program_invocation_short_name, (int)getpid(), subject ? " " : "", subject ? subject : "");
     if (more > 0)
         len += (size_t)more < room - len ? (size_t)more : room - len - 1;
     return len;

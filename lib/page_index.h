@@ -8,8 +8,8 @@
 
 struct page_index;
 
-/* An index of the list's paths, or NULL where memory is out. The list must live as long as the index and hold each path once.
- * The arena owns it. */
+/* An index of the list's paths, or NULL where memory is out. The list must live as long as the index and hold
+ * each path once. The arena owns it. */
 struct page_index *page_index_new(const struct page_list *list, struct arena *arena) MUST_CHECK;
 
 /* The page of that path, or NULL. */

@@ -1,4 +1,5 @@
-/* What to do with a request, from the age of the cached row and what is known of the key: the refill policy, without a clock. */
+/* What to do with a request, from the age of the cached row and what is known of the key: the refill policy,
+ * without a clock. */
 #ifndef UPBEAT_POLICY_H
 #define UPBEAT_POLICY_H
 
@@ -6,7 +7,8 @@
 #include <stdint.h>
 
 enum {
-    REVOCATION_MS = 300000, /* a key that was not checked for so long is not served before it is checked again */
+    REVOCATION_MS =
+        300000, /* a key that was not checked for so long is not served before it is checked again */
 };
 
 enum key_verdict {
@@ -44,7 +46,8 @@ enum policy_action policy_decide(const struct policy_view *view, const struct po
 /* May this row be served although it could not be refilled? */
 bool policy_may_serve_stale(const struct policy_view *view, const struct policy_bounds *bounds);
 
-/* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has jumped. */
+/* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has
+ * jumped. */
 bool policy_is_fresh(const struct policy_view *view, const struct policy_bounds *bounds);
 
 #endif

@@ -19,11 +19,12 @@ struct query {
     size_t count;
 };
 
-/* Takes text apart ("a=1&b=%20x", "+" is a space; an empty part is passed over). The arena owns names and values. On an error
- * the query is empty and *why_r says what was wrong (static storage), without any value:
+/* Takes text apart ("a=1&b=%20x", "+" is a space; an empty part is passed over). The arena owns names and
+ * values. On an error the query is empty and *why_r says what was wrong (static storage), without any value:
  * UP_INVALID: a bad percent escape, a NUL, bytes that are not UTF-8, a name given twice;
  * UP_TOO_LARGE: over QUERY_MAX_BYTES bytes or QUERY_MAX_PARAMETERS parameters; UP_NO_MEMORY. */
-enum up_result query_parse(const char *text, struct arena *arena, struct query *query_r, const char **why_r) MUST_CHECK;
+enum up_result query_parse(const char *text, struct arena *arena, struct query *query_r,
+                           const char **why_r) MUST_CHECK;
 
 /* The parameter of that name, or NULL. Owned by the query. */
 const struct query_parameter *query_find(const struct query *query, const char *name);

@@ -3,17 +3,18 @@
 #include "log.h"
 #include "toppages.h"
 
-static void record_failure(const struct refill_parts *parts, struct refill_job *job, const char *reason, int retry_after_s,
-                           struct deadline deadline, struct refill_report *report)
+static void record_failure(const struct refill_parts *parts, struct refill_job *job, const char *reason,
+                           int retry_after_s, struct deadline deadline, struct refill_report *report)
 {
-    enum up_result result = store_fail(parts->store, job->host, &job->claim, reason, retry_after_s, deadline, &report->wait_ms);
+    enum up_result result =
+        store_fail(parts->store, job->host, &job->claim, reason, retry_after_s, deadline, &report->wait_ms);
     if (result != UP_OK)
         log_line(LOG_WARNING, job->host, "the failure could not be recorded: %s", result_text(result));
 }
 
 /* The caller's own key needs no opening, and after a change of the secret it is the one that still works. */
-static enum up_result find_key(const struct refill_parts *parts, struct refill_job *job, const struct digest *digest,
-                               const char *own_key)
+static enum up_result find_key(const struct refill_parts *parts, struct refill_job *job,
+                               const struct digest *digest, const char *own_key)
 {
     const struct store_claim *claim = &job->claim;
     if (own_key && memcmp(claim->digest.bytes, digest->bytes, DIGEST_BYTES) == 0) {
@@ -23,11 +24,13 @@ static enum up_result find_key(const struct refill_parts *parts, struct refill_j
     return keyring_open(parts->keyring, &claim->sealed, &claim->digest, job->key);
 }
 
-enum up_result refill_begin(const struct refill_parts *parts, const char *host, const struct digest *digest, const char *own_key,
-                            bool check, struct deadline deadline, struct refill_job *job_r)
+enum up_result refill_begin(const struct refill_parts *parts, const char *host, const struct digest *digest,
+                            const char *own_key, bool check, struct deadline deadline,
+                            struct refill_job *job_r)
 {
     job_r->host = host;
-    enum up_result result = store_claim(parts->store, host, digest, check, &parts->bounds, deadline, &job_r->claim);
+    enum up_result result =
+        store_claim(parts->store, host, digest, check, &parts->bounds, deadline, &job_r->claim);
     if (result != UP_OK || job_r->claim.outcome != STORE_GRANTED)
         return result;
     if (find_key(parts, job_r, digest, own_key) == UP_OK)
@@ -38,8 +41,9 @@ enum up_result refill_begin(const struct refill_parts *parts, const char *host, 
     return UP_FAILED;
 }
 
-static enum up_result publish(const struct refill_parts *parts, struct refill_job *job, const struct toppages *toppages,
-                              const struct chartbeat_answer *answer, struct deadline deadline)
+static enum up_result publish(const struct refill_parts *parts, struct refill_job *job,
+                              const struct toppages *toppages, const struct chartbeat_answer *answer,
+                              struct deadline deadline)
 {
     struct sealed sealed;
     bool is_new = job->claim.sealed.len_bytes == 0;
@@ -63,13 +67,15 @@ static enum up_result publish(const struct refill_parts *parts, struct refill_jo
     if (result != UP_OK)
         log_line(LOG_ERROR, job->host, "the snapshot could not be stored: %s", result_text(result));
     else
-        log_line(LOG_DEBUG, job->host, "%zu pages, %s", toppages->pages.count, stored ? "stored" : "not stored: too soon or late");
+        log_line(LOG_DEBUG, job->host, "%zu pages, %s", toppages->pages.count,
+                 stored ? "stored" : "not stored: too soon or late");
     return result;
 }
 
 /* Chartbeat answered with 200: that is not yet a list. */
-static void take_answer(const struct refill_parts *parts, struct refill_job *job, const struct chartbeat_answer *answer,
-                        struct deadline deadline, struct refill_report *report)
+static void take_answer(const struct refill_parts *parts, struct refill_job *job,
+                        const struct chartbeat_answer *answer, struct deadline deadline,
+                        struct refill_report *report)
 {
     struct arena arena;
     struct toppages toppages = {0};
@@ -78,31 +84,34 @@ static void take_answer(const struct refill_parts *parts, struct refill_job *job
     arena_init(&arena, PARSE_MAX_BYTES);
     report->result = toppages_parse(answer->body, answer->body_bytes, &arena, &toppages, &why);
     if (report->result != UP_OK) {
-        log_line(LOG_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s", answer->body_bytes, why);
+        log_line(LOG_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s",
+                 answer->body_bytes, why);
         snprintf(reason, sizeof reason, "an answer of %zu bytes: %s", answer->body_bytes, why);
         record_failure(parts, job, reason, 0, deadline, report);
     } else {
         if (toppages.refused_rows > 0)
-            log_line(LOG_WARNING, job->host, "%zu of %zu rows refused: no usable path or count", toppages.refused_rows,
-                     toppages.refused_rows + toppages.pages.count);
+            log_line(LOG_WARNING, job->host, "%zu of %zu rows refused: no usable path or count",
+                     toppages.refused_rows, toppages.refused_rows + toppages.pages.count);
         report->result = publish(parts, job, &toppages, answer, deadline);
         report->from_database = report->result != UP_OK;
     }
     arena_release(&arena);
 }
 
-static void take_refusal(const struct refill_parts *parts, struct refill_job *job, const struct chartbeat_answer *answer,
-                         struct deadline deadline)
+static void take_refusal(const struct refill_parts *parts, struct refill_job *job,
+                         const struct chartbeat_answer *answer, struct deadline deadline)
 {
     log_line(LOG_INFO, job->host, "Chartbeat refused key %02x%02x%02x%02x: %s", job->claim.digest.bytes[0],
-             job->claim.digest.bytes[1], job->claim.digest.bytes[2], job->claim.digest.bytes[3], answer->reason);
+             job->claim.digest.bytes[1], job->claim.digest.bytes[2], job->claim.digest.bytes[3],
+             answer->reason);
     enum up_result result = store_refuse(parts->store, job->host, &job->claim, answer->reason, deadline);
     if (result != UP_OK)
         log_line(LOG_WARNING, job->host, "the refusal could not be recorded: %s", result_text(result));
 }
 
 void refill_end(const struct refill_parts *parts, struct refill_job *job, enum up_result result,
-                const struct chartbeat_answer *answer, struct deadline deadline, struct refill_report *report_r)
+                const struct chartbeat_answer *answer, struct deadline deadline,
+                struct refill_report *report_r)
 {
     *report_r = (struct refill_report){.result = result};
     if (result == UP_OK) {

@@ -1,4 +1,5 @@
-/* One refill of one host: claim the lease, ask Chartbeat, publish or say why not. The same for workers and collector. */
+/* One refill of one host: claim the lease, ask Chartbeat, publish or say why not. The same for workers and
+ * collector. */
 #ifndef UPBEAT_REFILL_H
 #define UPBEAT_REFILL_H
 
@@ -11,8 +12,8 @@
 #include <stdbool.h>
 
 enum {
-    LEASE_MARGIN_MS = 3000,             /* the lease outlives the upstream time-out by this, the publishing included */
-    PUBLISH_RESERVE_MS = 300,           /* of a request's deadline, kept back for the publishing */
+    LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
+    PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
     PARSE_MAX_BYTES = 24 * 1024 * 1024, /* what the JSON of one answer may take */
 };
 
@@ -36,15 +37,18 @@ struct refill_report {
     int wait_ms;           /* nobody asks again before this; 0: no such bound */
 };
 
-/* Claims the lease and finds the key to ask with. `digest` and `own_key`: of the caller's request, or both NULL. `check`: see
- * store_claim(). On UP_OK job_r->claim.outcome says whether it is ours (STORE_GRANTED); if so, refill_end() must follow. `host` must
- * outlive the job. Errors are those of store_claim(), and UP_FAILED where the key can't be opened (the claim is then given back). */
-enum up_result refill_begin(const struct refill_parts *parts, const char *host, const struct digest *digest, const char *own_key,
-                            bool check, struct deadline deadline, struct refill_job *job_r) MUST_CHECK;
+/* Claims the lease and finds the key to ask with. `digest` and `own_key`: of the caller's request, or both
+ * NULL. `check`: see store_claim(). On UP_OK job_r->claim.outcome says whether it is ours (STORE_GRANTED); if
+ * so, refill_end() must follow. `host` must outlive the job. Errors are those of store_claim(), and UP_FAILED
+ * where the key can't be opened (the claim is then given back). */
+enum up_result refill_begin(const struct refill_parts *parts, const char *host, const struct digest *digest,
+                            const char *own_key, bool check, struct deadline deadline,
+                            struct refill_job *job_r) MUST_CHECK;
 
-/* Does with Chartbeat's answer what there is to do: publish, record the failure, or record the refusal; logs what went wrong; wipes the
- * key. `result` and `answer` are those of chartbeat_fetch(). */
+/* Does with Chartbeat's answer what there is to do: publish, record the failure, or record the refusal; logs
+ * what went wrong; wipes the key. `result` and `answer` are those of chartbeat_fetch(). */
 void refill_end(const struct refill_parts *parts, struct refill_job *job, enum up_result result,
-                const struct chartbeat_answer *answer, struct deadline deadline, struct refill_report *report_r);
+                const struct chartbeat_answer *answer, struct deadline deadline,
+                struct refill_report *report_r);
 
 #endif

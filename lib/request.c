@@ -9,24 +9,27 @@ enum { SENT_MAX_BYTES = 100 };
 /* What was sent, short enough for an answer; NULL where memory is out, which leaves it out. */
 static const char *sent(const struct query_parameter *parameter, struct arena *arena)
 {
-    return arena_copy(arena, parameter->value, utf8_cut(parameter->value, parameter->value_bytes, SENT_MAX_BYTES));
+    return arena_copy(arena, parameter->value,
+                      utf8_cut(parameter->value, parameter->value_bytes, SENT_MAX_BYTES));
 }
 
-static enum up_result read_key(const struct request_input *input, const struct query *query, int missing_status,
-                               struct request *request, struct problem *problem)
+static enum up_result read_key(const struct request_input *input, const struct query *query,
+                               int missing_status, struct request *request, struct problem *problem)
 {
-    static const char bound[] = "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
+    static const char bound[] =
+        "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
     const struct query_parameter *parameter = query_find(query, "apikey");
     const char *why = "is missing";
     request->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
     if (request->key && access_key(request->key, strlen(request->key), &why) == UP_OK)
         return keyring_digest(request->key, strlen(request->key), &request->digest);
-    *problem = (struct problem){.status = missing_status, .parameter = "apikey", .bound = bound, .detail = why};
+    *problem =
+        (struct problem){.status = missing_status, .parameter = "apikey", .bound = bound, .detail = why};
     return UP_INVALID;
 }
 
-static enum up_result read_host(const struct query *query, int missing_status, struct arena *arena, struct request *request,
-                                struct problem *problem)
+static enum up_result read_host(const struct query *query, int missing_status, struct arena *arena,
+                                struct request *request, struct problem *problem)
 {
     static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
     const struct query_parameter *parameter = query_find(query, "host");
@@ -39,11 +42,14 @@ static enum up_result read_host(const struct query *query, int missing_status, s
     return UP_INVALID;
 }
 
-static enum up_result refuse(const struct query_parameter *parameter, const char *why, const char *bound, struct arena *arena,
-                             struct problem *problem)
+static enum up_result refuse(const struct query_parameter *parameter, const char *why, const char *bound,
+                             struct arena *arena, struct problem *problem)
 {
-    *problem = (struct problem){
-        .status = 400, .parameter = parameter->name, .bound = bound, .detail = why, .sent = sent(parameter, arena)};
+    *problem = (struct problem){.status = 400,
+                                .parameter = parameter->name,
+                                .bound = bound,
+                                .detail = why,
+                                .sent = sent(parameter, arena)};
     return UP_INVALID;
 }
 
@@ -67,7 +73,8 @@ static enum up_result read_limit(const struct query *query, struct arena *arena,
 
 static bool is_name_byte(char c, bool first)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || (!first && c >= '0' && c <= '9');
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+           (!first && c >= '0' && c <= '9');
 }
 
 /* Names joined by dots: nothing that could be more than a reference to a function. */
@@ -92,7 +99,8 @@ static enum up_result read_callback(const struct query *query, struct arena *are
     const struct query_parameter *other = query_find(query, "jsonp");
     request->callback = NULL;
     if (parameter && other)
-        return refuse(other, "is given together with callback: they are the same", "one of jsonp and callback", arena, problem);
+        return refuse(other, "is given together with callback: they are the same",
+                      "one of jsonp and callback", arena, problem);
     if (!parameter)
         parameter = other;
     if (!parameter)
@@ -104,8 +112,8 @@ static enum up_result read_callback(const struct query *query, struct arena *are
     return UP_OK;
 }
 
-static enum up_result read_format(const struct request_input *input, const struct query *query, struct arena *arena,
-                                  struct request *request, struct problem *problem)
+static enum up_result read_format(const struct request_input *input, const struct query *query,
+                                  struct arena *arena, struct request *request, struct problem *problem)
 {
     const struct query_parameter *parameter = query_find(query, "format");
     request->format = FORMAT_JSON;
@@ -119,7 +127,8 @@ static enum up_result read_format(const struct request_input *input, const struc
     else if (strcmp(parameter->value, "json") != 0)
         return refuse(parameter, "is not a format", "json or csv", arena, problem);
     if (request->callback && request->format == FORMAT_CSV)
-        return refuse(parameter, "is given together with a callback", "json where there is a callback", arena, problem);
+        return refuse(parameter, "is given together with a callback", "json where there is a callback", arena,
+                      problem);
     return UP_OK;
 }
 
@@ -131,8 +140,11 @@ enum up_result request_read(const struct request_input *input, int missing_statu
     enum up_result result = query_parse(input->query ? input->query : "", arena, &query, &why);
     if (result != UP_OK && result != UP_NO_MEMORY) {
         /* Not shown: it may hold a key. */
-        *problem_r = (struct problem){.status = 400, .parameter = "query", .detail = why,
-                                      .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
+        *problem_r = (struct problem){
+            .status = 400,
+            .parameter = "query",
+            .detail = why,
+            .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
         return UP_INVALID;
     }
     if (result == UP_OK)

@@ -36,9 +36,10 @@ struct request {
     const char *callback; /* of JSONP; NULL: none. Owned by the arena. */
 };
 
-/* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter `apikey`.
- * missing_status: what to answer where host or key is missing or malformed (401 is the old contract). On UP_INVALID *problem_r
- * says what to answer (its strings are static or owned by the arena) and *request_r is undefined. UP_NO_MEMORY, UP_FAILED. */
+/* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter
+ * `apikey`. missing_status: what to answer where host or key is missing or malformed (401 is the old
+ * contract). On UP_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
+ * *request_r is undefined. UP_NO_MEMORY, UP_FAILED. */
 enum up_result request_read(const struct request_input *input, int missing_status, struct arena *arena,
                             struct request *request_r, struct problem *problem_r) MUST_CHECK;
 

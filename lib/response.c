@@ -35,9 +35,18 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {
-        {200, "OK"},          {204, "No Content"},          {304, "Not Modified"},       {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"},           {404, "Not Found"},          {405, "Method Not Allowed"},
-        {429, "Too Many Requests"}, {500, "Internal Server Error"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
+        {200, "OK"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
@@ -104,8 +113,8 @@ void response_problem(struct response *response, const char *request_id, const s
     if (problem->allow)
         response_header(response, "Allow", "%s", problem->allow);
     struct buffer *body = &response->body;
-    buffer_append_format(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", reason_of(problem->status),
-                         problem->status);
+    buffer_append_format(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
+                         reason_of(problem->status), problem->status);
     put_detail(body, problem);
     put_member(body, "parameter", problem->parameter);
     put_member(body, "bound", problem->bound);
@@ -119,7 +128,8 @@ void response_end(struct response *response, bool head_only)
     if (response->head.status != UP_OK || response->body.status != UP_OK) {
         response_clear(response);
         response->status = 500;
-        buffer_append_text(&response->head, "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n");
+        buffer_append_text(&response->head,
+                           "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n");
         buffer_append_text(&response->body, "The answer was larger than this service can hold.\n");
     }
     if (response->status != 304 && response->status != 204)

@@ -15,7 +15,8 @@ struct response {
 /* What a problem is about. Members that are NULL are left out of the body. */
 struct problem {
     int status;
-    const char *detail;    /* a sentence for a person; where `parameter` is set: what is wrong with it ("is missing") */
+    const char
+        *detail; /* a sentence for a person; where `parameter` is set: what is wrong with it ("is missing") */
     const char *parameter; /* which one */
     const char *bound;     /* what it must be */
     const char *sent;      /* what it was; never a key */
@@ -23,23 +24,26 @@ struct problem {
     const char *allow;     /* 405: what the route allows */
 };
 
-/* An answer without storage; response_release() frees what it took, response_clear() makes it ready for the next answer. */
+/* An answer without storage; response_release() frees what it took, response_clear() makes it ready for the
+ * next answer. */
 void response_init(struct response *response);
 void response_release(struct response *response);
 void response_clear(struct response *response);
 
-/* Starts the head: status and what every answer carries (request id, CORS, nosniff). What was written before is dropped. */
+/* Starts the head: status and what every answer carries (request id, CORS, nosniff). What was written before
+ * is dropped. */
 void response_begin(struct response *response, int status, const char *request_id);
 
-/* Appends one header. Control characters in the value come out as spaces, so that a value can never start another header. */
+/* Appends one header. Control characters in the value come out as spaces, so that a value can never start
+ * another header. */
 void response_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* A whole answer of type application/problem+json (RFC 9457). */
 void response_problem(struct response *response, const char *request_id, const struct problem *problem);
 
-/* Ends the head with Content-Length, and drops the body where the method is HEAD or the status has none. An answer that took more than
- * its storage allows becomes a plain 500. */
+/* Ends the head with Content-Length, and drops the body where the method is HEAD or the status has none. An
+ * answer that took more than its storage allows becomes a plain 500. */
 void response_end(struct response *response, bool head_only);
 
 #endif

@@ -18,7 +18,8 @@ enum up_result {
     UP_RESULTS      /* how many there are; not a result */
 };
 
-/* The result in words, for a log line or a message: lower case, no full stop. Static storage; any value is allowed. */
+/* The result in words, for a log line or a message: lower case, no full stop. Static storage; any value is
+ * allowed. */
 const char *result_text(enum up_result result);
 
 #endif

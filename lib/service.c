@@ -10,9 +10,9 @@
 enum {
     ARENA_MAX_BYTES = 8 * 1024 * 1024,
     ROWS_MAX_BYTES = 40 * 1024 * 1024, /* STORE_BATCH rows of two lists each */
-    POLL_LEASE_MS = 25,     /* how often who waits for another's refill looks */
-    WAIT_MAX_MS = 2500,     /* and for how long */
-    REFILLS_MAX = 4,        /* to settle one request: a key that was refused gives way to the next */
+    POLL_LEASE_MS = 25,                /* how often who waits for another's refill looks */
+    WAIT_MAX_MS = 2500,                /* and for how long */
+    REFILLS_MAX = 4, /* to settle one request: a key that was refused gives way to the next */
 };
 
 struct service {
@@ -48,7 +48,8 @@ static void begin_ready(struct service *service, struct exchange *exchange);
 static void begin_increase(struct service *service, struct exchange *exchange);
 
 static const struct route ROUTES[] = {
-    {"/api/v1.0/increasingconcurrents", begin_increase, "pages whose concurrents increase; parameters host, limit, callback, format"},
+    {"/api/v1.0/increasingconcurrents", begin_increase,
+     "pages whose concurrents increase; parameters host, limit, callback, format"},
     {"/", begin_index, "this list"},
     {"/healthz", begin_health, "is the process up?"},
     {"/readyz", begin_ready, "is the database reachable and migrated?"},
@@ -69,10 +70,12 @@ void exchange_release(struct exchange *exchange)
     arena_release(&exchange->rows);
 }
 
-static enum up_result init_parts(struct service *service, const struct settings *settings, const struct keyring *keyring)
+static enum up_result init_parts(struct service *service, const struct settings *settings,
+                                 const struct keyring *keyring)
 {
     const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
-    const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit, settings->upstream_timeout_ms};
+    const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
+                                               settings->upstream_timeout_ms};
     service->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms};
     int workers = settings->workers;
     enum up_result result =
@@ -86,14 +89,15 @@ static enum up_result init_parts(struct service *service, const struct settings 
     service->refill = (struct refill_parts){
         .store = service->store,
         .keyring = keyring,
-        .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
+        .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS,
+                   settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
     };
     return result;
 }
 
-enum up_result service_new(struct service **service_r, const struct settings *settings, const struct keyring *keyring,
-                           service_before_block *before_block, void *context)
+enum up_result service_new(struct service **service_r, const struct settings *settings,
+                           const struct keyring *keyring, service_before_block *before_block, void *context)
 {
     struct service *service = calloc(1, sizeof *service);
     if (!service)
@@ -169,19 +173,23 @@ static void begin_ready(struct service *service, struct exchange *exchange)
         finish_text(exchange, "text/plain; charset=utf-8", "ready\n");
         return;
     }
-    finish_problem(exchange, &(struct problem){.status = 503,
-                                               .retry_after_s = 1,
-                                               .detail = result == UP_INVALID ? "The database is not migrated: run sql/migrate."
-                                                                              : "The database can't be reached."});
+    finish_problem(exchange,
+                   &(struct problem){.status = 503,
+                                     .retry_after_s = 1,
+                                     .detail = result == UP_INVALID
+                                                   ? "The database is not migrated: run sql/migrate."
+                                                   : "The database can't be reached."});
 }
 
 static void begin_increase(struct service *service, struct exchange *exchange)
 {
     (void)service;
     struct problem problem = {0};
-    enum up_result result = request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
+    enum up_result result =
+        request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
     if (result == UP_OK) {
-        exchange->lookup = (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+        exchange->lookup =
+            (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
         exchange->state = EXCHANGE_READ;
         return;
     }
@@ -220,11 +228,14 @@ void service_begin(struct service *service, struct exchange *exchange)
     exchange->refill_after = false;
     exchange->route = find_route(exchange->input.path);
     if (!exchange->route)
-        finish_problem(exchange, &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
+        finish_problem(
+            exchange,
+            &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
     else if (strcmp(method, "OPTIONS") == 0)
         finish_options(exchange);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        finish_problem(exchange, &(struct problem){.status = 405, .allow = "GET, HEAD, OPTIONS",
+        finish_problem(exchange, &(struct problem){.status = 405,
+                                                   .allow = "GET, HEAD, OPTIONS",
                                                    .detail = "This can be read only: GET, HEAD or OPTIONS."});
     else
         exchange->route->begin(service, exchange);
@@ -232,14 +243,16 @@ void service_begin(struct service *service, struct exchange *exchange)
 
 static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
 {
-    enum up_result result = answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
-                                            &service->bounds, freshness, &exchange->arena);
+    enum up_result result = answer_increase(&exchange->response, &exchange->input, &exchange->request,
+                                            &exchange->lookup, &service->bounds, freshness, &exchange->arena);
     if (result == UP_OK) {
         finish(exchange);
         return;
     }
-    log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host, result_text(result));
-    finish_problem(exchange, &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+    log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host,
+             result_text(result));
+    finish_problem(exchange,
+                   &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
 }
 
 static struct problem problem_of(const struct obstacle *obstacle)
@@ -294,7 +307,8 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
         finish_list(service, exchange, ANSWER_FRESH);
         return true;
     case POLICY_ANSWER_AND_REFILL:
-        finish_list(service, exchange, exchange->lookup.view.failures > 0 ? ANSWER_STALE_ERROR : ANSWER_STALE);
+        finish_list(service, exchange,
+                    exchange->lookup.view.failures > 0 ? ANSWER_STALE_ERROR : ANSWER_STALE);
         exchange->refill_after = true;
         return true;
     case POLICY_REFUSE:
@@ -305,14 +319,16 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
     }
 }
 
-static void finish_obstacle(struct service *service, struct exchange *exchange, const struct obstacle *obstacle)
+static void finish_obstacle(struct service *service, struct exchange *exchange,
+                            const struct obstacle *obstacle)
 {
     if (policy_may_serve_stale(&exchange->lookup.view, &service->bounds)) {
         finish_list(service, exchange, ANSWER_STALE_ERROR);
         return;
     }
     struct problem problem = problem_of(obstacle);
-    log_line(LOG_INFO, exchange->input.id, "%d for %s: %s", problem.status, exchange->request.host, problem.detail);
+    log_line(LOG_INFO, exchange->input.id, "%d for %s: %s", problem.status, exchange->request.host,
+             problem.detail);
     finish_problem(exchange, &problem);
 }
 
@@ -324,19 +340,22 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
     for (size_t i = 0; i < count; i++)
         lookups[i] = exchanges[i]->lookup;
     arena_clear(&exchanges[0]->rows); /* for all of them: who is not answered here reads again for itself */
-    enum up_result result = store_read(service->store, lookups, count, &exchanges[0]->rows, exchanges[0]->deadline);
+    enum up_result result =
+        store_read(service->store, lookups, count, &exchanges[0]->rows, exchanges[0]->deadline);
     for (size_t i = 0; i < count; i++) {
         enum policy_action action = POLICY_ANSWER;
         exchanges[i]->lookup = lookups[i];
         if (result != UP_OK)
-            finish_obstacle(service, exchanges[i], &(struct obstacle){.from = FROM_DATABASE, .result = result});
+            finish_obstacle(service, exchanges[i],
+                            &(struct obstacle){.from = FROM_DATABASE, .result = result});
         else if (!answer_from_row(service, exchanges[i], &action))
             exchanges[i]->state = EXCHANGE_BLOCKING;
     }
 }
 
 /* Asks Chartbeat under a claim that is ours. */
-static void fetch(struct service *service, struct refill_job *job, struct deadline deadline, struct refill_report *report_r)
+static void fetch(struct service *service, struct refill_job *job, struct deadline deadline,
+                  struct refill_report *report_r)
 {
     struct chartbeat_answer answer;
     struct deadline fetch_deadline = {deadline.at_ms - PUBLISH_RESERVE_MS};
@@ -344,28 +363,32 @@ static void fetch(struct service *service, struct refill_job *job, struct deadli
     refill_end(&service->refill, job, result, &answer, deadline, report_r);
 }
 
-/* One try at a refill. True: worth reading again; false: *obstacle_r says why not, with *leased_r for somebody else's lease. */
-static bool try_refill(struct service *service, struct exchange *exchange, bool check, struct obstacle *obstacle_r, bool *leased_r)
+/* One try at a refill. True: worth reading again; false: *obstacle_r says why not, with *leased_r for
+ * somebody else's lease. */
+static bool try_refill(struct service *service, struct exchange *exchange, bool check,
+                       struct obstacle *obstacle_r, bool *leased_r)
 {
     const struct request *request = &exchange->request;
     struct refill_job job;
     struct refill_report report = {0};
-    enum up_result result = refill_begin(&service->refill, request->host, &request->digest, request->key, check,
-                                         exchange->deadline, &job);
+    enum up_result result = refill_begin(&service->refill, request->host, &request->digest, request->key,
+                                         check, exchange->deadline, &job);
     *leased_r = result == UP_OK && job.claim.outcome == STORE_LEASED;
     if (result != UP_OK) {
-        *obstacle_r = (struct obstacle){.from = result == UP_FAILED ? FROM_BACK_OFF : FROM_DATABASE, .result = result};
+        *obstacle_r =
+            (struct obstacle){.from = result == UP_FAILED ? FROM_BACK_OFF : FROM_DATABASE, .result = result};
         return false;
     }
     if (job.claim.outcome != STORE_GRANTED) {
         *obstacle_r = (struct obstacle){.wait_ms = job.claim.wait_ms,
-                                        .from = *leased_r                              ? FROM_POOL
+                                        .from = *leased_r                            ? FROM_POOL
                                                 : job.claim.outcome == STORE_GUESSES ? FROM_GUESSES
                                                                                      : FROM_BACK_OFF};
         return job.claim.outcome == STORE_DONE;
     }
     fetch(service, &job, exchange->deadline, &report);
-    *obstacle_r = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result, report.wait_ms};
+    *obstacle_r = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result,
+                                    report.wait_ms};
     return report.result == UP_OK || report.result == UP_REFUSED;
 }
 
@@ -374,16 +397,18 @@ static bool read_again(struct service *service, struct exchange *exchange, enum 
 {
     arena_clear(&exchange->rows);
     exchange->lookup.view = (struct policy_view){0};
-    enum up_result result = store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
+    enum up_result result =
+        store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
     if (result == UP_OK)
         return answer_from_row(service, exchange, action_r);
     finish_obstacle(service, exchange, &(struct obstacle){.from = FROM_DATABASE, .result = result});
     return true;
 }
 
-/* Refills, or waits for who does, until the row can be answered (true) or *obstacle_r is in the way. *wait_slot_r is for the caller
- * to release. */
-static bool settle(struct service *service, struct exchange *exchange, struct obstacle *obstacle_r, int *wait_slot_r)
+/* Refills, or waits for who does, until the row can be answered (true) or *obstacle_r is in the way.
+ * *wait_slot_r is for the caller to release. */
+static bool settle(struct service *service, struct exchange *exchange, struct obstacle *obstacle_r,
+                   int *wait_slot_r)
 {
     struct deadline wait_until = deadline_within(exchange->deadline, WAIT_MAX_MS);
     enum policy_action action = POLICY_ANSWER;
@@ -435,8 +460,8 @@ void service_refill(struct service *service, struct exchange *exchange)
     int slot = slots_take(&service->blocked);
     if (slot < 0)
         return;
-    enum up_result result = refill_begin(&service->refill, exchange->request.host, &exchange->request.digest, NULL, false,
-                                         deadline, &job);
+    enum up_result result = refill_begin(&service->refill, exchange->request.host, &exchange->request.digest,
+                                         NULL, false, deadline, &job);
     if (result == UP_OK && job.claim.outcome == STORE_GRANTED) {
         service->before_block(service->context);
         fetch(service, &job, deadline, &report);

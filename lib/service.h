@@ -1,7 +1,9 @@
-/* A request's way to its answer: asked what, allowed or not, fresh or stale, refilled, worded. Knows nothing of FastCGI.
+/* A request's way to its answer: asked what, allowed or not, fresh or stale, refilled, worded. Knows nothing
+ * of FastCGI.
  *
- * An exchange goes through service_begin(), then service_read() together with others, and if it is still open through
- * service_settle(), which may block; then its response is sent; then service_refill() does what was put off until after the reply. */
+ * An exchange goes through service_begin(), then service_read() together with others, and if it is still open
+ * through service_settle(), which may block; then its response is sent; then service_refill() does what was
+ * put off until after the reply. */
 #ifndef UPBEAT_SERVICE_H
 #define UPBEAT_SERVICE_H
 
@@ -34,8 +36,8 @@ struct exchange {
     struct request request;
     struct store_lookup lookup;
     struct response response;
-    struct arena arena;       /* what the request and its answer need */
-    struct arena rows;        /* what was read for it */
+    struct arena arena; /* what the request and its answer need */
+    struct arena rows;  /* what was read for it */
     struct deadline deadline;
     bool refill_after; /* the answer was stale: refill once it is sent */
 };
@@ -44,26 +46,30 @@ struct exchange {
 void exchange_init(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
-/* Called before the service blocks on something slower than a read: the place to give idle connections back. */
+/* Called before the service blocks on something slower than a read: the place to give idle connections back.
+ */
 typedef void service_before_block(void *context);
 
-/* A service with its own database connection and its own client, to be made after the fork. `settings` and `keyring` must outlive it.
- * UP_FAILED: the run folder can't be written to (errno says why). UP_INVALID: an address that libcurl does not take. UP_NO_MEMORY.
- * On an error *service_r is untouched. */
-enum up_result service_new(struct service **service_r, const struct settings *settings, const struct keyring *keyring,
-                           service_before_block *before_block, void *context) MUST_CHECK;
+/* A service with its own database connection and its own client, to be made after the fork. `settings` and
+ * `keyring` must outlive it. UP_FAILED: the run folder can't be written to (errno says why). UP_INVALID: an
+ * address that libcurl does not take. UP_NO_MEMORY. On an error *service_r is untouched. */
+enum up_result service_new(struct service **service_r, const struct settings *settings,
+                           const struct keyring *keyring, service_before_block *before_block,
+                           void *context) MUST_CHECK;
 
 /* NULL is allowed. */
 void service_free(struct service *service);
 
-/* Starts an exchange: route, method, parameters. Afterwards it is EXCHANGE_DONE or EXCHANGE_READ; never blocks. */
+/* Starts an exchange: route, method, parameters. Afterwards it is EXCHANGE_DONE or EXCHANGE_READ; never
+ * blocks. */
 void service_begin(struct service *service, struct exchange *exchange);
 
-/* Reads the rows of up to STORE_BATCH exchanges that are EXCHANGE_READ in one round trip, and answers those that can be answered from
- * them. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
+/* Reads the rows of up to STORE_BATCH exchanges that are EXCHANGE_READ in one round trip, and answers those
+ * that can be answered from them. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
-/* Answers an exchange that is EXCHANGE_BLOCKING, by its deadline: refills, waits for who does, or serves stale. */
+/* Answers an exchange that is EXCHANGE_BLOCKING, by its deadline: refills, waits for who does, or serves
+ * stale. */
 void service_settle(struct service *service, struct exchange *exchange);
 
 /* Refills the host of an exchange with refill_after, if no one else does. */

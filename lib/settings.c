@@ -25,21 +25,26 @@ static const struct setting TABLE[] = {
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
-    {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false, "within it nobody asks Chartbeat again"},
+    {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
+     "within it nobody asks Chartbeat again"},
     {"UPBEAT_STALE_MS", TYPE_INT, AT(stale_ms), "10000", 100, 600000, false,
      "up to this age: answered at once, refilled after"},
     {"UPBEAT_STALE_ERROR_MS", TYPE_INT, AT(stale_error_ms), "300000", 100, 300000, false,
      "up to this age: served while Chartbeat can't be had"},
     {"UPBEAT_UPSTREAM_TIMEOUT_MS", TYPE_INT, AT(upstream_timeout_ms), "3000", 50, 4000, false,
      "of one request to Chartbeat, in all"},
-    {"UPBEAT_DEADLINE_MS", TYPE_INT, AT(deadline_ms), "4500", 1000, 5000, false, "of one request to us, in all"},
-    {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "8", 1, 256, false, "in the pool; half of them may be inside a request to Chartbeat"},
-    {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false, "requests to Chartbeat per host"},
+    {"UPBEAT_DEADLINE_MS", TYPE_INT, AT(deadline_ms), "4500", 1000, 5000, false,
+     "of one request to us, in all"},
+    {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "8", 1, 256, false,
+     "in the pool; half of them may be inside a request to Chartbeat"},
+    {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
+     "requests to Chartbeat per host"},
     {"UPBEAT_PREPARE", TYPE_SWITCH, AT(prepare), "on", 0, 0, false,
      "named prepared statements; off behind PgBouncer in transaction mode"},
     {"UPBEAT_SECRET_FILE", TYPE_TEXT, AT(secret_file), "/etc/upbeat/secret", 0, 0, false,
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
-    {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false, "writable folder for the slot files of the pool"},
+    {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
+     "writable folder for the slot files of the pool"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 
@@ -50,7 +55,8 @@ static enum up_result read_int(const struct setting *row, const char *value, int
     char *end = NULL;
     errno = 0;
     long number = strtol(value, &end, 10);
-    if (*value == '\0' || strchr(" \t\n+", *value) || *end != '\0' || errno || number < row->min || number > row->max)
+    if (*value == '\0' || strchr(" \t\n+", *value) || *end != '\0' || errno || number < row->min ||
+        number > row->max)
         return UP_INVALID;
     *number_r = (int)number;
     return UP_OK;
@@ -131,14 +137,16 @@ static enum up_result read_row(const struct setting *row, const char *value, str
 static enum up_result check_order(const struct settings *s, struct buffer *fault)
 {
     if (s->stale_ms < s->ttl_ms)
-        buffer_append_format(fault, "UPBEAT_STALE_MS=%d: must be at least UPBEAT_TTL_MS, which is %d", s->stale_ms, s->ttl_ms);
+        buffer_append_format(fault, "UPBEAT_STALE_MS=%d: must be at least UPBEAT_TTL_MS, which is %d",
+                             s->stale_ms, s->ttl_ms);
     else if (s->stale_error_ms < s->stale_ms)
         buffer_append_format(fault, "UPBEAT_STALE_ERROR_MS=%d: must be at least UPBEAT_STALE_MS, which is %d",
                              s->stale_error_ms, s->stale_ms);
     else if (s->upstream_timeout_ms > s->deadline_ms - 500)
-        buffer_append_format(fault,
-                             "UPBEAT_UPSTREAM_TIMEOUT_MS=%d: must be at least 500 below UPBEAT_DEADLINE_MS, which is %d",
-                             s->upstream_timeout_ms, s->deadline_ms);
+        buffer_append_format(
+            fault,
+            "UPBEAT_UPSTREAM_TIMEOUT_MS=%d: must be at least 500 below UPBEAT_DEADLINE_MS, which is %d",
+            s->upstream_timeout_ms, s->deadline_ms);
     else
         return UP_OK;
     return UP_INVALID;

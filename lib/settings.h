@@ -1,4 +1,5 @@
-/* What the operator set, from the environment; each setting is a row of one table. The only module that reads the environment. */
+/* What the operator set, from the environment; each setting is a row of one table. The only module that reads
+ * the environment. */
 #ifndef UPBEAT_SETTINGS_H
 #define UPBEAT_SETTINGS_H
 
@@ -25,8 +26,8 @@ struct settings {
     enum log_level log_level;
 };
 
-/* Reads and checks every setting. On UP_INVALID `fault` has one line "NAME=value: why, with the range", and *settings_r is
- * untouched. Values of settings that may hold a password are never in the line. */
+/* Reads and checks every setting. On UP_INVALID `fault` has one line "NAME=value: why, with the range", and
+ * *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum up_result settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
 /* Appends one line per setting: name, default, range, help. */

@@ -1,5 +1,5 @@
-/* How many workers of the pool may do a thing at once: files in the run folder, locked with flock(2), which the kernel lets go of
- * when a worker dies, however it dies. */
+/* How many workers of the pool may do a thing at once: files in the run folder, locked with flock(2), which
+ * the kernel lets go of when a worker dies, however it dies. */
 #ifndef UPBEAT_SLOTS_H
 #define UPBEAT_SLOTS_H
 
@@ -12,7 +12,8 @@ struct slots {
     int count;
 };
 
-/* Makes the files RUN_DIR/NAME.0 to NAME.COUNT-1 where absent. UP_FAILED: the folder can't be written to (errno says why). */
+/* Makes the files RUN_DIR/NAME.0 to NAME.COUNT-1 where absent. UP_FAILED: the folder can't be written to
+ * (errno says why). */
 enum up_result slots_init(struct slots *slots, const char *run_dir, const char *name, int count) MUST_CHECK;
 
 /* Takes a free slot without waiting: a descriptor for slots_release(), or -1 where all are taken. */

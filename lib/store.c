@@ -16,9 +16,12 @@ enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 /* The outer select keeps the lists from being fetched for a key that may not see them. */
 static const struct statement STATEMENTS[] = {
     [READ] = {READ, "upbeat_read",
-              "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, k.accepted, k.checked_at,"
-              " k.refused_until, case when k.accepted then c.pages end, case when k.accepted then c.previous_pages end,"
-              " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and clock_timestamp()"
+              "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
+              "k.accepted, k.checked_at,"
+              " k.refused_until, case when k.accepted then c.pages end, case when k.accepted then "
+              "c.previous_pages end,"
+              " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
+              "clock_timestamp()"
               " then (select f.failures from refills f where f.host = q.host) end"
               " from (select $1::text as host, $2::bytea as digest) q"
               " left join cache c on c.host = q.host"
@@ -26,11 +29,14 @@ static const struct statement STATEMENTS[] = {
               READ_PARAMETERS},
     [CLAIM] = {CLAIM, "upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed from"
-               " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, $7::integer)",
+               " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
+               "$7::integer)",
                7},
     [PUBLISH] = {PUBLISH, "upbeat_publish",
-                 "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, $6::integer, $7::integer,"
-                 " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::integer, $15::integer,"
+                 "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, "
+                 "$6::integer, $7::integer,"
+                 " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], "
+                 "$14::integer, $15::integer,"
                  " $16::integer)",
                  16},
     [FAIL] = {FAIL, "upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer)", 4},
@@ -106,10 +112,11 @@ void store_free(struct store *store)
     free(store);
 }
 
-static enum up_result run(struct store *store, int number, const struct parameter *parameters, struct deadline deadline,
-                          struct database_rows **rows_r)
+static enum up_result run(struct store *store, int number, const struct parameter *parameters,
+                          struct deadline deadline, struct database_rows **rows_r)
 {
-    return database_run(store->database, &STATEMENTS[number], parameters, 1, deadline_within(deadline, STORE_STEP_MS), rows_r);
+    return database_run(store->database, &STATEMENTS[number], parameters, 1,
+                        deadline_within(deadline, STORE_STEP_MS), rows_r);
 }
 
 enum up_result store_ready(struct store *store, struct deadline deadline)
@@ -122,8 +129,8 @@ enum up_result store_ready(struct store *store, struct deadline deadline)
     return result;
 }
 
-static enum up_result copy_text(const struct database_rows *rows, int column, struct arena *arena, char **text_r,
-                                size_t *len_r)
+static enum up_result copy_text(const struct database_rows *rows, int column, struct arena *arena,
+                                char **text_r, size_t *len_r)
 {
     size_t len = 0;
     const char *bytes = database_bytes(rows, 0, column, &len);
@@ -145,7 +152,8 @@ static enum key_verdict verdict_of(const struct database_rows *rows, time_us now
     return until > now && until <= now + INT64_C(600000000) ? KEY_REFUSED : KEY_UNKNOWN;
 }
 
-static enum up_result take_lookup(const struct database_rows *rows, struct arena *arena, struct store_lookup *lookup)
+static enum up_result take_lookup(const struct database_rows *rows, struct arena *arena,
+                                  struct store_lookup *lookup)
 {
     if (database_rows_count(rows) != 1)
         return UP_FAILED;
@@ -167,8 +175,8 @@ static enum up_result take_lookup(const struct database_rows *rows, struct arena
     return result;
 }
 
-enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count, struct arena *arena,
-                          struct deadline deadline)
+enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
+                          struct arena *arena, struct deadline deadline)
 {
     struct parameter parameters[READ_PARAMETERS * STORE_BATCH];
     union number ttl_ms;
@@ -193,7 +201,8 @@ static enum up_result read_outcome(const struct database_rows *rows, enum store_
 {
     static const char *const names[] = {
         [STORE_GRANTED] = "granted",   [STORE_DONE] = "done",     [STORE_LEASED] = "leased",
-        [STORE_BACK_OFF] = "back-off", [STORE_BUDGET] = "budget", [STORE_GUESSES] = "guesses",   [STORE_KEYLESS] = "keyless",
+        [STORE_BACK_OFF] = "back-off", [STORE_BUDGET] = "budget", [STORE_GUESSES] = "guesses",
+        [STORE_KEYLESS] = "keyless",
     };
     size_t len = 0;
     const char *name = database_bytes(rows, 0, 0, &len);
@@ -206,8 +215,10 @@ static enum up_result read_outcome(const struct database_rows *rows, enum store_
     return UP_FAILED;
 }
 
-/* Bytes of exactly, or up to, the room there is; false where they do not fit. Null leaves the room as it is. */
-static bool take_bytes(const struct database_rows *rows, size_t row, int column, void *room, size_t room_bytes, size_t *len_r)
+/* Bytes of exactly, or up to, the room there is; false where they do not fit. Null leaves the room as it is.
+ */
+static bool take_bytes(const struct database_rows *rows, size_t row, int column, void *room,
+                       size_t room_bytes, size_t *len_r)
 {
     size_t len = 0;
     const char *bytes = database_bytes(rows, row, column, &len);
@@ -238,7 +249,8 @@ static enum up_result take_claim(const struct database_rows *rows, struct store_
     return UP_OK;
 }
 
-/* What may pass in a burst, and how far apart requests are in the long run, so that any 60 seconds hold at most the rate. */
+/* What may pass in a burst, and how far apart requests are in the long run, so that any 60 seconds hold at
+ * most the rate. */
 static void budget_of(int rate_per_minute, int *step_ms_r, int *burst_ms_r)
 {
     const int minute_ms = 60000;
@@ -248,7 +260,8 @@ static void budget_of(int rate_per_minute, int *step_ms_r, int *burst_ms_r)
 }
 
 enum up_result store_claim(struct store *store, const char *host, const struct digest *digest, bool check,
-                           const struct store_bounds *bounds, struct deadline deadline, struct store_claim *claim_r)
+                           const struct store_bounds *bounds, struct deadline deadline,
+                           struct store_claim *claim_r)
 {
     union number rooms[5];
     struct database_rows *rows = NULL;
@@ -361,8 +374,8 @@ static enum up_result send_publication(struct store *store, const struct store_p
     return run(store, PUBLISH, parameters, deadline, rows_r);
 }
 
-enum up_result store_publish(struct store *store, const struct store_publication *publication, struct deadline deadline,
-                             bool *stored_r)
+enum up_result store_publish(struct store *store, const struct store_publication *publication,
+                             struct deadline deadline, bool *stored_r)
 {
     struct page_columns columns;
     struct database_rows *rows = NULL;
@@ -380,8 +393,8 @@ enum up_result store_publish(struct store *store, const struct store_publication
     return result;
 }
 
-enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
-                          int retry_after_s, struct deadline deadline, int *back_off_ms_r)
+enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim,
+                          const char *reason, int retry_after_s, struct deadline deadline, int *back_off_ms_r)
 {
     union number room;
     struct database_rows *rows = NULL;
@@ -398,8 +411,8 @@ enum up_result store_fail(struct store *store, const char *host, const struct st
     return result;
 }
 
-enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
-                            struct deadline deadline)
+enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim,
+                            const char *reason, struct deadline deadline)
 {
     struct database_rows *rows = NULL;
     const struct parameter parameters[] = {
@@ -414,7 +427,8 @@ enum up_result store_refuse(struct store *store, const char *host, const struct 
 }
 
 static enum up_result reseal_one(struct store *store, const struct digest *digest, const struct sealed *old,
-                                 const struct keyring *from, const struct keyring *to, struct deadline deadline, bool *done_r)
+                                 const struct keyring *from, const struct keyring *to,
+                                 struct deadline deadline, bool *done_r)
 {
     char key[KEY_MAX_BYTES + 1];
     struct sealed fresh;
@@ -435,8 +449,8 @@ static enum up_result reseal_one(struct store *store, const struct digest *diges
     return result;
 }
 
-enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to, struct deadline deadline,
-                            size_t *resealed_r, size_t *left_r)
+enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to,
+                            struct deadline deadline, size_t *resealed_r, size_t *left_r)
 {
     struct database_rows *rows = NULL;
     size_t resealed = 0;
@@ -447,7 +461,8 @@ enum up_result store_reseal(struct store *store, const struct keyring *from, con
         struct sealed sealed;
         size_t digest_bytes = 0;
         bool done = false;
-        if (!take_bytes(rows, i, 0, digest.bytes, DIGEST_BYTES, &digest_bytes) || digest_bytes != DIGEST_BYTES ||
+        if (!take_bytes(rows, i, 0, digest.bytes, DIGEST_BYTES, &digest_bytes) ||
+            digest_bytes != DIGEST_BYTES ||
             !take_bytes(rows, i, 1, sealed.bytes, SEALED_MAX_BYTES, &sealed.len_bytes)) {
             left++;
             continue;

@@ -1,10 +1,12 @@
-/* Rows in PostgreSQL: the cache row, the lease, the keys, the snapshots. The only module that knows tables and functions.
+/* Rows in PostgreSQL: the cache row, the lease, the keys, the snapshots. The only module that knows tables
+ * and functions.
  *
- * A store holds one connection (see database.h). Every call is bounded by the deadline it is given, and by STORE_STEP_MS. A call that
- * failed may have committed all the same; each write here may be repeated without harm.
+ * A store holds one connection (see database.h). Every call is bounded by the deadline it is given, and by
+ * STORE_STEP_MS. A call that failed may have committed all the same; each write here may be repeated without
+ * harm.
  *
- * Each call: UP_OK; UP_UNREACHABLE: no connection, or it was lost; UP_TIMEOUT: the deadline passed; UP_FAILED: PostgreSQL refused the
- * statement (logged); UP_NO_MEMORY. Outputs are untouched on an error. */
+ * Each call: UP_OK; UP_UNREACHABLE: no connection, or it was lost; UP_TIMEOUT: the deadline passed;
+ * UP_FAILED: PostgreSQL refused the statement (logged); UP_NO_MEMORY. Outputs are untouched on an error. */
 #ifndef UPBEAT_STORE_H
 #define UPBEAT_STORE_H
 
@@ -19,10 +21,10 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 3,   /* the newest migration that the programs need */
-    STORE_STEP_MS = 1000,       /* of one call, within the deadline given */
-    STORE_BATCH = 8,            /* look-ups in one round trip */
-    STORE_TOKEN_BYTES = 16,     /* a UUID */
+    STORE_SCHEMA_VERSION = 3, /* the newest migration that the programs need */
+    STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
+    STORE_BATCH = 8,          /* look-ups in one round trip */
+    STORE_TOKEN_BYTES = 16,   /* a UUID */
 };
 
 struct store;
@@ -30,7 +32,7 @@ struct store;
 struct store_config {
     const char *conninfo; /* libpq connection string or URI; must outlive the store */
     int ttl_ms;
-    bool prepare;         /* named prepared statements */
+    bool prepare; /* named prepared statements */
 };
 
 /* One read of the cache row for one host and one key. The caller sets `host` and `digest`. */
@@ -39,11 +41,12 @@ struct store_lookup {
     const struct digest *digest;
 
     struct policy_view view; /* all that the policy wants to know */
-    time_us taken_at;  /* by the database's clock, as all times here; 0: no snapshot */
-    time_us previous_at; /* 0: no snapshot before it */
+    time_us taken_at;        /* by the database's clock, as all times here; 0: no snapshot */
+    time_us previous_at;     /* 0: no snapshot before it */
     int rate_limit;          /* as Chartbeat last said; -1: it did not */
     int rate_remaining;
-    char *pages; /* compact text, see pages_decode(); NULL where the key is not accepted. The arena owns it. */
+    char
+        *pages; /* compact text, see pages_decode(); NULL where the key is not accepted. The arena owns it. */
     size_t pages_bytes;
     char *previous_pages;
     size_t previous_pages_bytes;
@@ -93,34 +96,40 @@ enum up_result store_new(struct store **store_r, const struct store_config *conf
 /* Closes the connection. NULL is allowed. */
 void store_free(struct store *store);
 
-/* Is the database there, and migrated at least to STORE_SCHEMA_VERSION? UP_INVALID: it is there, but not migrated. */
+/* Is the database there, and migrated at least to STORE_SCHEMA_VERSION? UP_INVALID: it is there, but not
+ * migrated. */
 enum up_result store_ready(struct store *store, struct deadline deadline) MUST_CHECK;
 
-/* Reads count (1 to STORE_BATCH) cache rows in one round trip. Failures are looked up only where a row is older than the TTL. The arena
- * owns the lists. On an error none is filled in. */
-enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count, struct arena *arena,
-                          struct deadline deadline) MUST_CHECK;
+/* Reads count (1 to STORE_BATCH) cache rows in one round trip. Failures are looked up only where a row is
+ * older than the TTL. The arena owns the lists. On an error none is filled in. */
+enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
+                          struct arena *arena, struct deadline deadline) MUST_CHECK;
 
-/* Asks for the lease of a host. `digest`: the caller's key; NULL for the collector. `check`: ask Chartbeat with that key, however fresh
- * the snapshot is. */
+/* Asks for the lease of a host. `digest`: the caller's key; NULL for the collector. `check`: ask Chartbeat
+ * with that key, however fresh the snapshot is. */
 enum up_result store_claim(struct store *store, const char *host, const struct digest *digest, bool check,
-                           const struct store_bounds *bounds, struct deadline deadline, struct store_claim *claim_r) MUST_CHECK;
+                           const struct store_bounds *bounds, struct deadline deadline,
+                           struct store_claim *claim_r) MUST_CHECK;
 
-/* Stores what Chartbeat answered and gives the lease back. *stored_r: a new snapshot; false: too late, or within the TTL. */
-enum up_result store_publish(struct store *store, const struct store_publication *publication, struct deadline deadline,
-                             bool *stored_r) MUST_CHECK;
+/* Stores what Chartbeat answered and gives the lease back. *stored_r: a new snapshot; false: too late, or
+ * within the TTL. */
+enum up_result store_publish(struct store *store, const struct store_publication *publication,
+                             struct deadline deadline, bool *stored_r) MUST_CHECK;
 
-/* Records a failed request and gives the lease back; *back_off_ms_r says for how long nobody asks now. `reason`: in words. */
-enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
-                          int retry_after_s, struct deadline deadline, int *back_off_ms_r) MUST_CHECK;
+/* Records a failed request and gives the lease back; *back_off_ms_r says for how long nobody asks now.
+ * `reason`: in words. */
+enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim,
+                          const char *reason, int retry_after_s, struct deadline deadline,
+                          int *back_off_ms_r) MUST_CHECK;
 
-/* Seals every stored key anew: opened with `from`, sealed with `to`. What `from` can't open (it is another's, or was sealed anew
- * already) is left as it is and counted in *left_r. Safe to run again, and beside running workers. */
-enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to, struct deadline deadline,
-                            size_t *resealed_r, size_t *left_r) MUST_CHECK;
+/* Seals every stored key anew: opened with `from`, sealed with `to`. What `from` can't open (it is another's,
+ * or was sealed anew already) is left as it is and counted in *left_r. Safe to run again, and beside running
+ * workers. */
+enum up_result store_reseal(struct store *store, const struct keyring *from, const struct keyring *to,
+                            struct deadline deadline, size_t *resealed_r, size_t *left_r) MUST_CHECK;
 
 /* Records that Chartbeat refused the key of this claim for the host, and gives the lease back. */
-enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim, const char *reason,
-                            struct deadline deadline) MUST_CHECK;
+enum up_result store_refuse(struct store *store, const char *host, const struct store_claim *claim,
+                            const char *reason, struct deadline deadline) MUST_CHECK;
 
 #endif

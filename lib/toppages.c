@@ -178,8 +178,8 @@ static const char *fault_of_bytes(const char *body, size_t len_bytes)
     return only_space(body, body + len_bytes) ? "empty" : NULL;
 }
 
-enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *arena, struct toppages *toppages_r,
-                              const char **why_r)
+enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *arena,
+                              struct toppages *toppages_r, const char **why_r)
 {
     struct toppages found = {0};
     *why_r = fault_of_bytes(body, len_bytes);
@@ -188,7 +188,8 @@ enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *
     const char *end = NULL;
     cJSON *root = parse_json(body, len_bytes, arena, &end);
     if (!root) {
-        *why_r = parse_arena_full ? "JSON that takes too much memory" : "not JSON, cut short or nested too deeply";
+        *why_r =
+            parse_arena_full ? "JSON that takes too much memory" : "not JSON, cut short or nested too deeply";
         return parse_arena_full ? UP_TOO_LARGE : UP_INVALID;
     }
     if (!only_space(end, body + len_bytes)) {
