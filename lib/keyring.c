@@ -24,8 +24,8 @@ static const char *read_secret(const char *file, char *secret, size_t *len_r)
     ssize_t len = 0;
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
         fault = "is not a file";
-    else if (about.st_mode & 0117)
-        fault = "is open to others: its mode must be 0600";
+    else if (about.st_mode & 0137)
+        fault = "is open to others: its mode must be 0600 or 0640";
     else if ((len = read(fd, secret, SECRET_MAX_BYTES + 1)) < 0)
         fault = "cannot be read";
     close(fd);

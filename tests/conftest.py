@@ -1,0 +1,76 @@
+"""What all tests share: one PostgreSQL cluster a session, a whole service a module, a host a test."""
+
+import itertools
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from servers.postgres import Database, Postgres
+from servers.processes import ROOT
+from servers.stack import Stack
+
+hosts = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """Short, since a socket's path may have 107 bytes, and open to the user that runs PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="upbeat-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(folder: Path) -> Iterator[Postgres]:
+    one = Postgres(folder / "pg").make()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> Iterator[Database]:
+    one = postgres.new_database()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]]:
+    """Starts a service with these settings on a fresh database; stops it after the module."""
+    started: list[Stack] = []
+
+    def start(**settings: Any) -> Stack:
+        database = settings.pop("database", None) or postgres.new_database()
+        place = Path(tempfile.mkdtemp(dir=folder))
+        started.append(Stack(place, database, **settings))
+        return started[-1].start()
+
+    yield start
+    faults = []
+    for one in reversed(started):
+        try:
+            one.stop()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest) -> str:
+    """Of this test alone."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
+    return f"{name}-{next(hosts)}.example"
+
+
+@pytest.fixture(scope="session")
+def traffic() -> Path:
+    """The recorded traffic; the test is skipped where there is none."""
+    place = Path(os.environ.get("UPBEAT_TRAFFIC_DIR", ROOT.parent / "shared" / "traffic"))
+    files = sorted(place.glob("*.tsv"))
+    if not files:
+        pytest.skip(f"there is no recorded traffic in {place} (UPBEAT_TRAFFIC_DIR)")
+    return files[0]

@@ -1,0 +1,69 @@
+"""nginx in front of a pool, with the project's own snippets."""
+
+import getpass
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from .processes import ROOT, await_true, end, free_port
+
+CONF = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+worker_processes 2;
+error_log {folder}/nginx-error.log notice;
+events {{ worker_connections 2048; }}
+http {{
+    include /etc/nginx/mime.types;
+    include snippets/upbeat-http.conf;
+    upstream upbeat {{
+        server unix:{socket} max_fails=0;
+        keepalive 64;
+        keepalive_requests 100000;
+    }}
+    client_body_temp_path {folder}/temp-body;
+    proxy_temp_path {folder}/temp-proxy;
+    fastcgi_temp_path {folder}/temp-fastcgi;
+    uwsgi_temp_path {folder}/temp-uwsgi;
+    scgi_temp_path {folder}/temp-scgi;
+    server {{
+        listen {address}:{port} backlog=4096;
+        access_log {folder}/nginx-access.log upbeat;
+        error_log {folder}/nginx-error.log emerg;
+        include snippets/upbeat-locations.conf;
+    }}
+}}
+"""
+
+
+class Nginx:
+    def __init__(self, folder: Path, socket: Path, address: str = "127.0.0.1") -> None:
+        self.folder, self.port = folder, free_port()
+        self.conf = folder / "nginx.conf"
+        self.logs = [folder / "nginx-access.log", folder / "nginx-error.log"]
+        user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
+        self.conf.write_text(
+            CONF.format(user=user, folder=folder, socket=socket, address=address, port=self.port)
+        )
+        (folder / "snippets").symlink_to(ROOT / "nginx" / "snippets")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Nginx":
+        errors = str(self.logs[1])
+        with open(errors, "ab") as log:
+            self._process = subprocess.Popen(
+                ["/usr/sbin/nginx", "-e", errors, "-c", str(self.conf)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        pid = self.folder / "nginx.pid"
+        await_true(lambda: pid.exists() and pid.read_text().strip(), 10, f"nginx; see {errors}")
+        return self
+
+    def stop(self) -> int | None:
+        process, self._process = self._process, None
+        return end(process, signal.SIGQUIT)

@@ -1,0 +1,78 @@
+"""What all classes for real servers share: free ports, waiting for a condition, ending a process."""
+
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_WITHIN_S = 10.0
+
+T = TypeVar("T")
+
+
+def build_folder() -> Path:
+    """Of the programs under test; UPBEAT_BUILD is release (default), dev or sanitize."""
+    return ROOT / "build" / os.environ.get("UPBEAT_BUILD", "release")
+
+
+def worker_program() -> Path:
+    return build_folder() / "fcgi" / "upbeat-fcgi"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def await_true(holds: Callable[[], T], within_s: float = 10.0, what: str = "") -> T:
+    """The first true value of `holds()`; AssertionError where it never comes."""
+    until_s = time.monotonic() + within_s
+    while not (value := holds()):
+        assert time.monotonic() < until_s, f"not within {within_s} s: {what or holds}"
+        time.sleep(0.01)
+    return value
+
+
+def as_user(name: str) -> list[str]:
+    """Words in front of a command that run it as that user; none where we are not root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "--"]
+
+
+def own_by(path: Path, name: str) -> None:
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(name)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def children_of(pid: int) -> list[int]:
+    """Living ones: a zombie is not counted."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def end(process: subprocess.Popen[bytes] | None, sign: int = signal.SIGTERM) -> int | None:
+    """The exit status; the process, and its group, is killed where it does not stop in time."""
+    if process is None:
+        return None
+    if process.poll() is None:
+        process.send_signal(sign)
+    try:
+        return process.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()

@@ -1,0 +1,138 @@
+"""The whole service on free ports: simulator, database, pool, nginx; and one way to ask it."""
+
+import csv
+import http.client
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from .nginx import Nginx
+from .pool import Pool
+from .postgres import Database
+from .processes import await_true
+from .simulator import Simulator
+
+KEY_MARK = "leak-me-not"  # in every key of the tests, so that one search finds any of them
+KEY = f"{KEY_MARK}-0001"
+PATH = "/api/v1.0/increasingconcurrents"
+REPORTS = re.compile(r"Sanitizer|runtime error:|Assertion|stack smashing|double free|corrupted")
+ASK_WITHIN_S = 15.0
+
+
+class Answer:
+    """A whole answer of the service."""
+
+    def __init__(self, answer: http.client.HTTPResponse) -> None:
+        self.status, self.headers = answer.status, answer.headers
+        self.body = answer.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def csv(self) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(self.body.decode(), newline="")))
+
+    @property
+    def paths(self) -> list[str]:
+        return [row["path"] for row in self.json]
+
+    def __repr__(self) -> str:
+        return f"{self.status} {dict(self.headers)} {self.body[:300]!r}"
+
+
+class Stack:
+    """Starts and stops in the order of dependence. `settings` are the worker's; `source` and
+    `simulator` those of the simulator. Tests that use one stack together take hosts of their own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        simulator: dict[str, Any] | None = None,
+        address: str = "127.0.0.1",
+        **settings: str,
+    ) -> None:
+        self.folder, self.database, self.address = folder, database, address
+        given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
+        self.simulator = Simulator(**given)
+        secret = folder / "secret"
+        secret.write_text("a secret of the tests, long enough for it")
+        secret.chmod(0o600)
+        self._settings = {
+            "UPBEAT_DATABASE": database.conninfo(),
+            "UPBEAT_SECRET_FILE": str(secret),
+            "UPBEAT_LOG": "debug",
+        } | settings
+
+    def start(self) -> "Stack":
+        self.simulator.start()
+        self._settings.setdefault("CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/")
+        self.pool = Pool(self.folder, self._settings).start()
+        self.nginx = Nginx(self.folder, self.pool.socket, self.address).start()
+        await_true(lambda: self.ask("/readyz").status == 200, 10, "the whole service")
+        return self
+
+    def stop(self) -> None:
+        """Fails on what a passed test must not leave behind."""
+        self.nginx.stop()
+        status = self.pool.stop()
+        self.simulator.stop()
+        self.database.close()
+        self.check_logs()
+        assert status == 0, f"the pool ended with {status}: {self.pool.text()[-2000:]}"
+
+    def check_logs(self) -> None:
+        worker = self.pool.text()
+        reports = [line for line in worker.splitlines() if REPORTS.search(line)]
+        assert not reports, "\n".join(reports) + worker[-4000:]
+        logs = [*self.nginx.logs, self.pool.log, self.database.postgres.log]
+        leaks = [str(log) for log in logs if log.exists() and KEY_MARK.encode() in log.read_bytes()]
+        assert not leaks, f"a key stands in {leaks}"
+        assert KEY_MARK not in self.simulator.log()
+
+    def ask(
+        self,
+        path: str = PATH,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        query: str | None = None,
+        **parameters: Any,
+    ) -> Answer:
+        """One request on a connection of its own; `query` as it is, or `parameters` encoded."""
+        words = query if query is not None else urlencode(parameters)
+        address = "127.0.0.1" if self.address == "0.0.0.0" else self.address
+        connection = http.client.HTTPConnection(address, self.nginx.port, timeout=ASK_WITHIN_S)
+        try:
+            connection.request(method, path + ("?" + words if words else ""), headers=headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def rising(self, host: str, key: str = KEY, **more: Any) -> Answer:
+        """The list of a host; `headers` are added to the key's."""
+        headers = {"X-CB-AK": key} | more.pop("headers", {})
+        return self.ask(headers=headers, host=host, **more)
+
+    def turn(self, host: str, pages: list[dict[str, Any]] | None = None, **script: Any) -> Answer:
+        """Scripts the upstream's next list and asks until it has come: the answer with it. For
+        stacks with a TTL so short that a stale row is refilled before it is answered."""
+        before = self.database.value("select taken_at from cache where host = %s", host)
+        self.simulator.script(host, pages, **script)
+
+        def newest() -> Answer | None:
+            answer = self.rising(host)
+            assert answer.status == 200, answer
+            after = self.database.value("select taken_at from cache where host = %s", host)
+            return answer if after != before else None
+
+        return await_true(newest, 5, f"a new snapshot of {host}")
+
+
+def page(path: str, visitors: Any, title: str | None = None, **more: Any) -> dict[str, Any]:
+    """A row of a script."""
+    return {"path": path, "title": title or f"Page {path}", "visitors": visitors, **more}

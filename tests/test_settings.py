@@ -1,0 +1,143 @@
+"""Each bad setting stops the start with its name, what was given, and what it may be."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from servers.processes import worker_program
+
+NUMBERS = {
+    # name: (least, most)
+    "CHARTBEAT_LIMIT": (1, 10000),
+    "UPBEAT_TTL_MS": (100, 60000),
+    "UPBEAT_STALE_MS": (100, 600000),
+    "UPBEAT_STALE_ERROR_MS": (100, 300000),
+    "UPBEAT_UPSTREAM_TIMEOUT_MS": (50, 4000),
+    "UPBEAT_DEADLINE_MS": (1000, 5000),
+    "UPBEAT_WORKERS": (1, 256),
+    "UPBEAT_RATE_PER_MINUTE": (3, 60000),
+}
+BAD = [
+    (name, str(value), f"{least} to {most}")
+    for name, (least, most) in NUMBERS.items()
+    for value in (least - 1, most + 1, "", "x", "1.5", "1e3", " 7", "+7", "7 ", "99999999999999999999")
+    if value != ""
+] + [
+    ("CHARTBEAT_URL", "api.chartbeat.com/live", "http(s)://"),
+    ("CHARTBEAT_URL", "ftp://api.chartbeat.com/live/", "http(s)://"),
+    ("CHARTBEAT_URL", "https://api.chartbeat.com", "http(s)://"),
+    ("CHARTBEAT_URL", "https://user@api.chartbeat.com/x", "without user"),
+    ("CHARTBEAT_URL", "https://api.chartbeat.com/x?apikey=1", "query"),
+    ("CHARTBEAT_URL", "https://api.chartbeat.com/x y", "http(s)://"),
+    ("UPBEAT_PREPARE", "yes", "on or off"),
+    ("UPBEAT_LOG", "loud", "error, warning, info, debug"),
+]
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    file = tmp_path / "secret"
+    file.write_bytes(b"x" * 32)
+    file.chmod(0o600)
+    return file
+
+
+def check(secret: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"UPBEAT_SECRET_FILE": str(secret), "LC_ALL": "C.UTF-8"} | settings
+    return subprocess.run(
+        [worker_program(), "--check"], env=environment, capture_output=True, text=True, timeout=20
+    )
+
+
+def test_the_defaults_are_good(secret: Path) -> None:
+    assert check(secret).returncode == 0
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_an_empty_value_stands_for_the_default(secret: Path, name: str) -> None:
+    assert check(secret, **{name: ""}).returncode == 0
+
+
+@pytest.mark.parametrize("name, value, allowed", BAD)
+def test_a_bad_value_is_named_with_what_it_may_be(
+    secret: Path, name: str, value: str, allowed: str
+) -> None:
+    ended = check(secret, **{name: value})
+    assert ended.returncode == 2
+    shown = "(not shown)" if name == "CHARTBEAT_URL" else value  # somebody may have put a key there
+    assert f"{name}={shown[:80]}: must be" in ended.stderr and allowed in ended.stderr, ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "settings, name",
+    [
+        ({"UPBEAT_TTL_MS": "5000", "UPBEAT_STALE_MS": "4000"}, "UPBEAT_STALE_MS"),
+        ({"UPBEAT_STALE_MS": "5000", "UPBEAT_STALE_ERROR_MS": "4000"}, "UPBEAT_STALE_ERROR_MS"),
+        (
+            {"UPBEAT_DEADLINE_MS": "1000", "UPBEAT_UPSTREAM_TIMEOUT_MS": "600"},
+            "UPBEAT_UPSTREAM_TIMEOUT_MS",
+        ),
+    ],
+)
+def test_bounds_that_leave_no_room_for_each_other(
+    secret: Path, settings: dict[str, str], name: str
+) -> None:
+    ended = check(secret, **settings)
+    assert ended.returncode == 2 and f"{name}={settings[name]}" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "size_bytes, mode, said",
+    [
+        (0, 0o600, "32"),
+        (31, 0o600, "32"),
+        (4097, 0o600, "4096"),
+        (32, 0o644, "0600"),
+        (32, 0o660, "0600"),
+    ],
+)
+def test_a_bad_secret_file(secret: Path, size_bytes: int, mode: int, said: str) -> None:
+    secret.write_bytes(b"k" * size_bytes)
+    secret.chmod(mode)
+    ended = check(secret)
+    assert ended.returncode == 2 and f"UPBEAT_SECRET_FILE={secret}" in ended.stderr
+    assert said in ended.stderr and "kkk" not in ended.stderr
+
+
+def test_a_missing_secret_file(secret: Path) -> None:
+    secret.unlink()
+    ended = check(secret)
+    assert ended.returncode == 2 and "UPBEAT_SECRET_FILE=" in ended.stderr
+
+
+def test_a_connection_string_is_never_shown(secret: Path) -> None:
+    ended = check(secret, UPBEAT_DATABASE="password=hush", UPBEAT_TTL_MS="x")
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+def test_help_names_each_setting_with_default_and_range() -> None:
+    said = subprocess.run([worker_program(), "--help"], capture_output=True, text=True, check=True)
+    for name, (least, most) in NUMBERS.items():
+        assert f"{name}=" in said.stdout and f"from {least} to {most}" in said.stdout
+    for name in ("UPBEAT_DATABASE", "CHARTBEAT_URL", "UPBEAT_PREPARE", "UPBEAT_SECRET_FILE",
+                 "UPBEAT_RUN_DIR", "UPBEAT_LOG"):
+        assert f"{name}=" in said.stdout
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    ended = subprocess.run([worker_program(), "--frobnicate"], capture_output=True, text=True)
+    assert ended.returncode == 2 and "--check" in ended.stderr
+
+
+def test_without_a_listening_socket_it_says_how_to_be_started(secret: Path, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [worker_program()],
+        env={"UPBEAT_SECRET_FILE": str(secret), "UPBEAT_RUN_DIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert ended.returncode == 1 and "spawn-fcgi" in ended.stderr
