@@ -1,0 +1,108 @@
+"""fcgi/up as its user runs it: in the foreground, with nothing but environment variables."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from .processes import ROOT, await_true, children_of, free_port
+
+KEY = "demo-key-0001"
+HOST = "demo.example"
+
+
+class Up:
+    """`settings` are added to the environment, from which our own and libpq's are taken out."""
+
+    def __init__(self, state: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.state = state
+        plain = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("UPBEAT_", "CHARTBEAT_", "PG"))
+        }
+        ours = {"UPBEAT_LISTEN": f"127.0.0.1:{self.port}", "UPBEAT_STATE": str(state)}
+        ours["UPBEAT_WORKERS"] = "3"
+        self.environment = plain | ours | settings
+        self.lines: list[str] = []
+
+    def start(self) -> "Up":
+        self.process = subprocess.Popen(
+            [str(ROOT / "fcgi" / "up")],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def await_ready(self) -> "Up":
+        def ready() -> bool:
+            assert self.process.poll() is None or self.lines, "it ended without a word"
+            assert self.process.poll() is None, self.text
+            return f"ready {self.url}" in self.lines
+
+        await_true(ready, 60, "the line ready")
+        return self
+
+    def ended(self, within_s: float = 30) -> tuple[int, str]:
+        """Exit status and everything it said."""
+        status = self.process.wait(within_s)
+        self._reader.join(5)
+        return status, self.text
+
+    def stop(self, sign: int = signal.SIGINT) -> tuple[int, str]:
+        self.process.send_signal(sign)
+        return self.ended()
+
+    def rising(self, key: str = KEY, host: str = HOST) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            path = "/api/v1.0/increasingconcurrents?" + urlencode({"host": host})
+            connection.request("GET", path, headers={"X-CB-AK": key})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def child(self, word: str) -> int:
+        """The child of ours whose command line holds a word."""
+        for pid in children_of(self.process.pid):
+            if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        raise AssertionError(f"no child runs {word}")
+
+    def leftovers(self) -> list[str]:
+        """Command lines of processes that still name our folder."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(self.state).encode() in line and int(place.name) != os.getpid():
+                found.append((place / "cmdline").read_bytes().decode(errors="replace"))
+        return found
