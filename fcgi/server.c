@@ -1,6 +1,8 @@
 #include "server.h"
 
+#include "deadline.h"
 #include "log.h"
+#include "record.h"
 #include "service.h"
 
 #include <errno.h>
@@ -12,8 +14,12 @@
 #include <unistd.h>
 
 enum {
-    PEERS_MAX = 128,      /* connections kept alive by one worker */
-    PEER_STEP_S = 2,      /* a peer may take so long for one read or write */
+    PEERS_MAX = 128,   /* connections kept alive by one worker */
+    PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
+    PARTIAL_MS = 3000, /* and so long to send the rest of a request */
+    PARTIAL_LOOK_MS = 500,
+    DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
+    DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
     BATCH = STORE_BATCH,  /* requests answered in one round */
     LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
 };
@@ -22,7 +28,9 @@ enum {
 struct peer {
     FCGX_Request fcgi;
     bool is_open;
-    bool is_busy; /* a request of it is being answered */
+    bool is_busy;    /* a request of it is being answered */
+    bool is_partial; /* a part of a request has come; the rest has until partial_until */
+    struct deadline partial_until;
 };
 
 struct work {
@@ -39,6 +47,7 @@ struct server {
     struct peer peers[PEERS_MAX];
     struct work works[BATCH];
     size_t count; /* of works in this round */
+    unsigned char peeked[RECORD_REQUEST_MAX_BYTES];
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -89,6 +98,7 @@ static void watch_listener(struct server *server, bool listen)
 
 static void close_peer(struct peer *peer)
 {
+    peer->fcgi.detached = 1; /* else libfcgi waits up to 2 s for the peer to close its side */
     FCGX_Free(&peer->fcgi, 1);
     peer->is_open = false;
     peer->is_busy = false;
@@ -116,16 +126,17 @@ static struct peer *free_peer(struct server *server)
     return NULL;
 }
 
-static void accept_peer(struct server *server)
+/* False: there is nobody to accept, or no room. */
+static bool accept_peer(struct server *server)
 {
     struct peer *peer = free_peer(server);
     if (!peer) {
         watch_listener(server, false); /* the other workers' turn */
-        return;
+        return false;
     }
     int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
-        return; /* somebody else was faster, or it is gone again */
+        return false; /* somebody else was faster, or it is gone again */
     const struct timeval step = {.tv_sec = PEER_STEP_S};
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u32 = (uint32_t)(peer - server->peers)};
     /* Without a listening socket of its own libfcgi can't go and accept behind our back. */
@@ -134,11 +145,13 @@ static void accept_peer(struct server *server)
         FCGX_InitRequest(&peer->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         close(fd);
-        return;
+        return true;
     }
     peer->fcgi.ipcFd = fd;
     peer->is_open = true;
     peer->is_busy = false;
+    peer->is_partial = false;
+    return true;
 }
 
 /* Reads the request that has arrived on a connection; false where the peer is gone, or sent none in time. */
@@ -153,7 +166,7 @@ static bool read_request(struct peer *peer)
         return false;
     }
     /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
-    if (FCGX_GetChar(peer->fcgi.in) != EOF)
+    if (FCGX_GetChar(peer->fcgi.in) != EOF || stop_asked)
         peer->fcgi.keepConnection = 0;
     return true;
 }
@@ -174,6 +187,7 @@ static void take_request(struct server *server, struct peer *peer)
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
+        .is_copied = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
     };
     service_begin(server->service, &work->exchange);
 }
@@ -185,6 +199,7 @@ static void send_response(struct work *work)
     FCGX_PutStr(response->head.data, (int)response->head.len_bytes, peer->fcgi.out);
     if (response->body.len_bytes > 0)
         FCGX_PutStr(response->body.data, (int)response->body.len_bytes, peer->fcgi.out);
+    peer->fcgi.detached = 1; /* as in close_peer() */
     FCGX_Finish_r(&peer->fcgi);
     peer->is_open = peer->fcgi.ipcFd >= 0;
     peer->is_busy = false;
@@ -192,19 +207,68 @@ static void send_response(struct work *work)
     response_clear(response);
 }
 
+/* While a part of a request has come, only what is new wakes us. */
+static void watch_peer(struct server *server, struct peer *peer, bool is_partial)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (is_partial ? EPOLLET : 0),
+                                .data.u32 = (uint32_t)(peer - server->peers)};
+    if (peer->is_partial == is_partial)
+        return;
+    if (is_partial)
+        peer->partial_until = deadline_in(PARTIAL_MS);
+    peer->is_partial = is_partial;
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, peer->fcgi.ipcFd, &event) != 0)
+        close_peer(peer);
+}
+
+/* libfcgi reads only what is there as a whole, since it would wait for the rest with all others behind it. */
+static void hear_peer(struct server *server, struct peer *peer)
+{
+    ssize_t len = recv(peer->fcgi.ipcFd, server->peeked, sizeof server->peeked, MSG_PEEK | MSG_DONTWAIT);
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    enum record_state state = len > 0 ? record_state_of(server->peeked, (size_t)len) : RECORD_BAD;
+    if (state == RECORD_BAD ||
+        (state == RECORD_PARTIAL && peer->is_partial && deadline_left_ms(peer->partial_until) == 0)) {
+        close_peer(peer);
+        return;
+    }
+    watch_peer(server, peer, state == RECORD_PARTIAL);
+    if (state == RECORD_WHOLE && peer->is_open)
+        take_request(server, peer);
+}
+
+/* Those who never send the rest are closed. True: there are some whose time is not yet up. */
+static bool close_late_peers(struct server *server)
+{
+    bool any = false;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = &server->peers[i];
+        if (!peer->is_open || !peer->is_partial)
+            continue;
+        if (deadline_left_ms(peer->partial_until) == 0)
+            close_peer(peer);
+        else
+            any = true;
+    }
+    return any;
+}
+
 /* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. */
 static bool gather(struct server *server, int timeout_ms)
 {
     struct epoll_event events[BATCH];
     int room = (int)(BATCH - server->count);
+    if (close_late_peers(server) && timeout_ms > PARTIAL_LOOK_MS)
+        timeout_ms = PARTIAL_LOOK_MS;
     int ready = epoll_pwait(server->epoll_fd, events, room, timeout_ms, &server->wait_mask);
     if (ready < 0)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
         if (events[i].data.u32 == LISTENER)
             accept_peer(server);
-        else if (!server->peers[events[i].data.u32].is_busy)
-            take_request(server, &server->peers[events[i].data.u32]);
+        else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy)
+            hear_peer(server, &server->peers[events[i].data.u32]);
     }
     return true;
 }
@@ -266,9 +330,22 @@ static bool serve_round(struct server *server, int timeout_ms)
         answer_ready(server, first);
     }
     do_slow_work(server);
-    if (free_peer(server))
-        watch_listener(server, true);
     return true;
+}
+
+/* Who has come by now is answered, on a connection that is then closed; who comes later finds others, if
+ * there are any. */
+static enum up_result drain(struct server *server)
+{
+    struct deadline until = deadline_in(DRAIN_MS);
+    while (accept_peer(server))
+        ;
+    watch_listener(server, false);
+    do {
+        if (!serve_round(server, DRAIN_QUIET_MS))
+            return UP_FAILED;
+    } while (server->count > 0 && deadline_left_ms(until) > 0);
+    return UP_OK;
 }
 
 enum up_result server_run(struct server *server)
@@ -280,14 +357,7 @@ enum up_result server_run(struct server *server)
         if (!server->is_listening && free_peer(server))
             watch_listener(server, true);
     }
-    /* Requests that nginx has sent on our connections by now are answered; what it sends later it sends
-     * elsewhere. */
-    watch_listener(server, false);
-    do {
-        if (!serve_round(server, 0))
-            return UP_FAILED;
-    } while (server->count > 0);
-    return UP_OK;
+    return drain(server);
 }
 
 static enum up_result check_listener(int fd)

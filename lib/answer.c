@@ -42,15 +42,39 @@ static void put_date(struct response *response, const char *name, time_us at)
     response_header(response, name, "%s", text);
 }
 
-static void put_headers(struct response *response, const char *etag, const struct store_lookup *lookup,
-                        const struct policy_bounds *bounds, enum answer_freshness freshness)
+/* How long a cache in front may keep a copy: to the end of the second by its clock, which is how it counts,
+ * so that Age and max-age, which are copied too, stay right to the second. 0: not at all. */
+static int64_t copied_for_ms(const struct request_input *input, const struct policy_view *view,
+                             const struct policy_bounds *bounds)
 {
+    int64_t rest_of_second_ms = 1000 - input->now_ms % 1000;
+    return input->is_copied && rest_of_second_ms <= policy_copy_ms(view, bounds) ? rest_of_second_ms : 0;
+}
+
+/* What nginx is told: Cache-Control (which it keeps to itself, and gives the client ours) that a copy may be
+ * served while one request asks for the next, then until when it is good. In this order: after an
+ * X-Accel-Expires it reads no Cache-Control. A copy that is out of date from the start costs nothing and lets
+ * nginx answer 304. */
+static void put_copy_terms(struct response *response, const struct request_input *input, bool is_kept)
+{
+    response_header(response, "Cache-Control", "stale-while-revalidate=%d", POLICY_COPY_STALE_MS / 1000);
+    response_header(response, "X-Accel-Expires", "@%" PRId64, is_kept ? input->now_ms / 1000 : 1);
+}
+
+static void put_headers(struct response *response, const struct request_input *input, const char *etag,
+                        const struct store_lookup *lookup, const struct policy_bounds *bounds,
+                        enum answer_freshness freshness)
+{
+    int64_t kept_ms = copied_for_ms(input, &lookup->view, bounds);
+    int64_t age_ms = lookup->view.age_ms + kept_ms; /* when the copy was last served */
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
-    response_header(response, "Age", "%d", seconds(lookup->view.age_ms));
-    response_header(response, "Cache-Control",
+    response_header(response, "Age", "%d", seconds(age_ms));
+    if (input->is_copied)
+        put_copy_terms(response, input, kept_ms > 0);
+    response_header(response, input->is_copied ? "X-Client-Cache-Control" : "Cache-Control",
                     "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
-                    seconds(bounds->ttl_ms - lookup->view.age_ms), seconds(bounds->stale_ms - bounds->ttl_ms),
+                    seconds(bounds->ttl_ms - age_ms), seconds(bounds->stale_ms - bounds->ttl_ms),
                     seconds(bounds->stale_error_ms));
     response_header(response, "Vary", "Accept, X-CB-AK");
     if (freshness == ANSWER_STALE)
@@ -122,9 +146,10 @@ enum up_result answer_increase(struct response *response, const struct request_i
     char etag[ETAG_BYTES];
     struct increase_list list = {0};
     make_etag(etag, request, lookup);
-    bool is_known = conditional_matches(input->if_none_match, etag);
+    /* A 304 would be of use to one client, a copy of the list is of use to all: nginx makes its own 304s. */
+    bool is_known = !input->is_copied && conditional_matches(input->if_none_match, etag);
     response_begin(response, is_known ? 304 : 200, input->id);
-    put_headers(response, etag, lookup, bounds, freshness);
+    put_headers(response, input, etag, lookup, bounds, freshness);
     if (is_known)
         return UP_OK;
     enum up_result result = find_increase(lookup, arena, &list);

@@ -219,6 +219,8 @@ static enum up_result run_once(struct database *database, const struct statement
                                const struct parameter *parameters, size_t count, struct deadline deadline,
                                PGresult **answers)
 {
+    if (deadline_left_ms(deadline) == 0)
+        return UP_TIMEOUT; /* the caller is late, not the database: the connection is kept */
     enum up_result result = database->connection ? UP_OK : connect_anew(database, deadline);
     if (result != UP_OK)
         return result;

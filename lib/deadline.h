@@ -12,6 +12,9 @@ struct deadline {
 /* The monotonic clock now, in milliseconds. */
 int64_t clock_monotonic_ms(void);
 
+/* The wall clock now, in milliseconds since 1970. */
+int64_t clock_wall_ms(void);
+
 /* The deadline after_ms from now. */
 struct deadline deadline_in(int64_t after_ms);
 

@@ -8,6 +8,7 @@
 #include "response.h"
 #include "result.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 /* As it came in; any member may be NULL for absent. Owned by the caller. */
 struct request_input {
@@ -18,6 +19,8 @@ struct request_input {
     const char *accept;
     const char *if_none_match;
     const char *id;
+    bool is_copied; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */
+    int64_t now_ms; /* wall clock when the answer is written; used only where is_copied */
 };
 
 enum request_format { FORMAT_JSON, FORMAT_CSV };

@@ -11,7 +11,8 @@ enum {
     ARENA_MAX_BYTES = 8 * 1024 * 1024,
     ROWS_MAX_BYTES = 40 * 1024 * 1024, /* STORE_BATCH rows of two lists each */
     POLL_LEASE_MS = 25,                /* how often who waits for another's refill looks */
-    WAIT_MAX_MS = 2500,                /* and for how long */
+    WAIT_MAX_MS = 2500,                /* and for how long, from the start of its request */
+    WAIT_RESERVE_MS = 500,             /* of the deadline, kept back for the last read */
     REFILLS_MAX = 4, /* to settle one request: a key that was refused gives way to the next */
 };
 
@@ -243,6 +244,7 @@ void service_begin(struct service *service, struct exchange *exchange)
 
 static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
 {
+    exchange->input.now_ms = clock_wall_ms();
     enum up_result result = answer_increase(&exchange->response, &exchange->input, &exchange->request,
                                             &exchange->lookup, &service->bounds, freshness, &exchange->arena);
     if (result == UP_OK) {
@@ -405,12 +407,20 @@ static bool read_again(struct service *service, struct exchange *exchange, enum 
     return true;
 }
 
+/* From the start of the request, since one worker settles several, one after the other. */
+static struct deadline wait_bound(const struct service *service, const struct exchange *exchange)
+{
+    int after_ms = service->settings->deadline_ms - WAIT_MAX_MS;
+    return (struct deadline){exchange->deadline.at_ms -
+                             (after_ms > WAIT_RESERVE_MS ? after_ms : WAIT_RESERVE_MS)};
+}
+
 /* Refills, or waits for who does, until the row can be answered (true) or *obstacle_r is in the way.
  * *wait_slot_r is for the caller to release. */
 static bool settle(struct service *service, struct exchange *exchange, struct obstacle *obstacle_r,
                    int *wait_slot_r)
 {
-    struct deadline wait_until = deadline_within(exchange->deadline, WAIT_MAX_MS);
+    struct deadline wait_until = wait_bound(service, exchange);
     enum policy_action action = POLICY_ANSWER;
     bool leased = false;
     for (int refills = 0; refills < REFILLS_MAX;) {

@@ -13,7 +13,7 @@ SECONDS = 30
 CLIENTS = 100
 
 
-@pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
 def test_a_hundred_clients_for_half_a_minute(new_stack: Callable[..., Stack]) -> None:
     """With the settings as they come: TTL 3 s, 8 workers, an upstream that takes 100 ms."""

@@ -11,6 +11,8 @@ import pytest
 from servers.postgres import Database, Postgres
 from servers.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 FILES = sorted((ROOT / "sql").glob("[0-9][0-9][0-9]_*.sql"))
 
 

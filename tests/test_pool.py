@@ -1,14 +1,12 @@
-"""The pool as its operator sees it: start, stop, drain, replacement, under load and without."""
+"""The pool as its operator sees it: start, stop, signals. Under faults: test_faults_pool.py."""
 
 import os
 import signal
 import threading
-import time
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
-from servers.processes import await_true
 from servers.stack import Stack, page
 
 HOST = "pool.example"
@@ -20,60 +18,6 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     one.simulator.script(HOST, [page("/", 1)])
     assert one.rising(HOST).status == 200
     return one
-
-
-class Load:
-    """Clients that ask all the time; `answers` are (second of the start, status or what went wrong)."""
-
-    def __init__(self, stack: Stack, clients: int = 8) -> None:
-        self.answers: list[tuple[float, Any]] = []
-        self._stack, self._over = stack, threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            started_s = time.monotonic()
-            try:
-                self.answers.append((started_s, self._stack.rising(HOST).status))
-            except OSError as fault:
-                self.answers.append((started_s, repr(fault)))
-
-    def statuses(self, before_s: float = float("inf")) -> set[Any]:
-        return {status for started_s, status in self.answers if started_s < before_s}
-
-    def await_more(self, count: int) -> None:
-        aim = len(self.answers) + count
-        await_true(lambda: len(self.answers) >= aim, 20, f"{count} more answers")
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        self.await_more(50)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-
-def test_a_worker_killed_while_idle_is_replaced_and_nobody_notices(stack: Stack) -> None:
-    for victim in stack.pool.workers():
-        os.kill(victim, signal.SIGKILL)
-        assert stack.rising(HOST).status == 200
-    await_true(lambda: len(stack.pool.workers()) == 4, 2, "a full pool")
-
-
-def test_every_worker_replaced_one_by_one_under_load_fails_no_request(stack: Stack) -> None:
-    old = stack.pool.workers()
-    with Load(stack) as load:
-        for worker in old:
-            os.kill(worker, signal.SIGTERM)
-            await_true(lambda: worker not in stack.pool.workers(), 5, "the old one gone")
-            await_true(lambda: len(stack.pool.workers()) == 4, 5, "a new one")
-            load.await_more(30)
-    assert load.statuses() == {200}
-    assert not set(old) & set(stack.pool.workers())
 
 
 @pytest.mark.parametrize("sign", [signal.SIGUSR1, signal.SIGTERM, signal.SIGINT])
@@ -95,20 +39,6 @@ def test_hang_up_is_harmless(stack: Stack) -> None:
     for worker in before:
         os.kill(worker, signal.SIGHUP)
     assert stack.rising(HOST).status == 200 and stack.pool.workers() == before
-
-
-def test_the_pool_drains_on_term_under_load_and_answers_what_it_took(stack: Stack) -> None:
-    """Who comes when it is gone hears 502 until the next one is there; nobody else."""
-    with Load(stack) as load:
-        told_s = time.monotonic()
-        assert stack.pool.stop() == 0
-        gone_s = time.monotonic()
-        stack.pool.start()
-        load.await_more(50)
-    assert gone_s - told_s < 5
-    assert load.statuses(before_s=told_s) == {200}
-    assert load.statuses() <= {200, 502}
-    assert stack.pool.text().count("drained") >= 4
 
 
 def test_a_pool_restarted_on_the_same_socket_serves_again(stack: Stack) -> None:

@@ -20,6 +20,8 @@ import pytest
 
 from servers.simulator import FOLDER, PYTHON, Simulator
 
+pytestmark = pytest.mark.once
+
 KEY = "test-key-0001"
 HOST = "a.example"
 EPOCH = 1_700_000_000

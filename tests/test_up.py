@@ -16,6 +16,8 @@ from servers.postgres import Postgres
 from servers.processes import ROOT, await_true
 from servers.up import Up
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:
