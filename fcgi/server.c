@@ -18,6 +18,8 @@ enum {
     PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
     PARTIAL_MS = 3000, /* and so long to send the rest of a request */
     PARTIAL_LOOK_MS = 500,
+    SLOW_WORK_MS = 500,   /* of a round; who is still left then is told what there is */
+    LATE_MAX_MS = 3000,   /* a request keeps the rest of its deadline */
     DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
     BATCH = STORE_BATCH,  /* requests answered in one round */
@@ -46,7 +48,8 @@ struct server {
     struct service *service;
     struct peer peers[PEERS_MAX];
     struct work works[BATCH];
-    size_t count; /* of works in this round */
+    size_t count;    /* of works in this round */
+    int64_t late_ms; /* what the last round's slow work took: who has come meanwhile has waited for so long */
     unsigned char peeked[RECORD_REQUEST_MAX_BYTES];
 };
 
@@ -177,6 +180,7 @@ static void take_request(struct server *server, struct peer *peer)
         return;
     struct work *work = &server->works[server->count++];
     FCGX_ParamArray params = peer->fcgi.envp;
+    const char *cache = FCGX_GetParam("UPBEAT_CACHE", params);
     peer->is_busy = true;
     work->peer = peer;
     work->exchange.input = (struct request_input){
@@ -187,9 +191,10 @@ static void take_request(struct server *server, struct peer *peer)
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
-        .is_copied = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
+        .is_copied = cache && strcmp(cache, "on") == 0,
     };
-    service_begin(server->service, &work->exchange);
+    work->exchange.response.is_fronted = cache != NULL;
+    service_begin(server->service, &work->exchange, (int)server->late_ms);
 }
 
 static void send_response(struct work *work)
@@ -301,17 +306,21 @@ static bool has_slow_work(const struct server *server)
 /* What may block comes last, when everybody who was quick to answer has been answered. */
 static void do_slow_work(struct server *server)
 {
+    int64_t started_ms = clock_monotonic_ms();
     for (size_t i = 0; i < server->count; i++) {
         struct work *work = &server->works[i];
         if (!work->peer)
             continue;
-        service_settle(server->service, &work->exchange);
+        service_settle(server->service, &work->exchange, clock_monotonic_ms() - started_ms < SLOW_WORK_MS);
         send_response(work);
     }
-    for (size_t i = 0; i < server->count; i++) {
+    for (size_t i = 0; i < server->count && clock_monotonic_ms() - started_ms < SLOW_WORK_MS; i++) {
         if (server->works[i].exchange.refill_after)
             service_refill(server->service, &server->works[i].exchange);
     }
+    server->late_ms = clock_monotonic_ms() - started_ms;
+    if (server->late_ms > LATE_MAX_MS)
+        server->late_ms = LATE_MAX_MS;
 }
 
 static bool serve_round(struct server *server, int timeout_ms)
@@ -320,6 +329,7 @@ static bool serve_round(struct server *server, int timeout_ms)
     if (!gather(server, timeout_ms))
         return false;
     answer_ready(server, 0);
+    server->late_ms = 0;
     if (!has_slow_work(server))
         return true;
     /* Once more, so that nobody who is here already waits behind a fetch. */

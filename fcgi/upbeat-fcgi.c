@@ -16,7 +16,7 @@ enum { EXIT_SETTINGS = 2 };
 static int say_help(void)
 {
     struct buffer text;
-    buffer_init(&text, 16 * 1024);
+    buffer_init(&text, 16384);
     buffer_append_text(
         &text,
         "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"

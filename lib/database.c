@@ -80,6 +80,13 @@ static void pause_connects(struct database *database)
     database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
 }
 
+/* Else libpq writes notices to stderr as they are, amid the lines of the log. */
+static void take_notice(void *context, const char *message)
+{
+    (void)context;
+    log_line(LOG_DEBUG, "database", "%.*s", (int)strcspn(message, "\n"), message);
+}
+
 static enum up_result connect_anew(struct database *database, struct deadline deadline)
 {
     static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
@@ -89,6 +96,7 @@ static enum up_result connect_anew(struct database *database, struct deadline de
     PGconn *connection = PQconnectStartParams(names, values, 1);
     if (!connection)
         return UP_NO_MEMORY;
+    PQsetNoticeProcessor(connection, take_notice, NULL);
     enum up_result result =
         PQstatus(connection) == CONNECTION_BAD ? UP_UNREACHABLE : finish_connect(connection, deadline);
     if (result != UP_OK) {
@@ -227,7 +235,7 @@ static enum up_result run_once(struct database *database, const struct statement
     result = send_all(database, statement, parameters, count);
     if (result == UP_OK)
         result = take_all(database, statement, count, deadline, answers);
-    if (result == UP_TIMEOUT)
+    if (result == UP_TIMEOUT && !statement->is_write)
         pause_connects(database); /* else all who queue behind us would wait as long, one after the other */
     if (result != UP_OK) {
         disconnect(database); /* it may still be busy, or half way through the pipeline */

@@ -26,6 +26,7 @@ struct statement {
     const char *name;
     const char *sql; /* parameters carry casts, so that their types are known */
     int parameters;
+    bool is_write; /* it may wait for locks or a standby: that it takes too long says nothing of the server */
 };
 
 /* Bytes of a parameter: text, or PostgreSQL's binary form. `bytes` NULL is null; text is NUL-terminated. */

@@ -59,7 +59,7 @@ void notation_csv(struct buffer *out, const char *text, size_t len_bytes)
     const char *at = text;
     const char *end = text + len_bytes;
     buffer_append_char(out, '"');
-    if (len_bytes > 0 && memchr("=+-@\t\r", *text, 6))
+    if (len_bytes > 0 && *text != '\0' && strchr("=+-@\t\r", *text))
         buffer_append_char(out, '\'');
     while (at < end) {
         const char *quote = memchr(at, '"', (size_t)(end - at));

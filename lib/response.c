@@ -4,6 +4,7 @@
 
 enum {
     HEAD_MAX_BYTES = 8 * 1024,
+    HEAD_KEEP_BYTES = 16 * 1024,
     BODY_MAX_BYTES = 16 * 1024 * 1024,
     BODY_KEEP_BYTES = 256 * 1024, /* one huge answer must not stay with the worker */
 };
@@ -25,7 +26,7 @@ void response_release(struct response *response)
 void response_clear(struct response *response)
 {
     response->status = 0;
-    buffer_clear(&response->head, HEAD_MAX_BYTES * 2);
+    buffer_clear(&response->head, HEAD_KEEP_BYTES);
     buffer_clear(&response->body, BODY_KEEP_BYTES);
 }
 
@@ -61,6 +62,8 @@ void response_begin(struct response *response, int status, const char *request_i
     response_clear(response);
     response->status = status;
     buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
+    if (response->is_fronted)
+        return;
     response_header(response, "X-Request-Id", "%.64s", request_id);
     buffer_append_text(&response->head,
                        "Access-Control-Allow-Origin: *\r\n"

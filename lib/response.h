@@ -7,7 +7,9 @@
 #include <stdbool.h>
 
 struct response {
-    int status; /* of HTTP; 0 until begun */
+    int status;      /* of HTTP; 0 until begun */
+    bool is_fronted; /* nginx adds what is the same in every answer; set by the owner, kept by
+                        response_clear() */
     struct buffer head;
     struct buffer body;
 };
@@ -30,8 +32,8 @@ void response_init(struct response *response);
 void response_release(struct response *response);
 void response_clear(struct response *response);
 
-/* Starts the head: status and what every answer carries (request id, CORS, nosniff). What was written before
- * is dropped. */
+/* Starts the head: status and, unless is_fronted, what every answer carries (request id, CORS, nosniff). What
+ * was written before is dropped. */
 void response_begin(struct response *response, int status, const char *request_id);
 
 /* Appends one header. Control characters in the value come out as spaces, so that a value can never start

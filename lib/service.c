@@ -219,13 +219,13 @@ static void finish_options(struct exchange *exchange)
     finish(exchange);
 }
 
-void service_begin(struct service *service, struct exchange *exchange)
+void service_begin(struct service *service, struct exchange *exchange, int late_ms)
 {
     const char *method = exchange->input.method ? exchange->input.method : "";
     if (!exchange->input.id)
         exchange->input.id = "-";
     arena_clear(&exchange->arena);
-    exchange->deadline = deadline_in(service->settings->deadline_ms);
+    exchange->deadline = deadline_in(service->settings->deadline_ms - late_ms);
     exchange->refill_after = false;
     exchange->route = find_route(exchange->input.path);
     if (!exchange->route)
@@ -442,12 +442,12 @@ static bool settle(struct service *service, struct exchange *exchange, struct ob
     return false;
 }
 
-void service_settle(struct service *service, struct exchange *exchange)
+void service_settle(struct service *service, struct exchange *exchange, bool may_wait)
 {
     struct obstacle obstacle = {.from = FROM_POOL};
     int wait_slot = -1;
     bool settled = false;
-    int slot = slots_take(&service->blocked);
+    int slot = may_wait ? slots_take(&service->blocked) : -1;
     if (slot >= 0) {
         service->before_block(service->context);
         settled = settle(service, exchange, &obstacle, &wait_slot);

@@ -60,17 +60,17 @@ enum up_result service_new(struct service **service_r, const struct settings *se
 /* NULL is allowed. */
 void service_free(struct service *service);
 
-/* Starts an exchange: route, method, parameters. Afterwards it is EXCHANGE_DONE or EXCHANGE_READ; never
- * blocks. */
-void service_begin(struct service *service, struct exchange *exchange);
+/* Starts an exchange: route, method, parameters; its deadline runs since late_ms ago. Afterwards it is
+ * EXCHANGE_DONE or EXCHANGE_READ; never blocks. */
+void service_begin(struct service *service, struct exchange *exchange, int late_ms);
 
 /* Reads the rows of up to STORE_BATCH exchanges that are EXCHANGE_READ in one round trip, and answers those
  * that can be answered from them. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Answers an exchange that is EXCHANGE_BLOCKING, by its deadline: refills, waits for who does, or serves
- * stale. */
-void service_settle(struct service *service, struct exchange *exchange);
+ * stale; without may_wait the latter only. */
+void service_settle(struct service *service, struct exchange *exchange, bool may_wait);
 
 /* Refills the host of an exchange with refill_after, if no one else does. */
 void service_refill(struct service *service, struct exchange *exchange);

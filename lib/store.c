@@ -13,6 +13,10 @@ enum { READ_PARAMETERS = 3 };
 
 enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 
+/* A lease or a failure may be lost in a crash: it costs one more request to Chartbeat. So these need not wait
+ * for the disk, nor for a synchronous standby that is away. */
+#define NOT_DURABLE "set_config('synchronous_commit', 'off', true)"
+
 /* The outer select keeps the lists from being fetched for a key that may not see them. */
 static const struct statement STATEMENTS[] = {
     [READ] = {READ, "upbeat_read",
@@ -26,25 +30,28 @@ static const struct statement STATEMENTS[] = {
               " from (select $1::text as host, $2::bytea as digest) q"
               " left join cache c on c.host = q.host"
               " left join key_checks k on k.host = q.host and k.digest = q.digest",
-              READ_PARAMETERS},
+              READ_PARAMETERS, false},
     [CLAIM] = {CLAIM, "upbeat_claim",
-               "select outcome, wait_ms, token, claimed_at, digest, sealed from"
+               "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
                " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
                "$7::integer)",
-               7},
+               7, true},
     [PUBLISH] = {PUBLISH, "upbeat_publish",
                  "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, "
                  "$6::integer, $7::integer,"
                  " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], "
                  "$14::integer, $15::integer,"
                  " $16::integer)",
-                 16},
-    [FAIL] = {FAIL, "upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer)", 4},
-    [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4},
-    [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0},
+                 16, true},
+    [FAIL] = {FAIL, "upbeat_fail",
+              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4, true},
+    [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
+                true},
+    [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
     [RESEAL] = {RESEAL, "upbeat_reseal",
-                "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3},
-    [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0},
+                "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3,
+                true},
+    [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0, false},
 };
 
 static const time_us EPOCH_2000_US = INT64_C(946684800000000);
@@ -75,7 +82,8 @@ static struct parameter integer(int value, union number *room)
 /* -1 stands for what Chartbeat did not say. */
 static struct parameter integer_or_null(int value, union number *room)
 {
-    return value < 0 ? (struct parameter){0} : integer(value, room);
+    static const struct parameter absent;
+    return value < 0 ? absent : integer(value, room);
 }
 
 static struct parameter timestamp(time_us at, union number *room)

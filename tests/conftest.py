@@ -1,4 +1,4 @@
-"""What all tests share: one PostgreSQL cluster a session, a whole service a module, a host a test."""
+"""What all tests share: a PostgreSQL cluster a session, a whole service a module, a host a test."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ hosts = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """Short, since a socket's path may have 107 bytes, and open to the user that runs PostgreSQL."""
+    """Short, since a socket's path may have 107 bytes; open to the user that runs PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="upbeat-") as name:
         Path(name).chmod(0o755)
         yield Path(name)

@@ -59,9 +59,9 @@ def test_only_pages_that_gain_are_listed(stack: Stack, host: str) -> None:
 def test_order_is_change_then_visitors_descending_then_path_by_bytes(
     stack: Stack, host: str
 ) -> None:
-    before = [("/b", 10), ("/a", 10), ("/Z", 10), ("/é", 10), ("/big", 100), ("/top", 1), ("/1", 5)]
-    after = [("/b", 13), ("/a", 13), ("/Z", 13), ("/é", 13), ("/big", 103), ("/top", 10), ("/1", 6)]
-    expected = ["/top", "/big", "/Z", "/a", "/b", "/é", "/1"]
+    before = [("/b", 10), ("/a", 10), ("/Z", 10), ("/é", 10), ("/big", 100), ("/top", 1)]
+    after = [("/b", 13), ("/a", 13), ("/Z", 13), ("/é", 13), ("/big", 103), ("/top", 10)]
+    expected = ["/top", "/big", "/Z", "/a", "/b", "/é"]
     assert [row["path"] for row in rising(stack, host, before, after)] == expected
 
 
@@ -198,7 +198,9 @@ def test_headers_say_how_old_it_is_and_how_long_it_lasts(lasting: Stack, host: s
     assert 119 < float(headers["X-Snapshot-Interval"]) < 130
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert {"Accept", "X-CB-AK"} <= {word.strip() for word in ",".join(headers.get_all("Vary")).split(",")}
+    assert {"Accept", "X-CB-AK"} <= {
+        word.strip() for word in ",".join(headers.get_all("Vary")).split(",")
+    }
     assert headers["X-RateLimit-Limit"] == "200" and int(headers["X-RateLimit-Remaining"]) < 200
     assert len(headers["X-Request-Id"]) == 32
 

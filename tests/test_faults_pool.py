@@ -40,7 +40,9 @@ def refilling(new_stack: Callable[..., Stack]) -> Stack:
 
 def age(stack: Stack, seconds: int) -> None:
     for table in ("cache", "snapshots"):
-        stack.database.rows(f"update {table} set taken_at = taken_at - %s * interval '1 s'", seconds)
+        stack.database.rows(
+            f"update {table} set taken_at = taken_at - %s * interval '1 s'", seconds
+        )
 
 
 def whole(stack: Stack) -> bool:
@@ -108,7 +110,9 @@ def test_worker_sigstop(refilling: Stack) -> None:
     stopped_s = time.monotonic()
     try:
         with Load(refilling, HOST, clients=2, pause_s=0.02) as load:
-            fresh = "select clock_timestamp() - taken_at < interval '5 s' from cache where host = %s"
+            fresh = (
+                "select clock_timestamp() - taken_at < interval '5 s' from cache where host = %s"
+            )
             await_true(lambda: refilling.database.value(fresh, HOST), 8, "the next refill")
             assert time.monotonic() - stopped_s < 7
             its.join()

@@ -33,7 +33,10 @@ def folder_of_sql(tmp_path: Path) -> Path:
 
 def migrate(database: Database, folder: Path = ROOT / "sql") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [folder / "migrate", database.conninfo("upbeat")], capture_output=True, text=True, timeout=60
+        [folder / "migrate", database.conninfo("upbeat")],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 

@@ -59,12 +59,22 @@ ACCEPTED = [
     ("no pages: a quiet site", v3(), [], 0),
     ("a byte-order mark is skipped", "\ufeff" + v3(v3_page("/x", 5)), [("/x", "T", 5)], 0),
     ("pages missing: a quiet site", "{}", [], 0),
-    ("visits where people is absent", v3({"path": "/x", "title": "T", "stats": {"visits": 4}}), [("/x", "T", 4)], 0),
+    (
+        "visits where people is absent",
+        v3({"path": "/x", "title": "T", "stats": {"visits": 4}}),
+        [("/x", "T", 4)],
+        0,
+    ),
     ("no stats: refused", v3({"path": "/x", "title": "T"}, v3_page("/y", 1)), [("/y", "T", 1)], 1),
     ("no title", v3({"path": "/x", "stats": {"people": 3}}), [("/x", "", 3)], 0),
     ("a null title", v3(v3_page("/x", 3, None)), [("/x", "", 3)], 0),
     ("a count as a string", v3(v3_page("/x", "17")), [("/x", "T", 17)], 0),
-    ("a whole float", '{"pages":[{"path":"/x","title":"T","stats":{"people":17.0}}]}', [("/x", "T", 17)], 0),
+    (
+        "a whole float",
+        '{"pages":[{"path":"/x","title":"T","stats":{"people":17.0}}]}',
+        [("/x", "T", 17)],
+        0,
+    ),
     ("a negative count: refused", v3(v3_page("/x", -1), v3_page("/y", 1)), [("/y", "T", 1)], 1),
     ("beyond 32 bits: refused", v3(v3_page("/x", 2**32), v3_page("/y", 1)), [("/y", "T", 1)], 1),
     ("1e999: refused", '{"pages":[{"path":"/x","stats":{"people":1e999}}]}', [], 1),
@@ -72,8 +82,18 @@ ACCEPTED = [
     ("no path: refused", v3({"title": "T", "stats": {"people": 3}}), [], 1),
     ("a number for a path: refused", v3(v3_page(7, 3)), [], 1),
     ("a row that is no object: refused", v3(7, "x", None, v3_page("/y", 1)), [("/y", "T", 1)], 3),
-    ("names in another case are other names", '{"pages":[{"PATH":"/x","path":"/y","stats":{"people":2}}]}', [("/y", "", 2)], 0),
-    ("emoji, right-to-left, entities", v3(v3_page("/x", 5, "🔥 \u202eדיווח &amp; <b>")), [("/x", "🔥 \u202eדיווח &amp; <b>", 5)], 0),
+    (
+        "names in another case are other names",
+        '{"pages":[{"PATH":"/x","path":"/y","stats":{"people":2}}]}',
+        [("/y", "", 2)],
+        0,
+    ),
+    (
+        "emoji, right-to-left, entities",
+        v3(v3_page("/x", 5, "🔥 \u202eדיווח &amp; <b>")),
+        [("/x", "🔥 \u202eדיווח &amp; <b>", 5)],
+        0,
+    ),
     ("any path in UTF-8", v3(v3_page("/café/日本", 5)), [("/café/日本", "T", 5)], 0),
 ]
 
@@ -82,7 +102,10 @@ ACCEPTED = [
 def test_v3(stack: Stack, host: str, name: str, body: str, rows: Any, refused: int) -> None:
     stack.turn(host, body=body)
     assert stored(stack, host) == rows
-    assert stack.database.value("select refused_rows from host_status where host = %s", host) == refused
+    assert (
+        stack.database.value("select refused_rows from host_status where host = %s", host)
+        == refused
+    )
 
 
 def test_control_characters_of_a_title_become_spaces_or_are_kept_out_of_the_way(
@@ -99,7 +122,9 @@ def test_control_characters_of_a_title_become_spaces_or_are_kept_out_of_the_way(
 
 def test_a_refused_row_is_logged_once_an_answer(stack: Stack, host: str) -> None:
     stack.turn(host, body=v3(v3_page("/x", -1), v3_page("/y", -2), v3_page("/z", 1)))
-    lines = [line for line in stack.pool.text().splitlines() if host in line and "rows refused" in line]
+    lines = [
+        line for line in stack.pool.text().splitlines() if host in line and "rows refused" in line
+    ]
     assert len(lines) == 1 and "2 of 3" in lines[0]
 
 
@@ -108,7 +133,11 @@ LEGACY = [
     ("no pages", [], []),
     ("no title", [{"path": "/x", "visitors": 4}], [("/x", "", 4)]),
     ("a count as a string", [{"i": "T", "path": "h.example/x", "visitors": "4"}], [("/x", "T", 4)]),
-    ("twice", [{"i": "a", "path": "/", "visitors": 9}, {"i": "b", "path": "/", "visitors": 4}], [("/", "a", 13)]),
+    (
+        "twice",
+        [{"i": "a", "path": "/", "visitors": 9}, {"i": "b", "path": "/", "visitors": 4}],
+        [("/", "a", 13)],
+    ),
 ]
 
 

@@ -23,7 +23,9 @@ PATHS = st.sampled_from([f"/{name}" for name in ["", "a", "b", "A", "é", "日",
 LISTS = st.dictionaries(PATHS, st.integers(0, 2**31 - 1) | st.integers(0, 5), max_size=9)
 TEXT = st.text(
     st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=60
-) | st.sampled_from(["=1+1", "a,b", 'q"q', "</script>", "\u2028", "'", "🔥", "\u202e", "\\", "a\\u0041"])
+) | st.sampled_from(
+    ["=1+1", "a,b", 'q"q', "</script>", "\u2028", "'", "🔥", "\u202e", "\\", "a\\u0041"]
+)
 
 
 @pytest.fixture(scope="module")

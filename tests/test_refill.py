@@ -184,7 +184,9 @@ def test_retry_after_is_kept_to_and_clamped(
 ) -> None:
     short.simulator.fault(host, "retry_after", value=said)
     short.rising(host)
-    query = "select extract(epoch from next_try - clock_timestamp()) from host_status where host = %s"
+    query = (
+        "select extract(epoch from next_try - clock_timestamp()) from host_status where host = %s"
+    )
     assert least_s <= short.database.value(query, host) <= most_s
 
 
@@ -196,9 +198,7 @@ def test_too_old_to_serve_is_not_served(short: Stack, host: str) -> None:
 
 def test_the_rate_budget_holds_whatever_the_clients_do(new_stack: Callable[..., Stack]) -> None:
     """12 a minute with a burst of a tenth of that: the third request in a row has to wait."""
-    stack = new_stack(
-        UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100", UPBEAT_RATE_PER_MINUTE="12"
-    )
+    stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100", UPBEAT_RATE_PER_MINUTE="12")
     host = "budget.example"
     answers = [stack.rising(host) for _ in range(20)]
     await_age(stack, host, 150)
@@ -269,7 +269,8 @@ def test_a_revoked_key_gives_way_to_another_and_is_then_refused(stale: Stack, ho
 def test_a_refusal_is_remembered_for_a_minute_then_longer(lasting: Stack, host: str) -> None:
     key = KEY.replace("0001", "guess")
     until = (
-        "select extract(epoch from refused_until - checked_at)::float from key_checks where host = %s"
+        "select extract(epoch from refused_until - checked_at)::float"
+        " from key_checks where host = %s"
     )
     for count, seconds in enumerate((60, 120, 240, 480, 600, 600), 1):
         assert [lasting.rising(host, key).status for _ in range(3)] == [400] * 3
@@ -288,9 +289,14 @@ def test_guessed_keys_cost_chartbeat_a_bounded_number_of_requests(
     assert set(statuses) == {400, 429} and statuses[0] == 400
     assert asked(lasting, host) < 30
     assert lasting.rising(host).status == 200, "who has a good key notices nothing"
-    assert lasting.database.value("select count(*) from apikeys a where not exists"
-                                  " (select from key_checks k where k.digest = a.digest"
-                                  " and k.accepted)") == 0
+    assert (
+        lasting.database.value(
+            "select count(*) from apikeys a where not exists"
+            " (select from key_checks k where k.digest = a.digest"
+            " and k.accepted)"
+        )
+        == 0
+    )
 
 
 def test_keys_are_sealed_at_rest(lasting: Stack, host: str) -> None:

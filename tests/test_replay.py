@@ -29,9 +29,13 @@ def concurrents(visits: list[tuple[int, str, str]], second: int) -> dict[str, in
     """Distinct visitors of each path in the last five minutes: the most visited LIST_ROWS."""
     visitors = defaultdict(set)
     seconds = [visit[0] for visit in visits]
-    for _, visitor, path in visits[bisect_right(seconds, second - 300) : bisect_right(seconds, second)]:
+    for _, visitor, path in visits[
+        bisect_right(seconds, second - 300) : bisect_right(seconds, second)
+    ]:
         visitors[path].add(visitor)
-    rows = sorted(((path, len(who)) for path, who in visitors.items()), key=lambda r: (-r[1], r[0].encode()))
+    rows = sorted(
+        ((path, len(who)) for path, who in visitors.items()), key=lambda r: (-r[1], r[0].encode())
+    )
     return dict(rows[:LIST_ROWS])
 
 
@@ -60,7 +64,7 @@ def test_two_hundred_snapshots_in_a_row(stack: Stack, traffic: Path) -> None:
 
 
 def next_answer(stack: Stack, host: str) -> Any:
-    """The answer of the next snapshot: the row is made old enough, since the TTL is of no interest."""
+    """The answer of the next snapshot: the row is made old enough for one."""
     stack.database.rows(
         "update cache set taken_at = taken_at - interval '1 s' where host = %s", host
     )

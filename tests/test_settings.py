@@ -21,7 +21,18 @@ NUMBERS = {
 BAD = [
     (name, str(value), f"{least} to {most}")
     for name, (least, most) in NUMBERS.items()
-    for value in (least - 1, most + 1, "", "x", "1.5", "1e3", " 7", "+7", "7 ", "99999999999999999999")
+    for value in (
+        least - 1,
+        most + 1,
+        "",
+        "x",
+        "1.5",
+        "1e3",
+        " 7",
+        "+7",
+        "7 ",
+        "99999999999999999999",
+    )
     if value != ""
 ] + [
     ("CHARTBEAT_URL", "api.chartbeat.com/live", "http(s)://"),
@@ -121,8 +132,14 @@ def test_help_names_each_setting_with_default_and_range() -> None:
     said = subprocess.run([worker_program(), "--help"], capture_output=True, text=True, check=True)
     for name, (least, most) in NUMBERS.items():
         assert f"{name}=" in said.stdout and f"from {least} to {most}" in said.stdout
-    for name in ("UPBEAT_DATABASE", "CHARTBEAT_URL", "UPBEAT_PREPARE", "UPBEAT_SECRET_FILE",
-                 "UPBEAT_RUN_DIR", "UPBEAT_LOG"):
+    for name in (
+        "UPBEAT_DATABASE",
+        "CHARTBEAT_URL",
+        "UPBEAT_PREPARE",
+        "UPBEAT_SECRET_FILE",
+        "UPBEAT_RUN_DIR",
+        "UPBEAT_LOG",
+    ):
         assert f"{name}=" in said.stdout
 
 

@@ -68,7 +68,15 @@ def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
     assert again.stop(signal.SIGTERM)[0] == 0
 
 
-@pytest.mark.parametrize("word, name", [("multiwatch", "pool"), ("nginx", "nginx"), ("postgres", "PostgreSQL"), ("simulator", "simulator")])
+@pytest.mark.parametrize(
+    "word, name",
+    [
+        ("multiwatch", "pool"),
+        ("nginx", "nginx"),
+        ("postgres", "PostgreSQL"),
+        ("simulator", "simulator"),
+    ],
+)
 def test_a_part_that_dies_is_named_with_the_end_of_its_log(
     up: Callable[..., Up], word: str, name: str
 ) -> None:
@@ -133,7 +141,9 @@ def test_a_bad_setting_is_one_sentence_with_name_value_and_range(
 def test_a_full_disk_is_one_clear_sentence(up: Callable[..., Up], state: Path) -> None:
     state.mkdir()
     options = "size=20m,mode=0755"
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "upbeat", state], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "upbeat", state], capture_output=True
+    ).returncode:
         pytest.skip("a file system can't be mounted here")
     try:
         status, said = up().start().ended()
@@ -162,7 +172,9 @@ def test_a_database_that_is_not_there_is_said(up: Callable[..., Up]) -> None:
 
 
 def test_help_names_every_setting(state: Path) -> None:
-    said = subprocess.run([ROOT / "fcgi" / "up", "--help"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [ROOT / "fcgi" / "up", "--help"], capture_output=True, text=True, check=True
+    )
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     settings = re.findall(r"^\| `((?:UPBEAT|CHARTBEAT)_[A-Z_]+)`", readme, re.M)
     assert len(settings) > 12

@@ -22,7 +22,9 @@ def row(stack: Stack, host: str, columns: str, view: str = "host_status") -> tup
 
 def test_host_status_of_a_host_that_is_well(stack: Stack, host: str) -> None:
     stack.turn(host, [page("/", 1)])
-    columns = "last_snapshot is not null, age < interval '10 s', last_error, failures, next_try, keys"
+    columns = (
+        "last_snapshot is not null, age < interval '10 s', last_error, failures, next_try, keys"
+    )
     assert row(stack, host, columns) == (True, True, None, 0, None, 1)
     requests = stack.simulator.counts()["hosts"][host]
     assert row(stack, host, "requests") == (requests,)
@@ -44,14 +46,18 @@ def test_increasing_now_is_what_the_endpoint_answers(stack: Stack, host: str) ->
     stack.turn(host, [page(f"/{n}", 10) for n in range(20)])
     answer = stack.turn(host, [page(f"/{n}", 10 + n % 7, f"T{n}") for n in range(20)])
     query = "select title, path, visitors, change from increasing_now where host = %s order by rank"
-    seen = [dict(zip(("i", "path", "visitors", "change"), r)) for r in stack.database.rows(query, host)]
+    seen = [
+        dict(zip(("i", "path", "visitors", "change"), r)) for r in stack.database.rows(query, host)
+    ]
     assert seen == answer.json and seen
 
 
 def test_snapshot_pages_has_each_list_with_the_titles_of_its_time(stack: Stack, host: str) -> None:
     stack.turn(host, [page("/a", 9, "Old"), page("/b", 3)])
     stack.turn(host, [page("/a", 8, "New"), page("/b", 9)])
-    query = "select rank, path, title, visitors from snapshot_pages where host = %s order by time, rank"
+    query = (
+        "select rank, path, title, visitors from snapshot_pages where host = %s order by time, rank"
+    )
     assert stack.database.rows(query, host) == [
         (1, "/a", "Old", 9),
         (2, "/b", "Page /b", 3),

@@ -9,7 +9,7 @@ from .processes import await_true, children_of, end, worker_program
 
 
 class Pool:
-    """`settings` are the worker's environment; UPBEAT_RUN_DIR and UPBEAT_WORKERS have defaults here."""
+    """`settings` are the worker's environment; some have defaults here."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self.folder = folder
@@ -29,7 +29,15 @@ class Pool:
     def start(self) -> "Pool":
         count = self.settings["UPBEAT_WORKERS"]
         command = ["spawn-fcgi", "-n", "-s", str(self.socket), "-M", "0660", "--"]
-        command += ["/usr/bin/multiwatch", "-r", "1000000", "-f", count, "--", str(worker_program())]
+        command += [
+            "/usr/bin/multiwatch",
+            "-r",
+            "1000000",
+            "-f",
+            count,
+            "--",
+            str(worker_program()),
+        ]
         self.socket.unlink(missing_ok=True)
         before = self.text().count("serving")
         with open(self.log, "ab") as log:
@@ -42,7 +50,9 @@ class Pool:
                 start_new_session=True,
             )
         await_true(
-            lambda: self.text().count("serving") >= before + int(count), 20, f"the pool; see {self.log}"
+            lambda: self.text().count("serving") >= before + int(count),
+            20,
+            f"the pool; see {self.log}",
         )
         return self
 

@@ -33,12 +33,13 @@ class Postgres:
         self.folder = folder
         self.cluster = folder / "cluster"
         self.log = folder / "postgres.log"
+        self.environment: dict[str, str] = {}  # added to ours at the next start
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._count = 0
 
     def make(self) -> "Postgres":
-        """Superuser postgres; roles upbeat and upbeat_app; a migrated database `template_upbeat`."""
+        """Superuser postgres, roles upbeat and upbeat_app, a migrated `template_upbeat`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self.cluster.mkdir(0o700)
@@ -57,14 +58,27 @@ class Postgres:
         return self
 
     def start(self) -> "Postgres":
+        extra = [f"{name}={value}" for name, value in self.environment.items()]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                as_user("postgres") + [str(BIN / "postgres"), "-D", str(self.cluster)],
+                [
+                    *as_user("postgres"),
+                    "env",
+                    *extra,
+                    str(BIN / "postgres"),
+                    "-D",
+                    str(self.cluster),
+                ],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        await_true(self.is_ready, 20, f"PostgreSQL; see {self.log}")
+        try:
+            await_true(self.is_ready, 20)
+        except AssertionError:
+            raise AssertionError(
+                "PostgreSQL did not start: " + self.log.read_text()[-2000:]
+            ) from None
         return self
 
     def is_ready(self) -> bool:
@@ -91,6 +105,12 @@ class Postgres:
         with psycopg.connect(self.conninfo(database, user), autocommit=True) as connection:
             connection.execute(statement)
 
+    def value(self, statement: str, database: str = "postgres") -> Any:
+        """The first column of the only row, as the superuser sees it; None where there is none."""
+        with psycopg.connect(self.conninfo(database, "postgres"), autocommit=True) as connection:
+            row = connection.execute(statement).fetchone()
+            return row[0] if row else None
+
     def migrate(self, database: str) -> None:
         subprocess.run([ROOT / "sql" / "migrate", self.conninfo(database, "upbeat")], check=True)
 
@@ -115,12 +135,20 @@ class Database:
         return self.postgres.conninfo(self.name, user)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Of a query; [] for other statements. Each in a transaction of its own."""
-        if self._connection is None or self._connection.broken or self._connection.closed:
+        """Of a query; [] for other statements. Each in a transaction of its own; once more where
+        the connection turns out to be lost."""
+        try:
+            cursor = self._connect().execute(statement, parameters or None)
+        except psycopg.OperationalError:
+            self.close()
+            cursor = self._connect().execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        if self._connection is None:
             conninfo = self.conninfo("upbeat")
             self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=5)
-        cursor = self._connection.execute(statement, parameters or None)
-        return cursor.fetchall() if cursor.description else []
+        return self._connection
 
     def value(self, statement: str, *parameters: Any) -> Any:
         """The first column of the only row; None where there is no row."""

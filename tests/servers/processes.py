@@ -1,4 +1,4 @@
-"""What all classes for real servers share: free ports, waiting for a condition, ending a process."""
+"""What all classes for real servers share: free ports, awaiting a condition, ending a process."""
 
 import os
 import pwd

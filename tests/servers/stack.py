@@ -47,7 +47,8 @@ class Answer:
 
 class Stack:
     """Starts and stops in the order of dependence. `settings` are the worker's; `source` and
-    `simulator` those of the simulator. Tests that use one stack together take hosts of their own."""
+    `simulator` those of the simulator. Tests that use one stack together take hosts of their own.
+    """
 
     def __init__(
         self,
@@ -71,7 +72,9 @@ class Stack:
 
     def start(self) -> "Stack":
         self.simulator.start()
-        self._settings.setdefault("CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/")
+        self._settings.setdefault(
+            "CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/"
+        )
         self.pool = Pool(self.folder, self._settings).start()
         self.nginx = Nginx(self.folder, self.pool.socket, self.address).start()
         await_true(lambda: self.ask("/readyz").status == 200, 10, "the whole service")

@@ -1,0 +1,219 @@
+"""The fault matrix: what clients do wrong or on purpose. Also a scan as an outsider would do it."""
+
+import os
+import random
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Iterator
+from urllib.parse import quote
+
+import pytest
+
+from servers.load import Load
+from servers.stack import KEY, PATH, Stack, page
+
+HOST = "clients.example"
+SCANS = int(os.environ.get("UPBEAT_SCANS", "10000"))
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    one = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_LOG="info")
+    one.simulator.script(HOST, [page("/", 1)])
+    assert one.rising(HOST).status == 200
+    return one
+
+
+def talk(stack: Stack, words: bytes, within_s: float = 8.0) -> bytes:
+    """What nginx says to these bytes until it closes, or has answered."""
+    with socket.create_connection(("127.0.0.1", stack.nginx.port), timeout=within_s) as one:
+        heard = b""
+        try:
+            one.sendall(words)
+            while chunk := one.recv(65536):
+                heard += chunk
+                if b"\r\n\r\n" in heard and b"connection: close" not in heard.lower():
+                    break
+        except (TimeoutError, ConnectionError):
+            pass
+        return heard
+
+
+def status(heard: bytes) -> int:
+    """0: closed without a word."""
+    return int(heard.split(b" ", 2)[1]) if heard.startswith(b"HTTP/1.1 ") else 0
+
+
+GOOD = f"GET {PATH}?host={HOST} HTTP/1.1\r\nHost: x\r\nX-CB-AK: {KEY}\r\n"
+
+
+def test_slowloris(stack: Stack) -> None:
+    """Two hundred clients that never finish their headers are closed within seconds."""
+    slow = [
+        socket.create_connection(("127.0.0.1", stack.nginx.port), timeout=10) for _ in range(200)
+    ]
+    try:
+        for one in slow:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        started_s = time.monotonic()
+        with Load(stack, HOST, clients=4, pause_s=0.005) as load:
+            for one in slow:
+                heard = one.recv(1000)
+                assert heard == b"" or status(heard) in (400, 408)
+        assert time.monotonic() - started_s < 5
+        assert load.statuses() == {200} and load.quantile_s(0.99) < 1
+    finally:
+        for one in slow:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    "name, words, allowed",
+    [
+        ("huge header", GOOD + "X-Big: " + "x" * 100_000 + "\r\n\r\n", {431, 400, 0}),
+        ("huge key", GOOD.replace(KEY, "k" * 20_000) + "\r\n", {431, 400}),
+        (
+            "very many headers",
+            GOOD + "".join(f"X-{n}: 1\r\n" for n in range(5000)) + "\r\n",
+            {431, 400, 200, 0},
+        ),
+        ("huge URI", "GET /" + "x" * 100_000 + " HTTP/1.1\r\nHost: x\r\n\r\n", {414, 400, 0}),
+        (
+            "TE and CL",
+            GOOD + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            {400},
+        ),
+        ("two CL", GOOD + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", {400}),
+        ("NUL in the URI", "GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", {400}),
+        ("NUL, encoded, in the path", "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", {400, 404}),
+        ("NUL in a header", GOOD + "X-A: a\0b\r\n\r\n", {400, 0}),
+        ("no Host", "GET / HTTP/1.1\r\n\r\n", {400}),
+        ("HTTP/9.9", "GET / HTTP/9.9\r\nHost: x\r\n\r\n", {400, 505, 0}),
+        (
+            "body too large",
+            GOOD.replace("GET", "POST") + "Content-Length: 100000\r\n\r\n",
+            {413, 405},
+        ),
+        ("garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400, 0}),
+        ("dot dot", "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", {400}),
+    ],
+)
+def test_bad_http(stack: Stack, name: str, words: str, allowed: set[int]) -> None:
+    assert status(talk(stack, words.encode("latin-1"))) in allowed, name
+    assert stack.rising(HOST).status == 200
+
+
+def test_an_address_that_asks_too_much_hears_429(new_stack: Callable[..., Stack]) -> None:
+    """From an address that is not this machine's loopback, which is not limited."""
+    said = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    outside = next((one for one in said if ":" not in one), None)
+    if outside is None:
+        pytest.skip("this machine has no address but the loopback's")
+    stack = new_stack(address="0.0.0.0", UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
+    stack.rising(HOST)
+    stack.address = outside
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda n: stack.rising(HOST, KEY), range(1500)))
+    statuses = {answer.status for answer in answers}
+    assert statuses == {200, 429}
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert int(refused.headers["Retry-After"]) >= 1 and refused.json["bound"]
+
+
+BYTES = [
+    "%00",
+    "%0a",
+    "%0d%0aX: y",
+    "%",
+    "%zz",
+    "%ff",
+    "%c3%28",
+    "%ed%a0%80",
+    "'",
+    '"',
+    "<script>",
+    "../",
+    "\\",
+    ";",
+    "${jndi:x}",
+    "{{7*7}}",
+    "' or 1=1--",
+    "\u202e",
+    "🔥",
+    "&",
+    "=",
+    "+",
+    "#",
+    "%2e%2e%2f",
+]
+
+
+def malformed(dice: random.Random) -> str:
+    """The target and headers of a request that nobody sends in good faith."""
+    name = dice.choice(["host", "apikey", "limit", "format", "callback", "jsonp"])
+    junk = "".join(dice.choice(BYTES) for _ in range(dice.randint(1, 4)))
+    junk = quote(junk, safe="%&=+;'./\\{}$:*()-")
+    good = {"host": HOST, "apikey": KEY}
+    kind = dice.randint(0, 5)
+    if kind == 0:
+        query = "&".join(f"{n}={v}" for n, v in (good | {name: junk}).items())
+    elif kind == 1:
+        query = "&".join(f"{n}={v}" for n, v in good.items()) + f"&{name}=1" * 2
+    elif kind == 2:
+        query = f"host={HOST}&apikey={KEY}&" + "x" * dice.randint(9000, 11000)
+    elif kind == 3:
+        query = "&".join(f"p{n}=1" for n in range(dice.randint(40, 400)))
+    elif kind == 4:
+        query = (
+            f"host={junk}"
+            + "&apikey="
+            + dice.choice(["", "short", "k" * 200, "bad%20key", "%00" * 9])
+        )
+    else:
+        return dice.choice(
+            [f"/{junk}", f"{PATH}/{junk}", f"{PATH}%00", "/api/v1.0/" + "a" * 300, "//" + PATH]
+        )
+    return f"{PATH}?{query}"
+
+
+def test_a_scan_gets_nothing_but_4xx_and_kills_nobody(stack: Stack) -> None:
+    before = stack.pool.workers()
+    seed = int(os.environ.get("UPBEAT_SEED", "1995"))
+    dice = random.Random(seed)
+    targets = [malformed(dice) for _ in range(SCANS)]
+    tricks = [
+        "",
+        "X-CB-AK: a b\r\n",
+        "X-CB-AK: " + "k" * 500 + "\r\n",
+        "Accept: " + ",;" * 50 + "\r\n",
+        'If-None-Match: "' + "x" * 300 + "\r\n",
+        "X-CB-AK;: x\r\n",
+        "X_CB_AK: leak\r\n",
+    ]
+
+    def scan(part: list[str]) -> dict[int, list[str]]:
+        seen: dict[int, list[str]] = {}
+        for number, target in enumerate(part):
+            trick = tricks[number % len(tricks)]
+            words = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{trick}\r\n"
+            seen.setdefault(status(talk(stack, words.encode("utf-8", "replace"))), []).append(
+                target
+            )
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(scan, (targets[n::4] for n in range(4))))
+    odd = {
+        code: [target for part in parts for target in part.get(code, [])][:3]
+        for part in parts
+        for code in part
+        if not 400 <= code < 500
+    }
+    assert not odd, f"seed {seed}: {odd}"
+    assert sum(len(targets) for part in parts for targets in part.values()) == SCANS
+    assert stack.pool.workers() == before
+    lines = stack.pool.text().splitlines()
+    assert not [line for line in lines if " error " in line or "script" in line or "jndi" in line]

@@ -1,0 +1,374 @@
+"""The fault matrix: what happens when PostgreSQL does not answer as it should. A test a row."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from servers.load import Load
+from servers.postgres import BIN, Database, Postgres
+from servers.processes import as_user, await_true, children_of, own_by
+from servers.stack import Stack, page
+
+HOST = "database.example"
+
+
+@pytest.fixture
+def postgres_of_its_own(folder: Path) -> Iterator[Postgres]:
+    """To be hurt."""
+    one = Postgres(
+        Path(tempfile.mkdtemp(prefix="pg", dir=folder)), "synchronous_commit = on\n"
+    ).make()
+    yield one
+    one.stop(signal.SIGQUIT)
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack], postgres_of_its_own: Postgres) -> Stack:
+    """Fresh rows, so that nothing but the database matters."""
+    one = new_stack(
+        database=postgres_of_its_own.new_database(), UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000"
+    )
+    one.simulator.script(HOST, [page("/", 1)])
+    assert one.rising(HOST).status == 200
+    return one
+
+
+def backends(postgres: Postgres) -> list[int]:
+    """Of our workers."""
+    found = []
+    for pid in children_of(postgres.pid):
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"upbeat_app" in title:
+            found.append(pid)
+    return found
+
+
+def snapshots(stack: Stack) -> list[Any]:
+    return stack.database.rows("select host, taken_at, visitors from snapshots order by 1, 2")
+
+
+def test_backend_kill_9(stack: Stack, postgres_of_its_own: Postgres) -> None:
+    before = snapshots(stack)
+    with Load(stack, HOST, clients=4, pause_s=0.005) as load:
+        load.await_more(50)
+        os.kill(backends(postgres_of_its_own)[0], signal.SIGKILL)
+        killed_s = time.monotonic()
+        await_true(postgres_of_its_own.is_ready, 10, "crash recovery")
+        ready_s = time.monotonic()
+        load.await_status(200, 5)
+        back_s = time.monotonic()
+        load.await_more(100)
+    assert load.statuses() <= {200, 503}
+    assert load.statuses(after_s=back_s + 1) <= {200}
+    assert back_s - ready_s < 1, f"{back_s - ready_s:.2f} s after recovery"
+    assert load.slowest_s(after_s=killed_s) < 1.5
+    assert snapshots(stack) == before
+
+
+def test_postgresql_fast_restart(stack: Stack, postgres_of_its_own: Postgres) -> None:
+    before = snapshots(stack)
+    with Load(stack, HOST, clients=4, pause_s=0.005) as load:
+        load.await_more(50)
+        postgres_of_its_own.stop()
+        down = stack.rising(HOST)
+        load.await_more(100)
+        postgres_of_its_own.start()
+        ready_s = time.monotonic()
+        load.await_status(200, 5)
+        back_s = time.monotonic()
+        load.await_more(100)
+    assert down.status == 503 and int(down.headers["Retry-After"]) >= 1
+    assert load.statuses() == {200, 503}
+    assert load.slowest_s() < 2
+    assert back_s - ready_s < 1
+    assert load.statuses(after_s=back_s + 1) <= {200}
+    assert snapshots(stack) == before
+
+
+def test_postgresql_sigstop_for_10_s(stack: Stack, postgres_of_its_own: Postgres) -> None:
+    """Here 4 s of it, since nothing new happens in the other six."""
+    frozen = [postgres_of_its_own.pid]
+    with Load(stack, HOST, clients=8, pause_s=0.005) as load:
+        load.await_more(50)
+        os.kill(frozen[0], signal.SIGSTOP)  # first, so that it makes no more of them
+        frozen += children_of(frozen[0])
+        for pid in frozen[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        stopped_s = time.monotonic()
+        try:
+            while time.monotonic() < stopped_s + 4:
+                load.await_more(1)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        on_s = time.monotonic()
+        load.await_status(200, 5)
+        back_s = time.monotonic()
+        load.await_more(100)
+    assert load.statuses(after_s=stopped_s + 0.1, before_s=on_s - 1.6) == {503}
+    assert load.slowest_s() < 1.6
+    assert back_s - on_s < 1
+    assert load.statuses(after_s=back_s + 1) <= {200}
+
+
+@pytest.fixture
+def pair(folder: Path) -> Iterator[tuple[Postgres, Postgres]]:
+    """A primary and its synchronous standby."""
+    place = Path(tempfile.mkdtemp(prefix="pair", dir=folder))
+    place.chmod(0o755)
+    primary = Postgres(
+        place / "a", "wal_level = replica\nmax_wal_senders = 5\nhot_standby = on\n"
+    ).make()
+    standby = Postgres(place / "b")
+    standby.folder.mkdir()
+    own_by(standby.folder, "postgres")
+    copy = [
+        "pg_basebackup",
+        "-h",
+        str(primary.folder),
+        "-U",
+        "postgres",
+        "-D",
+        str(standby.cluster),
+    ]
+    subprocess.run(as_user("postgres") + [str(BIN / copy[0]), *copy[1:], "-c", "fast"], check=True)
+    conninfo = f"host={primary.folder} user=postgres application_name=standby"
+    with open(standby.cluster / "postgresql.auto.conf", "a", encoding="utf-8") as conf:
+        conf.write(
+            f"primary_conninfo = '{conninfo}'\nunix_socket_directories = '{standby.folder}'\n"
+        )
+    (standby.cluster / "standby.signal").touch()
+    own_by(standby.cluster / "standby.signal", "postgres")
+    standby.start()
+    primary.execute("alter system set synchronous_standby_names = 'standby'")
+    primary.execute("select pg_reload_conf()")
+    state = "select sync_state from pg_stat_replication"
+    await_true(lambda: primary.value(state) == "sync", 20, "a synchronous standby")
+    yield primary, standby
+    primary.stop(signal.SIGQUIT)
+    standby.stop(signal.SIGQUIT)
+
+
+def test_primary_kill_9_and_synchronous_standby_promoted(
+    new_stack: Callable[..., Stack], pair: tuple[Postgres, Postgres]
+) -> None:
+    primary, standby = pair
+    database = primary.new_database()
+    both = (
+        f"host={primary.folder},{standby.folder} port=5432,5432 dbname={database.name}"
+        " user=upbeat_app target_session_attrs=read-write"
+    )
+    stack = new_stack(
+        database=database, UPBEAT_DATABASE=both, UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100"
+    )
+    for visitors in range(1, 6):
+        stack.turn(HOST, [page("/", visitors)])
+    acknowledged = snapshots(stack)
+    with Load(stack, HOST, clients=4, pause_s=0.02) as load:
+        load.await_more(20)
+        for pid in [*children_of(primary.pid), primary.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        load.await_status(503, 5)
+        subprocess.run(
+            as_user("postgres")
+            + [str(BIN / "pg_ctl"), "-D", str(standby.cluster), "-w", "promote"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        promoted_s = time.monotonic()
+        load.await_status(200, 5)
+        back_s = time.monotonic()
+    assert back_s - promoted_s < 1.3
+    assert load.statuses() <= {200, 503}
+    stack.database = Database(standby, database.name)
+    kept = snapshots(stack)
+    assert set(map(repr, acknowledged)) <= set(map(repr, kept))
+    assert len({(host, at) for host, at, _ in kept}) == len(kept)
+
+
+def test_synchronous_standby_lost(
+    new_stack: Callable[..., Stack], pair: tuple[Postgres, Postgres]
+) -> None:
+    """Reads go on; a write that the standby has not confirmed is not acknowledged."""
+    primary, standby = pair
+    stack = new_stack(database=primary.new_database())
+    stack.simulator.script(HOST, [page("/", 1)])
+    assert stack.rising(HOST).status == 200
+    standby.stop(signal.SIGQUIT)
+    with Load(stack, HOST, clients=2, pause_s=0.05) as load:
+        asked_s = time.monotonic()
+        cold = stack.rising("cold.example")
+        assert time.monotonic() - asked_s < 5
+        load.await_more(100)
+    assert cold.status in (503, 504)
+    assert load.statuses() == {200}
+    standby.start()
+    await_true(lambda: stack.rising("cold.example").status == 200, 70, "writes again")
+
+
+def test_disk_full_under_postgresql(new_stack: Callable[..., Stack], folder: Path) -> None:
+    place = Path(tempfile.mkdtemp(prefix="disk", dir=folder))
+    options = "size=160m,mode=0755"
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "upbeat", place], capture_output=True
+    )
+    if mount.returncode:
+        pytest.skip("a small file system can't be mounted here: " + mount.stderr.decode().strip())
+    try:
+        postgres = Postgres(
+            place / "pg", "log_destination = 'stderr'\nmax_wal_size = 64MB\n"
+        ).make()
+        try:
+            disk_full(new_stack(database=postgres.new_database()), postgres, place)
+        finally:
+            postgres.stop(signal.SIGQUIT)
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def disk_full(stack: Stack, postgres: Postgres, place: Path) -> None:
+    stack.simulator.script(HOST, [page("/", 1)])
+    assert stack.rising(HOST).status == 200
+    acknowledged = snapshots(stack)
+    filler = place / "filler"
+    with open(filler, "wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * 65536)
+                file.flush()
+        except OSError:
+            pass
+    statuses = {stack.rising(f"full{n}.example").status for n in range(40)}
+    statuses |= {stack.rising(HOST).status for _ in range(20)}
+    assert statuses <= {200, 502, 503, 504}
+    filler.unlink()
+
+    def well() -> bool:
+        if postgres._process is None or postgres._process.poll() is not None:
+            postgres.start()
+        return stack.rising("after.example").status == 200
+
+    await_true(well, 70, "answers again")
+    kept = snapshots(stack)
+    assert set(map(repr, acknowledged)) <= set(map(repr, kept))
+
+
+@pytest.fixture
+def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database], tuple[str, Any]]]:
+    """Starts it in transaction mode with 2 connections; the connection string and a restart."""
+    if not shutil.which("pgbouncer"):
+        pytest.skip("pgbouncer is not installed")
+    place = Path(tempfile.mkdtemp(prefix="bouncer", dir=folder))
+    place.chmod(0o777)
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(database: Database) -> tuple[str, Callable[[], None]]:
+        (place / "users").write_text('"upbeat_app" ""\n')
+        (place / "ini").write_text(
+            f"[databases]\n{database.name} = host={postgres.folder} port=5432\n[pgbouncer]\n"
+            f"listen_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = trust\n"
+            f"auth_file = {place}/users\npool_mode = transaction\ndefault_pool_size = 2\n"
+            "ignore_startup_parameters = extra_float_digits\nlogfile =\n"
+        )
+
+        def run() -> None:
+            with open(place / "log", "ab") as log:
+                command = as_user("postgres") + ["pgbouncer", "-q", str(place / "ini")]
+                running.append(subprocess.Popen(command, stdout=log, stderr=log))
+            await_true(lambda: (place / ".s.PGSQL.6432").exists(), 10, "PgBouncer")
+
+        def restart() -> None:
+            running[-1].kill()
+            running[-1].wait()
+            (place / ".s.PGSQL.6432").unlink(missing_ok=True)
+            run()
+
+        run()
+        return f"host={place} port=6432 dbname={database.name} user=upbeat_app", restart
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_pgbouncer_restarted_or_its_pool_full(
+    new_stack: Callable[..., Stack], postgres: Postgres, pgbouncer: Any
+) -> None:
+    database = postgres.new_database()
+    conninfo, restart = pgbouncer(database)
+    stack = new_stack(
+        database=database,
+        UPBEAT_DATABASE=conninfo,
+        UPBEAT_PREPARE="off",
+        UPBEAT_TTL_MS="60000",
+        UPBEAT_STALE_MS="60000",
+    )
+    stack.simulator.script(HOST, [page("/", 1)])
+    assert stack.rising(HOST).status == 200
+    with Load(stack, HOST, clients=4, pause_s=0.01) as load:
+        load.await_more(100)
+        assert load.statuses() == {200}
+        restart()
+        load.await_status(200, 1.5)
+        holders = [
+            subprocess.Popen(
+                ["psql", "-X", "-q", conninfo, "-c", "begin; select pg_sleep(2.5); commit"],
+                stdout=subprocess.DEVNULL,
+            )
+            for _ in range(2)
+        ]
+        full_s = time.monotonic()
+        load.await_status(503, 3)
+        for holder in holders:
+            holder.wait()
+        load.await_status(200, 1.5)
+    assert load.statuses() <= {200, 503}
+    assert load.slowest_s(after_s=full_s) < 1.6
+
+
+def test_clock_of_the_database_jumps_by_an_hour(
+    new_stack: Callable[..., Stack], folder: Path
+) -> None:
+    """libfaketime moves the clock of a whole cluster while it runs."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    place = Path(tempfile.mkdtemp(prefix="clock", dir=folder))
+    place.chmod(0o755)
+    clock = place / "clock"
+    clock.write_text("+0\n")
+    clock.chmod(0o644)
+    fake = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    postgres = Postgres(place / "pg").make()
+    postgres.stop()
+    postgres.environment = fake
+    postgres.start()
+    try:
+        stack = new_stack(database=postgres.new_database())
+        stack.simulator.script(HOST, [page("/", 1)])
+        assert stack.rising(HOST).status == 200
+        for offset in ("+3600", "-3600", "+0"):
+            before = stack.simulator.counts()["hosts"][HOST]
+            clock.write_text(offset + "\n")
+            statuses = [stack.rising(HOST).status for _ in range(20)]
+            assert set(statuses) <= {200}, offset
+            extra = stack.simulator.counts()["hosts"][HOST] - before
+            assert extra <= 2, f"{extra} requests to Chartbeat after {offset}"
+    finally:
+        postgres.stop()

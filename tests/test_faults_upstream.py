@@ -1,0 +1,178 @@
+"""The fault matrix: what happens when Chartbeat does not answer as it should. A test a row.
+
+Bad answers of other kinds (cut short, bad UTF-8, nesting, HTML, …): test_parsing.py."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
+
+import pytest
+
+from servers.load import Load
+from servers.processes import await_true, build_folder, free_port
+from servers.stack import Stack, page
+
+WORKERS = 8
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    """With the settings as they come."""
+    return new_stack(UPBEAT_WORKERS=str(WORKERS))
+
+
+def age(stack: Stack, seconds: int) -> None:
+    for table in ("cache", "snapshots"):
+        stack.database.rows(
+            f"update {table} set taken_at = taken_at - %s * interval '1 s'", seconds
+        )
+
+
+def warm(stack: Stack, *hosts: str) -> None:
+    for host in hosts:
+        stack.simulator.script(host, [page("/", 1)])
+        assert stack.rising(host).status == 200
+
+
+def next_try_s(stack: Stack, host: str) -> float:
+    query = (
+        "select extract(epoch from next_try - clock_timestamp())::float"
+        " from host_status where host = %s"
+    )
+    return await_true(lambda: stack.database.value(query, host), 5, "a back-off")
+
+
+def asked(stack: Stack, host: str) -> int:
+    return int(stack.simulator.counts()["hosts"].get(host, 0))
+
+
+def test_upstream_refused(stack: Stack) -> None:
+    """Nobody listens there any more, then somebody does again."""
+    warm(stack, "warm.example")
+    age(stack, 20)
+    url = f"http://127.0.0.1:{free_port()}/live/toppages/v3/"
+    stack.pool.stop()
+    real, stack.pool.settings["CHARTBEAT_URL"] = stack.pool.settings["CHARTBEAT_URL"], url
+    stack.pool.start()
+    with Load(stack, "warm.example", clients=4, pause_s=0.01) as load:
+        load.await_more(100)
+        cold = stack.rising("cold.example")
+    assert cold.status == 503 and 1 <= int(cold.headers["Retry-After"]) <= 60
+    assert load.statuses() == {200}
+    assert next_try_s(stack, "warm.example") <= 60
+    stack.pool.stop()
+    stack.pool.settings["CHARTBEAT_URL"] = real
+    stack.pool.start()
+    await_true(lambda: "Warning" not in stack.rising("warm.example").headers, 10, "fresh again")
+    assert stack.rising("cold.example").status in (200, 503)
+
+
+def test_upstream_whose_name_does_not_resolve(new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack(CHARTBEAT_URL="http://upbeat.invalid/live/toppages/v3/")
+    answer = stack.rising("cold.example")
+    assert answer.status in (503, 504) and int(answer.headers["Retry-After"]) >= 1
+
+
+def test_upstream_hangs_for_one_host(stack: Stack) -> None:
+    """Its stale answer comes at once, and other hosts don't notice."""
+    warm(stack, "bad.example", "good.example")
+    with Load(stack, "good.example", clients=4, pause_s=0.005) as before:
+        before.await_more(400)
+    age(stack, 20)
+    stack.simulator.fault("bad.example", "hang")
+    stack.rising("bad.example")  # this one tries, and waits for it
+    with Load(stack, "bad.example", clients=2, pause_s=0.01) as bad:
+        with Load(stack, "good.example", clients=4, pause_s=0.005) as good:
+            bad.await_more(200)
+            good.await_more(400)
+    assert bad.statuses() | good.statuses() == {200}
+    assert bad.quantile_s(0.5) < 0.05
+    assert good.quantile_s(0.99) < 5 * before.quantile_s(0.99) + 0.02
+    assert asked(stack, "bad.example") <= 3
+
+
+def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
+    """Half of the workers stay free: what is stale is served, what needs no fetch is answered."""
+    hosts = [f"hang{n}.example" for n in range(20)]
+    warm(stack, *hosts)
+    age(stack, 20)
+    stack.simulator.fault("*", "hang")
+    with ThreadPoolExecutor(20) as pool:
+        first = list(pool.map(lambda host: stack.rising(host).status, hosts))
+        assert set(first) == {200}
+        calls = pool.map(lambda n: stack.rising(f"cold{n}.example").status, range(20))
+        started_s = time.monotonic()
+        for _ in range(20):
+            assert stack.ask("/healthz").status == 200
+        assert time.monotonic() - started_s < 2, "a worker is free"
+        stack.simulator.await_counts(lambda counts: counts["in_flight"] <= WORKERS // 2, 1)
+        assert set(calls) <= {503, 504}
+    query = "select extract(epoch from max(next_try) - clock_timestamp())::float from host_status"
+    assert 0 < stack.database.value(query) <= 60
+
+
+@pytest.mark.parametrize("said, least_s, most_s", [("30", 28, 30), ("999999999", 590, 600)])
+def test_429_with_retry_after(
+    stack: Stack, host: str, said: str, least_s: int, most_s: int
+) -> None:
+    warm(stack, host)
+    age(stack, 5)
+    stack.simulator.fault(host, "retry_after", value=said)
+    with Load(stack, host, clients=2, pause_s=0.01) as load:
+        assert least_s <= next_try_s(stack, host) <= most_s
+        load.await_more(100)
+    assert load.statuses() == {200}
+    assert asked(stack, host) == 2
+
+
+@pytest.mark.parametrize("kind", ["drip", "cut", "too_large", "gzip_bomb"])
+def test_an_answer_that_never_ends_or_is_too_large(stack: Stack, host: str, kind: str) -> None:
+    """Stale meanwhile, no bad row, and no worker grows over 64 MB."""
+    warm(stack, host)
+    age(stack, 5)
+    stack.simulator.fault(host, kind)
+    with Load(stack, host, clients=2, pause_s=0.01) as load:
+        next_try_s(stack, host)
+        load.await_more(20)
+    assert load.statuses() == {200}
+    assert stack.database.value("select count(*) from snapshots where host = %s", host) == 1
+    if build_folder().name == "release":
+        assert max(peak_kb(worker) for worker in stack.pool.workers()) < 64 * 1024
+
+
+def peak_kb(pid: int) -> int:
+    """The largest resident memory that the process has had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
+def test_500_clients_at_once_on_one_cold_host(stack: Stack, host: str) -> None:
+    """One request to Chartbeat; each client hears 200, or 503 within 3 s."""
+    stack.simulator.fault(host, "slow", latency_ms=300, times=1)
+
+    def ask(_: int) -> tuple[int, float]:
+        started_s = time.monotonic()
+        return stack.rising(host).status, time.monotonic() - started_s
+
+    with ThreadPoolExecutor(500) as pool:
+        answers = list(pool.map(ask, range(500)))
+    statuses = [status for status, _ in answers]
+    assert set(statuses) <= {200, 503} and 200 in statuses
+    assert max(took_s for _, took_s in answers) < 3
+    assert asked(stack, host) == 1
+    assert stack.database.value("select count(*) from snapshots where host = %s", host) == 1
+
+
+def test_wrong_or_revoked_key_and_guessing(stack: Stack, host: str) -> None:
+    """Refused alike, whether nobody knows the key or it is remembered as refused."""
+    warm(stack, host)
+    key = "leak-me-not-wrong-1"
+    first = stack.rising(host, key)
+    again = [stack.rising(host, key) for _ in range(5)]
+    assert {answer.status for answer in [first, *again]} == {400}
+    assert len({drop_id(answer.json) for answer in [first, *again]}) == 1
+    assert asked(stack, host) == 2
+
+
+def drop_id(problem: dict[str, Any]) -> str:
+    return str({name: value for name, value in problem.items() if name != "request_id"})
