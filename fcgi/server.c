@@ -31,6 +31,8 @@ struct peer {
     FCGX_Request fcgi;
     bool is_open;
     bool is_busy;    /* a request of it is being answered */
+    bool has_served; /* nginx asks elsewhere when it finds this connection closed; a new one's loss it reports
+                      */
     bool is_partial; /* a part of a request has come; the rest has until partial_until */
     struct deadline partial_until;
 };
@@ -107,15 +109,16 @@ static void close_peer(struct peer *peer)
     peer->is_busy = false;
 }
 
-/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. One on which a
- * request has just come in is left, since nginx would take the loss of a new connection for an error. */
+/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. Not those on which
+ * nothing was answered yet, nor those on which a request has just come in. */
 static void close_idle_peers(void *context)
 {
     struct server *server = context;
     char byte;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = &server->peers[i];
-        if (peer->is_open && !peer->is_busy && recv(peer->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        if (peer->is_open && !peer->is_busy && peer->has_served &&
+            recv(peer->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
             close_peer(peer);
     }
 }
@@ -153,6 +156,7 @@ static bool accept_peer(struct server *server)
     peer->fcgi.ipcFd = fd;
     peer->is_open = true;
     peer->is_busy = false;
+    peer->has_served = false;
     peer->is_partial = false;
     return true;
 }
@@ -208,6 +212,7 @@ static void send_response(struct work *work)
     FCGX_Finish_r(&peer->fcgi);
     peer->is_open = peer->fcgi.ipcFd >= 0;
     peer->is_busy = false;
+    peer->has_served = true;
     work->peer = NULL;
     response_clear(response);
 }
