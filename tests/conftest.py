@@ -66,8 +66,28 @@ def host(request: pytest.FixtureRequest) -> str:
     return f"{name}-{next(hosts)}.example"
 
 
+measurements: list[tuple[str, str]] = []
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes what a test of the fault matrix measured, for the table at the end of the run."""
+
+    def take(what: str) -> None:
+        measurements.append((request.node.name.removeprefix("test_").replace("_", " "), what))
+
+    return take
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if measurements:
+        terminalreporter.section("the fault matrix as measured")
+    for row, what in measurements:
+        terminalreporter.write_line(f"| {row} | {what} |")
+
+
 @pytest.fixture(scope="session")
-def traffic() -> Path:
+def recorded_traffic() -> Path:
     """The recorded traffic; the test is skipped where there is none."""
     place = Path(os.environ.get("UPBEAT_TRAFFIC_DIR", ROOT.parent / "shared" / "traffic"))
     files = sorted(place.glob("*.tsv"))

@@ -54,7 +54,9 @@ def snapshots(stack: Stack) -> list[Any]:
     return stack.database.rows("select host, taken_at, visitors from snapshots order by 1, 2")
 
 
-def test_backend_kill_9(stack: Stack, postgres_of_its_own: Postgres) -> None:
+def test_backend_kill_9(
+    stack: Stack, postgres_of_its_own: Postgres, measured: Callable[[str], None]
+) -> None:
     before = snapshots(stack)
     with Load(stack, HOST, clients=4, pause_s=0.005) as load:
         load.await_more(50)
@@ -68,11 +70,14 @@ def test_backend_kill_9(stack: Stack, postgres_of_its_own: Postgres) -> None:
     assert load.statuses() <= {200, 503}
     assert load.statuses(after_s=back_s + 1) <= {200}
     assert back_s - ready_s < 1, f"{back_s - ready_s:.2f} s after recovery"
+    measured(f"{load.count(503)} requests 503; 200 again {back_s - killed_s:.2f} s after the kill")
     assert load.slowest_s(after_s=killed_s) < 1.5
     assert snapshots(stack) == before
 
 
-def test_postgresql_fast_restart(stack: Stack, postgres_of_its_own: Postgres) -> None:
+def test_postgresql_fast_restart(
+    stack: Stack, postgres_of_its_own: Postgres, measured: Callable[[str], None]
+) -> None:
     before = snapshots(stack)
     with Load(stack, HOST, clients=4, pause_s=0.005) as load:
         load.await_more(50)
@@ -88,11 +93,16 @@ def test_postgresql_fast_restart(stack: Stack, postgres_of_its_own: Postgres) ->
     assert load.statuses() == {200, 503}
     assert load.slowest_s() < 2
     assert back_s - ready_s < 1
+    measured(
+        f"503 + Retry-After, slowest {load.slowest_s():.2f} s; 200 again {back_s - ready_s:.2f} s after it is up"
+    )
     assert load.statuses(after_s=back_s + 1) <= {200}
     assert snapshots(stack) == before
 
 
-def test_postgresql_sigstop_for_10_s(stack: Stack, postgres_of_its_own: Postgres) -> None:
+def test_postgresql_sigstop_for_10_s(
+    stack: Stack, postgres_of_its_own: Postgres, measured: Callable[[str], None]
+) -> None:
     """Here 4 s of it, since nothing new happens in the other six."""
     frozen = [postgres_of_its_own.pid]
     with Load(stack, HOST, clients=8, pause_s=0.005) as load:
@@ -115,6 +125,9 @@ def test_postgresql_sigstop_for_10_s(stack: Stack, postgres_of_its_own: Postgres
     assert load.statuses(after_s=stopped_s + 0.1, before_s=on_s - 1.6) == {503}
     assert load.slowest_s() < 1.6
     assert back_s - on_s < 1
+    measured(
+        f"503, slowest {load.slowest_s():.2f} s; 200 again {back_s - on_s:.2f} s after it goes on"
+    )
     assert load.statuses(after_s=back_s + 1) <= {200}
 
 
@@ -157,7 +170,9 @@ def pair(folder: Path) -> Iterator[tuple[Postgres, Postgres]]:
 
 
 def test_primary_kill_9_and_synchronous_standby_promoted(
-    new_stack: Callable[..., Stack], pair: tuple[Postgres, Postgres]
+    new_stack: Callable[..., Stack],
+    pair: tuple[Postgres, Postgres],
+    measured: Callable[[str], None],
 ) -> None:
     primary, standby = pair
     database = primary.new_database()
@@ -189,6 +204,9 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
         load.await_status(200, 5)
         back_s = time.monotonic()
     assert back_s - promoted_s < 1.3
+    measured(
+        f"503, then 200 {back_s - promoted_s:.2f} s after the promotion; nothing lost, nothing twice"
+    )
     assert load.statuses() <= {200, 503}
     stack.database = Database(standby, database.name)
     kept = snapshots(stack)
@@ -197,7 +215,9 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
 
 
 def test_synchronous_standby_lost(
-    new_stack: Callable[..., Stack], pair: tuple[Postgres, Postgres]
+    new_stack: Callable[..., Stack],
+    pair: tuple[Postgres, Postgres],
+    measured: Callable[[str], None],
 ) -> None:
     """Reads go on; a write that the standby has not confirmed is not acknowledged."""
     primary, standby = pair
@@ -212,6 +232,7 @@ def test_synchronous_standby_lost(
         load.await_more(100)
     assert cold.status in (503, 504)
     assert load.statuses() == {200}
+    measured(f"reads 200; a new host {cold.status}, until the standby is back")
     standby.start()
     await_true(lambda: stack.rising("cold.example").status == 200, 70, "writes again")
 
@@ -303,7 +324,10 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
 
 
 def test_pgbouncer_restarted_or_its_pool_full(
-    new_stack: Callable[..., Stack], postgres: Postgres, pgbouncer: Any
+    new_stack: Callable[..., Stack],
+    postgres: Postgres,
+    pgbouncer: Any,
+    measured: Callable[[str], None],
 ) -> None:
     database = postgres.new_database()
     conninfo, restart = pgbouncer(database)
@@ -335,6 +359,7 @@ def test_pgbouncer_restarted_or_its_pool_full(
         load.await_status(200, 1.5)
     assert load.statuses() <= {200, 503}
     assert load.slowest_s(after_s=full_s) < 1.6
+    measured(f"200, or 503 within {load.slowest_s(after_s=full_s):.2f} s")
 
 
 def test_clock_of_the_database_jumps_by_an_hour(

@@ -79,14 +79,18 @@ class Asking(threading.Thread):
         self.status = self._stack.rising(self._host).status
 
 
-def test_worker_kill_9_idle(stack: Stack) -> None:
+def test_worker_kill_9_idle(stack: Stack, measured: Callable[[str], None]) -> None:
     for victim in stack.pool.workers():
         os.kill(victim, signal.SIGKILL)
         assert stack.rising(HOST).status == 200
+    killed_s = time.monotonic()
     await_true(lambda: whole(stack), 1, "a full pool")
+    measured(f"only 200; full pool after {time.monotonic() - killed_s:.2f} s")
 
 
-def test_worker_kill_9_in_the_middle_of_a_fetch(refilling: Stack) -> None:
+def test_worker_kill_9_in_the_middle_of_a_fetch(
+    refilling: Stack, measured: Callable[[str], None]
+) -> None:
     """That one request is 502, others get the last known; the lease runs out after 6 s at most."""
     its = Asking(refilling, HOST)
     os.kill(fetching(refilling), signal.SIGKILL)
@@ -98,11 +102,13 @@ def test_worker_kill_9_in_the_middle_of_a_fetch(refilling: Stack) -> None:
     assert its.status in (200, 502), "nginx may ask another worker"
     assert load.statuses() == {200}
     assert time.monotonic() - killed_s < 7
+    back_s = time.monotonic() - killed_s
+    measured(f"its request {its.status}, others 200; refilled after {back_s:.1f} s")
     assert refilling.simulator.counts()["hosts"][HOST] == 3
     assert whole(refilling)
 
 
-def test_worker_sigstop(refilling: Stack) -> None:
+def test_worker_sigstop(refilling: Stack, measured: Callable[[str], None]) -> None:
     """Its request is 504 when nginx gives it up; others are served, and the lease runs out."""
     its = Asking(refilling, HOST)
     victim = fetching(refilling)
@@ -114,10 +120,12 @@ def test_worker_sigstop(refilling: Stack) -> None:
                 "select clock_timestamp() - taken_at < interval '5 s' from cache where host = %s"
             )
             await_true(lambda: refilling.database.value(fresh, HOST), 8, "the next refill")
-            assert time.monotonic() - stopped_s < 7
+            back_s = time.monotonic() - stopped_s
+            assert back_s < 7
             its.join()
         assert load.statuses() == {200}
         assert its.status == 504
+        measured(f"its request 504, others 200; refilled after {back_s:.1f} s")
     finally:
         os.kill(victim, signal.SIGCONT)
     snapshots = "select count(*), count(distinct taken_at) from snapshots where host = %s"
@@ -125,7 +133,7 @@ def test_worker_sigstop(refilling: Stack) -> None:
     assert count == distinct
 
 
-def test_sigterm_to_the_pool_under_load(stack: Stack) -> None:
+def test_sigterm_to_the_pool_under_load(stack: Stack, measured: Callable[[str], None]) -> None:
     """Who was taken is answered, within 5 s; who comes when it is gone hears 502."""
     with Load(stack, HOST) as load:
         load.await_more(50)
@@ -138,9 +146,12 @@ def test_sigterm_to_the_pool_under_load(stack: Stack) -> None:
     assert load.statuses(before_s=told_s) == {200}
     assert load.statuses() <= {200, 502}
     assert stack.pool.text().count("drained") >= WORKERS
+    measured(f"0 failed of those taken; drained in {gone_s - told_s:.2f} s")
 
 
-def test_every_worker_replaced_one_by_one_under_load(stack: Stack) -> None:
+def test_every_worker_replaced_one_by_one_under_load(
+    stack: Stack, measured: Callable[[str], None]
+) -> None:
     old = stack.pool.workers()
     with Load(stack, HOST) as load:
         load.await_more(50)
@@ -151,9 +162,10 @@ def test_every_worker_replaced_one_by_one_under_load(stack: Stack) -> None:
             load.await_more(30)
     assert load.statuses() == {200}
     assert not set(old) & set(stack.pool.workers())
+    measured(f"0 of {len(load.answers)} requests failed")
 
 
-def test_20_worker_crashes_in_10_s(stack: Stack) -> None:
+def test_20_worker_crashes_in_10_s(stack: Stack, measured: Callable[[str], None]) -> None:
     with Load(stack, HOST) as load:
         for _ in range(20):
             victims = await_true(stack.pool.workers, 2)
@@ -163,9 +175,12 @@ def test_20_worker_crashes_in_10_s(stack: Stack) -> None:
         load.await_more(20)
     assert load.statuses() <= {200, 502}
     assert load.count(502) <= 20 * 4, "no more than what the killed ones held"
+    measured(f"{load.count(502)} of {len(load.answers)} requests 502, the others 200")
 
 
-def test_a_fastcgi_peer_that_sends_half_a_record_and_hangs(stack: Stack) -> None:
+def test_a_fastcgi_peer_that_sends_half_a_record_and_hangs(
+    stack: Stack, measured: Callable[[str], None]
+) -> None:
     peers = []
     try:
         for _ in range(WORKERS * 4):
@@ -182,6 +197,9 @@ def test_a_fastcgi_peer_that_sends_half_a_record_and_hangs(stack: Stack) -> None
                 except ConnectionResetError:
                     pass
         assert time.monotonic() - started_s < 4
+        measured(
+            f"only 200, slowest {load.slowest_s():.2f} s; closed within {time.monotonic() - started_s:.1f} s"
+        )
         assert load.statuses() == {200}
         assert load.slowest_s() < 1, "nobody waits behind them"
     finally:

@@ -46,7 +46,7 @@ def asked(stack: Stack, host: str) -> int:
     return int(stack.simulator.counts()["hosts"].get(host, 0))
 
 
-def test_upstream_refused(stack: Stack) -> None:
+def test_upstream_refused(stack: Stack, measured: Callable[[str], None]) -> None:
     """Nobody listens there any more, then somebody does again."""
     warm(stack, "warm.example")
     age(stack, 20)
@@ -60,6 +60,7 @@ def test_upstream_refused(stack: Stack) -> None:
     assert cold.status == 503 and 1 <= int(cold.headers["Retry-After"]) <= 60
     assert load.statuses() == {200}
     assert next_try_s(stack, "warm.example") <= 60
+    measured(f"stale 200; a new host 503 + Retry-After: {cold.headers['Retry-After']}")
     stack.pool.stop()
     stack.pool.settings["CHARTBEAT_URL"] = real
     stack.pool.start()
@@ -73,7 +74,7 @@ def test_upstream_whose_name_does_not_resolve(new_stack: Callable[..., Stack]) -
     assert answer.status in (503, 504) and int(answer.headers["Retry-After"]) >= 1
 
 
-def test_upstream_hangs_for_one_host(stack: Stack) -> None:
+def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], None]) -> None:
     """Its stale answer comes at once, and other hosts don't notice."""
     warm(stack, "bad.example", "good.example")
     with Load(stack, "good.example", clients=4, pause_s=0.005) as before:
@@ -87,6 +88,10 @@ def test_upstream_hangs_for_one_host(stack: Stack) -> None:
             good.await_more(400)
     assert bad.statuses() | good.statuses() == {200}
     assert bad.quantile_s(0.5) < 0.05
+    measured(
+        f"stale 200 in {bad.quantile_s(0.5) * 1000:.0f} ms (median); other hosts' p99"
+        f" {before.quantile_s(0.99) * 1000:.0f} ms before, {good.quantile_s(0.99) * 1000:.0f} ms meanwhile"
+    )
     assert good.quantile_s(0.99) < 5 * before.quantile_s(0.99) + 0.02
     assert asked(stack, "bad.example") <= 3
 
@@ -146,7 +151,9 @@ def peak_kb(pid: int) -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
-def test_500_clients_at_once_on_one_cold_host(stack: Stack, host: str) -> None:
+def test_500_clients_at_once_on_one_cold_host(
+    stack: Stack, host: str, measured: Callable[[str], None]
+) -> None:
     """One request to Chartbeat; each client hears 200, or 503 within 3 s."""
     stack.simulator.fault(host, "slow", latency_ms=300, times=1)
 
@@ -159,6 +166,10 @@ def test_500_clients_at_once_on_one_cold_host(stack: Stack, host: str) -> None:
     statuses = [status for status, _ in answers]
     assert set(statuses) <= {200, 503} and 200 in statuses
     assert max(took_s for _, took_s in answers) < 3
+    slowest_s = max(took_s for _, took_s in answers)
+    measured(
+        f"{statuses.count(200)} 200, {statuses.count(503)} 503, all within {slowest_s:.2f} s; 1 upstream call"
+    )
     assert asked(stack, host) == 1
     assert stack.database.value("select count(*) from snapshots where host = %s", host) == 1
 

@@ -16,9 +16,13 @@ LIST_ROWS = 100
 
 
 @pytest.fixture(scope="module")
-def stack(new_stack: Callable[..., Stack], traffic: Path) -> Stack:
+def stack(new_stack: Callable[..., Stack], recorded_traffic: Path) -> Stack:
     return new_stack(
-        simulator={"source": "replay", "traffic": str(traffic), "limit_per_minute": 1000000},
+        simulator={
+            "source": "replay",
+            "traffic": str(recorded_traffic),
+            "limit_per_minute": 1000000,
+        },
         UPBEAT_TTL_MS="100",
         UPBEAT_STALE_MS="100",
         UPBEAT_RATE_PER_MINUTE="60000",
@@ -44,9 +48,9 @@ def increase(before: dict[str, int], now: dict[str, int]) -> list[tuple[str, int
     return sorted((r for r in rows if r[2] > 0), key=lambda r: (-r[2], -r[1], r[0].encode()))
 
 
-def test_two_hundred_snapshots_in_a_row(stack: Stack, traffic: Path) -> None:
+def test_two_hundred_snapshots_in_a_row(stack: Stack, recorded_traffic: Path) -> None:
     visits = []
-    for line in traffic.read_text(encoding="utf-8").splitlines()[1:]:
+    for line in recorded_traffic.read_text(encoding="utf-8").splitlines()[1:]:
         second, visitor, path = line.split("\t")
         if FIRST_S - 400 < int(second) <= FIRST_S + SNAPSHOTS * STEP_S:
             visits.append((int(second), visitor, path))

@@ -12,6 +12,7 @@ import textwrap
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Iterator
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
@@ -283,12 +284,12 @@ def test_a_replay_moves_with_the_clock_and_a_held_host_does_not(
         assert people(ask(simulator, "held.example")) == held == dict(concurrents(rows, 1000, 100))
 
 
-@pytest.mark.skipif("UPBEAT_TRAFFIC" not in os.environ, reason="UPBEAT_TRAFFIC names no file")
-def test_the_real_traffic_replays_exactly() -> None:
-    with open(os.environ["UPBEAT_TRAFFIC"], encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file][1:]
+def test_the_real_traffic_replays_exactly(recorded_traffic: Path) -> None:
+    lines = recorded_traffic.read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
     near = [(int(s), int(v), p) for s, v, p in rows if 35000 < int(s) < 37000]
-    with Simulator(source="replay", latency_ms=0, key=f"{KEY}=*") as simulator:
+    settings: dict[str, Any] = {"source": "replay", "traffic": str(recorded_traffic)}
+    with Simulator(**settings, latency_ms=0, key=f"{KEY}=*") as simulator:
         for t in range(36000, 36060, 3):
             simulator.replay(HOST, t)
             assert list(people(ask(simulator)).items()) == concurrents(near, t, 100), t

@@ -16,6 +16,7 @@ class Pool:
         self.socket = folder / "upbeat.sock"
         self.log = folder / "worker.log"
         self.settings = {"UPBEAT_RUN_DIR": str(folder), "UPBEAT_WORKERS": "4"} | settings
+        self.program = worker_program()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -36,7 +37,7 @@ class Pool:
             "-f",
             count,
             "--",
-            str(worker_program()),
+            str(self.program),
         ]
         self.socket.unlink(missing_ok=True)
         before = self.text().count("serving")
