@@ -23,6 +23,7 @@ enum {
     DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
     BATCH = STORE_BATCH,  /* requests answered in one round */
+    ACCEPT_PASSES = 8,    /* rounds in which a busy worker leaves a new connection to an idle one */
     LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
 };
 
@@ -46,6 +47,7 @@ struct server {
     int listen_fd;
     int epoll_fd;
     bool is_listening;
+    int accept_passes;
     sigset_t wait_mask;
     struct service *service;
     struct peer peers[PEERS_MAX];
@@ -184,7 +186,6 @@ static void take_request(struct server *server, struct peer *peer)
         return;
     struct work *work = &server->works[server->count++];
     FCGX_ParamArray params = peer->fcgi.envp;
-    const char *cache = FCGX_GetParam("UPBEAT_CACHE", params);
     peer->is_busy = true;
     work->peer = peer;
     work->exchange.input = (struct request_input){
@@ -195,9 +196,9 @@ static void take_request(struct server *server, struct peer *peer)
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
-        .is_copied = cache && strcmp(cache, "on") == 0,
+        .is_copied = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
     };
-    work->exchange.response.is_fronted = cache != NULL;
+    work->exchange.response.is_fronted = FCGX_GetParam("UPBEAT_FRONTED", params) != NULL;
     service_begin(server->service, &work->exchange, (int)server->late_ms);
 }
 
@@ -264,6 +265,18 @@ static bool close_late_peers(struct server *server)
     return any;
 }
 
+/* Else who is busy, and so finds a new connection before one who has to be woken up for it, gets most of
+ * them, and with them most of the requests to come. */
+static bool leaves_to_others(struct server *server, int ready)
+{
+    if (ready > 1 && server->accept_passes < ACCEPT_PASSES) {
+        server->accept_passes++;
+        return true;
+    }
+    server->accept_passes = 0;
+    return false;
+}
+
 /* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. */
 static bool gather(struct server *server, int timeout_ms)
 {
@@ -275,10 +288,12 @@ static bool gather(struct server *server, int timeout_ms)
     if (ready < 0)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
-        if (events[i].data.u32 == LISTENER)
-            accept_peer(server);
-        else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy)
+        if (events[i].data.u32 == LISTENER) {
+            if (!leaves_to_others(server, ready))
+                accept_peer(server);
+        } else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy) {
             hear_peer(server, &server->peers[events[i].data.u32]);
+        }
     }
     return true;
 }

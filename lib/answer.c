@@ -141,7 +141,7 @@ static enum up_result find_increase(struct store_lookup *lookup, struct arena *a
 enum up_result answer_increase(struct response *response, const struct request_input *input,
                                const struct request *request, struct store_lookup *lookup,
                                const struct policy_bounds *bounds, enum answer_freshness freshness,
-                               struct arena *arena)
+                               const struct buffer *body, struct arena *arena)
 {
     char etag[ETAG_BYTES];
     struct increase_list list = {0};
@@ -152,15 +152,19 @@ enum up_result answer_increase(struct response *response, const struct request_i
     put_headers(response, input, etag, lookup, bounds, freshness);
     if (is_known)
         return UP_OK;
+    response_header(response, "Content-Type", "%s",
+                    request->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
+                    : request->callback           ? "application/javascript; charset=utf-8"
+                                                  : "application/json");
+    if (body) {
+        buffer_append(&response->body, body->data, body->len_bytes);
+        return UP_OK;
+    }
     enum up_result result = find_increase(lookup, arena, &list);
     if (result != UP_OK)
         return result;
     if (list.count > (size_t)request->limit)
         list.count = (size_t)request->limit;
-    response_header(response, "Content-Type", "%s",
-                    request->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
-                    : request->callback           ? "application/javascript; charset=utf-8"
-                                                  : "application/json");
     if (request->format == FORMAT_CSV)
         put_csv(&response->body, &list);
     else

@@ -16,11 +16,12 @@ enum answer_freshness {
 };
 
 /* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the
- * response. The lists of the lookup are taken apart in place. UP_INVALID: a list that is not in the form of
- * pages_decode(). UP_NO_MEMORY. On an error the response is to be begun again. */
+ * response. The lists of the lookup are taken apart in place; where `body` is given it is what they come to,
+ * written before. UP_INVALID: a list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the
+ * response is to be begun again. */
 enum up_result answer_increase(struct response *response, const struct request_input *input,
                                const struct request *request, struct store_lookup *lookup,
                                const struct policy_bounds *bounds, enum answer_freshness freshness,
-                               struct arena *arena) MUST_CHECK;
+                               const struct buffer *body, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "deadline.h"
 #include "result.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -44,5 +45,27 @@ void chartbeat_free(struct chartbeat *client);
  * ANSWER_MAX_BYTES. UP_INVALID: broken off or not decodable. UP_NO_MEMORY. */
 enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key,
                                struct deadline deadline, struct chartbeat_answer *answer_r) MUST_CHECK;
+
+/* Many requests at once, each with a deadline of its own: for the collector. */
+struct chartbeat_crowd;
+
+/* A crowd of at most `connections` (1 to 256) requests at a time. Errors as chartbeat_new(). */
+enum up_result chartbeat_crowd_new(struct chartbeat_crowd **crowd_r, const struct chartbeat_config *config,
+                                   int connections) MUST_CHECK;
+
+/* Breaks off what is under way. NULL is allowed. */
+void chartbeat_crowd_free(struct chartbeat_crowd *crowd);
+
+bool chartbeat_crowd_has_room(const struct chartbeat_crowd *crowd);
+
+/* Starts what chartbeat_fetch() does, in a crowd that has room. `context` comes back with the answer.
+ * UP_INVALID or UP_NO_MEMORY: nothing was started. */
+enum up_result chartbeat_crowd_start(struct chartbeat_crowd *crowd, const char *host, const char *key,
+                                     struct deadline deadline, void *context) MUST_CHECK;
+
+/* Waits for timeout_ms, at most until a request has ended. True: one has, and its context, result and answer,
+ * as of chartbeat_fetch(), are there; the answer until the next call. */
+bool chartbeat_crowd_next(struct chartbeat_crowd *crowd, int timeout_ms, void **context_r,
+                          enum up_result *result_r, struct chartbeat_answer *answer_r);
 
 #endif

@@ -37,18 +37,19 @@ bool conditional_matches(const char *header, const char *etag)
     return false;
 }
 
-/* "q=0.8" as thousandths; 0 where it is not a weight. */
+/* "0.8" as thousandths, at most three of them; 0 where it is not a weight. */
 static int read_weight(const char *at)
 {
     if (at[0] != '0' && at[0] != '1')
         return 0;
-    int weight = (at[0] - '0') * 1000;
-    if (at[1] == '.') {
+    int weight = (*at++ - '0') * 1000;
+    if (*at == '.') {
         int unit = 100;
-        for (at += 2; *at >= '0' && *at <= '9' && unit > 0; at++, unit /= 10)
+        for (at++; *at >= '0' && *at <= '9' && unit > 0; at++, unit /= 10)
             weight += (*at - '0') * unit;
     }
-    return weight > 1000 ? 1000 : weight;
+    bool is_ended = *at == '\0' || strchr(" \t,;", *at);
+    return is_ended && weight <= 1000 ? weight : 0;
 }
 
 static int weight_of(const char *range, size_t range_bytes)
@@ -56,7 +57,7 @@ static int weight_of(const char *range, size_t range_bytes)
     const char *end = range + range_bytes;
     for (const char *at = range; (at = memchr(at, ';', (size_t)(end - at)));) {
         at = skip_space(at + 1);
-        if (end - at > 2 && (at[0] == 'q' || at[0] == 'Q') && at[1] == '=')
+        if (end - at >= 2 && (at[0] == 'q' || at[0] == 'Q') && at[1] == '=')
             return read_weight(at + 2);
     }
     return 1000;

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "answer.h"
+#include "kept.h"
 #include "log.h"
 #include "refill.h"
 #include "slots.h"
@@ -19,6 +20,7 @@ enum {
 struct service {
     const struct settings *settings;
     struct store *store;
+    struct kept *kept;
     struct chartbeat *chartbeat;
     struct refill_parts refill;
     struct policy_bounds bounds;
@@ -85,6 +87,10 @@ static enum up_result init_parts(struct service *service, const struct settings 
         result = slots_init(&service->waiting, settings->run_dir, "waiting", workers > 4 ? workers / 4 : 1);
     if (result == UP_OK)
         result = store_new(&service->store, &store);
+    if (result == UP_OK) {
+        service->kept = kept_new();
+        result = service->kept ? UP_OK : UP_NO_MEMORY;
+    }
     if (result == UP_OK)
         result = chartbeat_new(&service->chartbeat, &chartbeat);
     service->refill = (struct refill_parts){
@@ -122,6 +128,7 @@ void service_free(struct service *service)
     if (!service)
         return;
     chartbeat_free(service->chartbeat);
+    kept_free(service->kept);
     store_free(service->store);
     free(service);
 }
@@ -182,15 +189,30 @@ static void begin_ready(struct service *service, struct exchange *exchange)
                                                    : "The database can't be reached."});
 }
 
+/* What is to be read: lists only of a snapshot that we have no body of. */
+static void ask_for_row(struct service *service, struct exchange *exchange)
+{
+    exchange->lookup =
+        (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+    (void)kept_find(service->kept, &exchange->request, &exchange->lookup.known_at);
+}
+
+/* The body that was kept of the row that was read, or NULL. */
+static const struct buffer *kept_body(const struct service *service, const struct exchange *exchange)
+{
+    time_us taken_at = 0;
+    const struct buffer *body =
+        exchange->lookup.pages ? NULL : kept_find(service->kept, &exchange->request, &taken_at);
+    return body && taken_at == exchange->lookup.taken_at ? body : NULL;
+}
+
 static void begin_increase(struct service *service, struct exchange *exchange)
 {
-    (void)service;
     struct problem problem = {0};
     enum up_result result =
         request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
     if (result == UP_OK) {
-        exchange->lookup =
-            (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+        ask_for_row(service, exchange);
         exchange->state = EXCHANGE_READ;
         return;
     }
@@ -245,9 +267,13 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
 static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
 {
     exchange->input.now_ms = clock_wall_ms();
-    enum up_result result = answer_increase(&exchange->response, &exchange->input, &exchange->request,
-                                            &exchange->lookup, &service->bounds, freshness, &exchange->arena);
+    const struct buffer *body = kept_body(service, exchange);
+    enum up_result result =
+        answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
+                        &service->bounds, freshness, body, &exchange->arena);
     if (result == UP_OK) {
+        if (!body && exchange->response.status == 200)
+            kept_put(service->kept, &exchange->request, exchange->lookup.taken_at, &exchange->response.body);
         finish(exchange);
         return;
     }
@@ -304,6 +330,9 @@ static void finish_refused(struct exchange *exchange)
 static bool answer_from_row(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
     *action_r = policy_decide(&exchange->lookup.view, &service->bounds);
+    bool is_answer = *action_r == POLICY_ANSWER || *action_r == POLICY_ANSWER_AND_REFILL;
+    if (is_answer && !exchange->lookup.pages && !kept_body(service, exchange))
+        return false; /* another answer of this round has displaced it: read again */
     switch (*action_r) {
     case POLICY_ANSWER:
         finish_list(service, exchange, ANSWER_FRESH);
@@ -398,7 +427,7 @@ static bool try_refill(struct service *service, struct exchange *exchange, bool 
 static bool read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
     arena_clear(&exchange->rows);
-    exchange->lookup.view = (struct policy_view){0};
+    ask_for_row(service, exchange);
     enum up_result result =
         store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
     if (result == UP_OK)

@@ -45,6 +45,14 @@ static const struct setting TABLE[] = {
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
     {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
      "writable folder for the slot files of the pool"},
+    {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,
+     "requests of the collector to Chartbeat at a time"},
+    {"UPBEAT_KEEP_RAW_HOURS", TYPE_INT, AT(keep_raw_hours), "24", 1, 8784, false,
+     "snapshots are dropped after, by whole days"},
+    {"UPBEAT_KEEP_MINUTES_DAYS", TYPE_INT, AT(keep_minute_days), "14", 1, 3660, false,
+     "one-minute means are dropped after, by whole days"},
+    {"UPBEAT_KEEP_QUARTERS_MONTHS", TYPE_INT, AT(keep_quarter_months), "13", 1, 1200, false,
+     "roll-ups of 15 minutes are dropped after, by whole months"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 
@@ -55,8 +63,8 @@ static enum up_result read_int(const struct setting *row, const char *value, int
     char *end = NULL;
     errno = 0;
     long number = strtol(value, &end, 10);
-    if (*value == '\0' || strchr(" \t\n+", *value) || *end != '\0' || errno || number < row->min ||
-        number > row->max)
+    /* strtol() passes over white space of every kind, and over a plus. */
+    if (*value < '0' || *value > '9' || *end != '\0' || errno || number < row->min || number > row->max)
         return UP_INVALID;
     *number_r = (int)number;
     return UP_OK;

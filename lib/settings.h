@@ -24,6 +24,10 @@ struct settings {
     int rate_per_minute; /* requests to Chartbeat per host */
     bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
+    int connections; /* of the collector to Chartbeat, at a time */
+    int keep_raw_hours;
+    int keep_minute_days;
+    int keep_quarter_months;
 };
 
 /* Reads and checks every setting. On UP_INVALID `fault` has one line "NAME=value: why, with the range", and

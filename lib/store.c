@@ -9,28 +9,36 @@ struct store {
     int ttl_ms;
 };
 
-enum { READ_PARAMETERS = 3 };
+enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 4 };
 
-enum { READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
+enum { KNOWN, READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 
 /* A lease or a failure may be lost in a crash: it costs one more request to Chartbeat. So these need not wait
  * for the disk, nor for a synchronous standby that is away. */
 #define NOT_DURABLE "set_config('synchronous_commit', 'off', true)"
 
-/* The outer select keeps the lists from being fetched for a key that may not see them. */
 static const struct statement STATEMENTS[] = {
-    [READ] = {READ, "upbeat_read",
-              "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
-              "k.accepted, k.checked_at,"
-              " k.refused_until, case when k.accepted then c.pages end, case when k.accepted then "
-              "c.previous_pages end,"
-              " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
-              "clock_timestamp()"
-              " then (select f.failures from refills f where f.host = q.host) end"
-              " from (select $1::text as host, $2::bytea as digest) q"
-              " left join cache c on c.host = q.host"
-              " left join key_checks k on k.host = q.host and k.digest = q.digest",
-              READ_PARAMETERS, false},
+    /* Nearly all that is asked under load; each column more would be felt. */
+    [KNOWN] = {KNOWN, "upbeat_known",
+               "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
+               " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
+               " where c.host = $1::text and k.accepted and c.taken_at = $3::timestamptz",
+               KNOWN_PARAMETERS, false},
+    /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
+     * that has them. */
+    [READ] =
+        {READ, "upbeat_read",
+         "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
+         "k.accepted, k.checked_at, k.refused_until,"
+         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.pages end,"
+         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.previous_pages end,"
+         " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
+         "clock_timestamp()"
+         " then (select f.failures from refills f where f.host = q.host) end"
+         " from (select $1::text as host, $2::bytea as digest) q"
+         " left join cache c on c.host = q.host"
+         " left join key_checks k on k.host = q.host and k.digest = q.digest",
+         READ_PARAMETERS, false},
     [CLAIM] = {CLAIM, "upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
                " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
@@ -183,25 +191,95 @@ static enum up_result take_lookup(const struct database_rows *rows, struct arena
     return result;
 }
 
-enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
-                          struct arena *arena, struct deadline deadline)
+/* False: there is more to know about this row than was asked. */
+static bool take_known(const struct store *store, const struct database_rows *rows,
+                       struct store_lookup *lookup)
+{
+    if (database_rows_count(rows) != 1)
+        return false;
+    time_us now = database_time(rows, 0, 0, 0);
+    int64_t age_ms = (now - lookup->known_at) / 1000;
+    if (age_ms < 0 || age_ms > store->ttl_ms)
+        return false;
+    lookup->taken_at = lookup->known_at;
+    lookup->previous_at = database_time(rows, 0, 1, 0);
+    lookup->rate_limit = (int)database_int(rows, 0, 2, -1);
+    lookup->rate_remaining = (int)database_int(rows, 0, 3, -1);
+    lookup->view = (struct policy_view){
+        .has_snapshot = true,
+        .age_ms = age_ms,
+        .verdict = KEY_ACCEPTED,
+        .check_age_ms = (now - database_time(rows, 0, 4, 0)) / 1000,
+    };
+    return true;
+}
+
+/* Fills in those of which the caller knows the snapshot, as long as it is still the newest, and fresh;
+ * *left_r are the others. */
+static enum up_result read_known(struct store *store, struct store_lookup *lookups, size_t count,
+                                 struct deadline deadline, struct store_lookup **left, size_t *left_r)
+{
+    struct parameter parameters[KNOWN_PARAMETERS * STORE_BATCH];
+    union number known_at[STORE_BATCH];
+    struct store_lookup *known[STORE_BATCH];
+    struct database_rows *rows[STORE_BATCH] = {0};
+    size_t known_count = 0;
+    *left_r = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!lookups[i].known_at) {
+            left[(*left_r)++] = &lookups[i];
+            continue;
+        }
+        struct parameter *at = parameters + known_count * KNOWN_PARAMETERS;
+        at[0] = text(lookups[i].host);
+        at[1] = binary(lookups[i].digest->bytes, DIGEST_BYTES);
+        at[2] = timestamp(lookups[i].known_at, &known_at[known_count]);
+        known[known_count++] = &lookups[i];
+    }
+    if (known_count == 0)
+        return UP_OK;
+    enum up_result result = database_run(store->database, &STATEMENTS[KNOWN], parameters, known_count,
+                                         deadline_within(deadline, STORE_STEP_MS), rows);
+    for (size_t i = 0; i < known_count && result == UP_OK; i++) {
+        if (!take_known(store, rows[i], known[i]))
+            left[(*left_r)++] = known[i];
+        database_rows_free(rows[i]);
+    }
+    return result;
+}
+
+static enum up_result read_all(struct store *store, struct store_lookup **lookups, size_t count,
+                               struct arena *arena, struct deadline deadline)
 {
     struct parameter parameters[READ_PARAMETERS * STORE_BATCH];
     union number ttl_ms;
+    union number known_at[STORE_BATCH];
     struct database_rows *rows[STORE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
         struct parameter *at = parameters + i * READ_PARAMETERS;
-        at[0] = text(lookups[i].host);
-        at[1] = binary(lookups[i].digest->bytes, DIGEST_BYTES);
+        at[0] = text(lookups[i]->host);
+        at[1] = binary(lookups[i]->digest->bytes, DIGEST_BYTES);
         at[2] = integer(store->ttl_ms, &ttl_ms);
+        at[3] = lookups[i]->known_at ? timestamp(lookups[i]->known_at, &known_at[i]) : (struct parameter){0};
     }
     enum up_result result = database_run(store->database, &STATEMENTS[READ], parameters, count,
                                          deadline_within(deadline, STORE_STEP_MS), rows);
     for (size_t i = 0; i < count; i++) {
         if (result == UP_OK)
-            result = take_lookup(rows[i], arena, &lookups[i]);
+            result = take_lookup(rows[i], arena, lookups[i]);
         database_rows_free(rows[i]);
     }
+    return result;
+}
+
+enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
+                          struct arena *arena, struct deadline deadline)
+{
+    struct store_lookup *left[STORE_BATCH];
+    size_t left_count = 0;
+    enum up_result result = read_known(store, lookups, count, deadline, left, &left_count);
+    if (result == UP_OK && left_count > 0)
+        result = read_all(store, left, left_count, arena, deadline);
     return result;
 }
 

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 3, /* the newest migration that the programs need */
+    STORE_SCHEMA_VERSION = 4, /* the newest migration that the programs need */
     STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
     STORE_BATCH = 8,          /* look-ups in one round trip */
     STORE_TOKEN_BYTES = 16,   /* a UUID */
@@ -35,18 +35,20 @@ struct store_config {
     bool prepare; /* named prepared statements */
 };
 
-/* One read of the cache row for one host and one key. The caller sets `host` and `digest`. */
+/* One read of the cache row for one host and one key. The caller sets `host` and `digest`, and
+ * `known_at` where it has what it needs of that snapshot's lists already; else 0. */
 struct store_lookup {
     const char *host;
     const struct digest *digest;
+    time_us known_at;
 
     struct policy_view view; /* all that the policy wants to know */
     time_us taken_at;        /* by the database's clock, as all times here; 0: no snapshot */
     time_us previous_at;     /* 0: no snapshot before it */
     int rate_limit;          /* as Chartbeat last said; -1: it did not */
     int rate_remaining;
-    char
-        *pages; /* compact text, see pages_decode(); NULL where the key is not accepted. The arena owns it. */
+    char *pages; /* compact text, see pages_decode(); NULL where the key is not accepted, or they are those of
+                    known_at. The arena owns it. */
     size_t pages_bytes;
     char *previous_pages;
     size_t previous_pages_bytes;
@@ -100,8 +102,9 @@ void store_free(struct store *store);
  * migrated. */
 enum up_result store_ready(struct store *store, struct deadline deadline) MUST_CHECK;
 
-/* Reads count (1 to STORE_BATCH) cache rows in one round trip. Failures are looked up only where a row is
- * older than the TTL. The arena owns the lists. On an error none is filled in. */
+/* Reads count (1 to STORE_BATCH) cache rows: those whose known_at is still the newest snapshot, and fresh, in
+ * one round trip, and the others, of which there is more to know, in another. Failures are looked up only
+ * where a row is older than the TTL. The arena owns the lists. On an error some may be filled in. */
 enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
                           struct arena *arena, struct deadline deadline) MUST_CHECK;
 

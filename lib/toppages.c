@@ -51,7 +51,8 @@ static bool read_count(const cJSON *item, uint32_t *count_r)
     } else if (cJSON_IsString(item) && item->valuestring[0] >= '0' && item->valuestring[0] <= '9') {
         char *end = NULL;
         number = strtod(item->valuestring, &end);
-        if (*end != '\0')
+        /* strtod() takes hexadecimal too. */
+        if (*end != '\0' || item->valuestring[strspn(item->valuestring, "0123456789.eE+-")] != '\0')
             return false;
     }
     if (!isfinite(number) || number < 0 || number > COUNT_MAX)
@@ -145,7 +146,7 @@ static enum up_result read_rows(const cJSON *rows, bool legacy, struct arena *ar
             return UP_TOO_LARGE;
         out->pages.count++;
     }
-    return pages_merge(&out->pages, arena);
+    return pages_merge(&out->pages, arena) == UP_OK ? UP_OK : UP_TOO_LARGE;
 }
 
 /* The array of rows; NULL with *why_r NULL is a quiet site, NULL with a reason is no list. */

@@ -1,5 +1,6 @@
 """The SQL's own tests (pgTAP), each file on a migrated database."""
 
+import os
 import shutil
 import subprocess
 from typing import Any
@@ -23,8 +24,10 @@ def template(postgres: Postgres) -> Any:
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_sql(postgres: Postgres, template: Any, file: Any) -> None:
     database = postgres.new_database(template.name)
+    where = {"PGHOST": str(postgres.folder), "PGDATABASE": database.name, "PGUSER": "postgres"}
     ended = subprocess.run(
-        ["pg_prove", "--verbose", "-d", database.conninfo("postgres"), str(file)],
+        ["pg_prove", "--verbose", str(file)],
+        env=os.environ | where,
         capture_output=True,
         text=True,
         timeout=120,

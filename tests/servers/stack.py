@@ -61,6 +61,7 @@ class Stack:
         self.folder, self.database, self.address = folder, database, address
         given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
         self.simulator = Simulator(**given)
+        self.logs: list[Path] = []  # of what a test starts beside the pool
         secret = folder / "secret"
         secret.write_text("a secret of the tests, long enough for it")
         secret.chmod(0o600)
@@ -91,9 +92,10 @@ class Stack:
 
     def check_logs(self) -> None:
         worker = self.pool.text()
-        reports = [line for line in worker.splitlines() if REPORTS.search(line)]
+        others = "".join(log.read_text(errors="replace") for log in self.logs if log.exists())
+        reports = [line for line in (worker + others).splitlines() if REPORTS.search(line)]
         assert not reports, "\n".join(reports) + worker[-4000:]
-        logs = [*self.nginx.logs, self.pool.log, self.database.postgres.log]
+        logs = [*self.nginx.logs, *self.logs, self.pool.log, self.database.postgres.log]
         leaks = [str(log) for log in logs if log.exists() and KEY_MARK.encode() in log.read_bytes()]
         assert not leaks, f"a key stands in {leaks}"
         assert KEY_MARK not in self.simulator.log()

@@ -1,0 +1,290 @@
+/* The collector: keeps every known host fresh, and the history rolled up. One round and out, or for ever. */
+#include "collect.h"
+#include "keyring.h"
+#include "log.h"
+#include "notation.h"
+#include "settings.h"
+
+#include <curl/curl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    EXIT_SETTINGS = 2,
+    DUE_MAX_BYTES = 64 * 1024 * 1024,
+    TICK_MS = 1000,          /* of --loop */
+    REMEMBER_MS = 60000,     /* of one round */
+    REMEMBER_LOOP_MS = 500,  /* of one tick */
+    BACK_OFF_MAX_MS = 10000, /* while the database is away */
+};
+
+struct options {
+    bool loop, dry_run, verbose, json;
+    const char *host; /* NULL: all */
+    char host_room[HOST_MAX_BYTES + 1];
+};
+
+struct progress {
+    const struct options *options;
+    struct collect_totals so_far;
+    size_t due;
+    bool on_terminal;
+};
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static int say_help(void)
+{
+    struct buffer text;
+    buffer_init(&text, 16 * 1024);
+    buffer_append_text(&text, "upbeat-collect " UPBEAT_VERSION
+                              ", the collector of upbeat: asks Chartbeat for every host that is due,\n"
+                              "and rolls the history up. Without --loop it does one round and ends: status "
+                              "0, even when some hosts\n"
+                              "failed; 1 when it could do nothing; 2 for a bad setting or option.\n\n"
+                              "  --loop       keep going, a look every second, until TERM or INT\n"
+                              "  --dry-run    say which hosts are due, and do nothing\n"
+                              "  --host HOST  this host alone\n"
+                              "  -v           a line for each host, in place of those that failed only\n"
+                              "  --json       the same as JSON, a line for each host and one for the round\n"
+                              "  --help\n\nSettings, from the environment:\n");
+    settings_help(&text);
+    fputs(text.status == UP_OK ? text.data : "", stdout);
+    buffer_release(&text);
+    return EXIT_SUCCESS;
+}
+
+/* -1: go on; else the status to end with. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
+                                          {"dry-run", no_argument, NULL, 'd'},
+                                          {"host", required_argument, NULL, 'h'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"verbose", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, '?'},
+                                          {NULL, 0, NULL, 0}};
+    const char *why = "";
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, "v", names, NULL)) != -1;) {
+        options->loop |= c == 'l';
+        options->dry_run |= c == 'd';
+        options->json |= c == 'j';
+        options->verbose |= c == 'v';
+        if (c == '?') {
+            if (strcmp(argv[optind - 1], "--help") == 0)
+                return say_help();
+            fprintf(stderr, "upbeat-collect: %s: no such option, or it needs a value; see --help\n",
+                    argv[optind - 1]);
+            return EXIT_SETTINGS;
+        }
+        if (c == 'h' && access_host(optarg, strlen(optarg), options->host_room, &why) != UP_OK) {
+            fprintf(stderr, "upbeat-collect: --host %.300s: %s\n", optarg, why);
+            return EXIT_SETTINGS;
+        }
+        if (c == 'h')
+            options->host = options->host_room;
+    }
+    if (optind == argc)
+        return -1;
+    fprintf(stderr, "upbeat-collect: %s: takes options only; see --help\n", argv[optind]);
+    return EXIT_SETTINGS;
+}
+
+static int read_settings(struct settings *settings, struct keyring *keyring)
+{
+    struct buffer fault;
+    const char *why = "";
+    buffer_init(&fault, 1024);
+    enum up_result result = settings_read(settings, &fault);
+    if (result == UP_OK) {
+        log_set_level(settings->log_level);
+        result = keyring_init(keyring, settings->secret_file, &why);
+        if (result != UP_OK)
+            buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
+    }
+    if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "%s", fault.data ? fault.data : result_text(result));
+    buffer_release(&fault);
+    return result == UP_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
+}
+
+static const char *outcome_text(enum collect_outcome outcome)
+{
+    return outcome == COLLECT_STORED ? "stored" : outcome == COLLECT_SKIPPED ? "skipped" : "failed";
+}
+
+/* Hosts are checked names and reasons are ours, but a reason may quote a library. */
+static void say_json(const struct collect_event *event)
+{
+    struct buffer text;
+    buffer_init(&text, 4096);
+    buffer_append_format(&text,
+                         "{\"host\":\"%s\",\"outcome\":\"%s\",\"took_ms\":%" PRId64 ",\"why\":", event->host,
+                         outcome_text(event->outcome), event->took_ms);
+    notation_json(&text, event->why, strlen(event->why));
+    buffer_append_text(&text, "}");
+    if (text.status == UP_OK)
+        puts(text.data);
+    buffer_release(&text);
+}
+
+static void say_progress(struct progress *progress)
+{
+    const struct collect_totals *so_far = &progress->so_far;
+    fprintf(stderr, "\r%zu of %zu hosts, %zu skipped, %zu failed ",
+            so_far->stored + so_far->skipped + so_far->failed, progress->due, so_far->skipped,
+            so_far->failed);
+}
+
+static void report(void *context, const struct collect_event *event)
+{
+    struct progress *progress = context;
+    const struct options *options = progress->options;
+    progress->so_far.stored += event->outcome == COLLECT_STORED;
+    progress->so_far.skipped += event->outcome == COLLECT_SKIPPED;
+    progress->so_far.failed += event->outcome == COLLECT_FAILED;
+    if (options->json)
+        say_json(event);
+    else if (options->verbose || event->outcome == COLLECT_FAILED)
+        printf("%s%s %s %" PRId64 " ms%s%s\n", progress->on_terminal ? "\r" : "", event->host,
+               outcome_text(event->outcome), event->took_ms, *event->why ? ": " : "", event->why);
+    if (progress->on_terminal)
+        say_progress(progress);
+}
+
+static void say_due(const struct options *options, const struct due_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct due_host *one = &list->items[i];
+        if (options->json)
+            printf("{\"host\":\"%s\",\"late_ms\":%" PRId64 ",\"every_ms\":%" PRId64 "}\n", one->host,
+                   one->late_ms, one->every_ms);
+        else if (one->late_ms < 0)
+            printf("%s is due: it has no snapshot yet\n", one->host);
+        else
+            printf("%s is due since %" PRId64 ".%03" PRId64 " s (every %" PRId64 " s)\n", one->host,
+                   one->late_ms / 1000, one->late_ms % 1000, one->every_ms / 1000);
+    }
+    if (!options->json)
+        printf("%zu hosts are due\n", list->count);
+}
+
+static void say_totals(const struct options *options, const struct collect_totals *totals, int64_t took_ms)
+{
+    if (options->json)
+        printf("{\"due\":%zu,\"stored\":%zu,\"skipped\":%zu,\"failed\":%zu,\"took_ms\":%" PRId64 "}\n",
+               totals->due, totals->stored, totals->skipped, totals->failed, took_ms);
+    else if (!options->loop || options->verbose)
+        printf("%zu hosts were due: %zu stored, %zu skipped, %zu failed, in %" PRId64 ".%03" PRId64 " s\n",
+               totals->due, totals->stored, totals->skipped, totals->failed, took_ms / 1000, took_ms % 1000);
+    fflush(stdout);
+}
+
+/* Who is due, and asked for. */
+static enum up_result do_round(struct collector *collector, const struct options *options)
+{
+    struct arena arena;
+    struct due_list list = {0};
+    struct collect_totals totals = {0};
+    int64_t started_ms = clock_monotonic_ms();
+    arena_init(&arena, DUE_MAX_BYTES);
+    enum up_result result = collect_due(collector, options->host, &arena, &list);
+    if (result == UP_OK && options->dry_run) {
+        say_due(options, &list);
+    } else if (result == UP_OK && (list.count > 0 || !options->loop)) {
+        struct progress progress = {options, {0}, list.count, isatty(STDERR_FILENO) && !options->loop};
+        result = collect_round(collector, &list, &stop_asked, report, &progress, &totals);
+        if (progress.on_terminal && list.count > 0)
+            fputc('\n', stderr);
+        say_totals(options, &totals, clock_monotonic_ms() - started_ms);
+    }
+    arena_release(&arena);
+    return result;
+}
+
+static int once(struct collector *collector, const struct options *options)
+{
+    bool more = false;
+    enum up_result result = do_round(collector, options);
+    if (result == UP_OK && !options->dry_run)
+        result = collect_remember(collector, REMEMBER_MS, &more);
+    if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "could not go on: %s", result_text(result));
+    return result == UP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* A look every second; slower while the database is away. */
+static int loop(struct collector *collector, const struct options *options)
+{
+    int64_t wait_ms = TICK_MS;
+    log_line(LOG_INFO, NULL, "collecting");
+    while (!stop_asked) {
+        bool more = false;
+        struct deadline next = deadline_in(wait_ms);
+        enum up_result result = do_round(collector, options);
+        if (result == UP_OK)
+            result = collect_remember(collector, REMEMBER_LOOP_MS, &more);
+        wait_ms = result == UP_OK ? TICK_MS : wait_ms * 2 < BACK_OFF_MAX_MS ? wait_ms * 2 : BACK_OFF_MAX_MS;
+        if (!stop_asked && !more)
+            deadline_sleep(next, deadline_left_ms(next));
+    }
+    log_line(LOG_INFO, NULL, "stopped");
+    return EXIT_SUCCESS;
+}
+
+/* Keys are in our memory: no core file, and nobody may look into the process. Sanitizers have to look. */
+static void forbid_cores(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+static int run(const struct options *options, const struct settings *settings, const struct keyring *keyring)
+{
+    struct collector *collector = NULL;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    enum up_result result = collect_new(&collector, settings, keyring);
+    int status = EXIT_FAILURE;
+    if (result != UP_OK)
+        log_line(LOG_ERROR, NULL, "can't start: %s", result_text(result));
+    else
+        status = options->loop && !options->dry_run ? loop(collector, options) : once(collector, options);
+    collect_free(collector);
+    curl_global_cleanup();
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct settings settings;
+    struct keyring keyring;
+    struct sigaction action = {.sa_handler = ask_stop};
+    int status = read_options(argc, argv, &options);
+    if (status >= 0)
+        return status;
+    forbid_cores();
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    status = read_settings(&settings, &keyring);
+    if (status != EXIT_SUCCESS)
+        return status;
+    status = run(&options, &settings, &keyring);
+    keyring_release(&keyring);
+    return status;
+}

@@ -1,0 +1,236 @@
+#include "collect.h"
+
+#include "chartbeat.h"
+#include "log.h"
+#include "refill.h"
+#include "store.h"
+
+enum {
+    DATABASE_MS = 5000,    /* of one call of the collector's: it can wait longer than a client */
+    ROLL_UP_MS = 60000,    /* of one roll-up */
+    MAINTAIN_MS = 3600000, /* how often partitions are looked after */
+    POLL_MS = 200,
+};
+
+struct task {
+    bool is_busy;
+    int64_t started_ms;
+    struct refill_job job;
+};
+
+struct collector {
+    const struct settings *settings;
+    struct store *store;
+    struct history *history;
+    struct chartbeat_crowd *crowd;
+    struct refill_parts refill;
+    int64_t maintained_ms; /* 0: not yet */
+    struct task *tasks;    /* as many as connections */
+};
+
+/* What a round hands around. */
+struct round {
+    struct collector *collector;
+    collect_report *report;
+    void *context;
+    struct collect_totals totals;
+    size_t busy;
+    enum up_result lost; /* of the database */
+};
+
+static enum up_result init_parts(struct collector *collector, const struct settings *settings,
+                                 const struct keyring *keyring)
+{
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
+                                               settings->upstream_timeout_ms};
+    collector->tasks = calloc((size_t)settings->connections, sizeof *collector->tasks);
+    enum up_result result = collector->tasks ? UP_OK : UP_NO_MEMORY;
+    if (result == UP_OK)
+        result = store_new(&collector->store, &store);
+    if (result == UP_OK)
+        result = history_new(&collector->history, settings->database, settings->prepare);
+    if (result == UP_OK)
+        result = chartbeat_crowd_new(&collector->crowd, &chartbeat, settings->connections);
+    collector->refill = (struct refill_parts){
+        .store = collector->store,
+        .keyring = keyring,
+        .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS,
+                   settings->rate_per_minute},
+        .row_limit = settings->chartbeat_limit,
+    };
+    return result;
+}
+
+enum up_result collect_new(struct collector **collector_r, const struct settings *settings,
+                           const struct keyring *keyring)
+{
+    struct collector *collector = calloc(1, sizeof *collector);
+    if (!collector)
+        return UP_NO_MEMORY;
+    collector->settings = settings;
+    enum up_result result = init_parts(collector, settings, keyring);
+    if (result == UP_OK)
+        *collector_r = collector;
+    else
+        collect_free(collector);
+    return result;
+}
+
+void collect_free(struct collector *collector)
+{
+    if (!collector)
+        return;
+    chartbeat_crowd_free(collector->crowd);
+    history_free(collector->history);
+    store_free(collector->store);
+    free(collector->tasks);
+    free(collector);
+}
+
+enum up_result collect_due(struct collector *collector, const char *host, struct arena *arena,
+                           struct due_list *list_r)
+{
+    return history_due(collector->history, host, collector->settings->ttl_ms, arena, deadline_in(DATABASE_MS),
+                       list_r);
+}
+
+static void say(struct round *round, const char *host, enum collect_outcome outcome, const char *why,
+                int64_t started_ms)
+{
+    const struct collect_event event = {host, outcome, why, clock_monotonic_ms() - started_ms};
+    round->totals.stored += outcome == COLLECT_STORED;
+    round->totals.skipped += outcome == COLLECT_SKIPPED;
+    round->totals.failed += outcome == COLLECT_FAILED;
+    round->report(round->context, &event);
+}
+
+static const char *why_skipped(enum store_outcome outcome)
+{
+    static const char *const words[] = {
+        [STORE_DONE] = "it has just been done",
+        [STORE_LEASED] = "somebody else is at it",
+        [STORE_BACK_OFF] = "back-off",
+        [STORE_BUDGET] = "the rate budget is used up",
+        [STORE_GUESSES] = "too many keys were guessed",
+        [STORE_KEYLESS] = "no key is accepted",
+    };
+    return words[outcome];
+}
+
+static struct task *free_task(struct collector *collector)
+{
+    struct task *task = collector->tasks;
+    while (task->is_busy)
+        task++;
+    return task;
+}
+
+static void start_task(struct round *round, const char *host)
+{
+    struct collector *collector = round->collector;
+    struct task *task = free_task(collector);
+    task->started_ms = clock_monotonic_ms();
+    enum up_result result =
+        refill_begin(&collector->refill, host, NULL, NULL, false, deadline_in(DATABASE_MS), &task->job);
+    if (result == UP_UNREACHABLE || result == UP_TIMEOUT)
+        round->lost = result;
+    if (result != UP_OK) {
+        say(round, host, COLLECT_FAILED,
+            result == UP_FAILED ? "its key can't be opened" : "the database can't be reached",
+            task->started_ms);
+        return;
+    }
+    if (task->job.claim.outcome != STORE_GRANTED) {
+        say(round, host, COLLECT_SKIPPED, why_skipped(task->job.claim.outcome), task->started_ms);
+        return;
+    }
+    result = chartbeat_crowd_start(collector->crowd, host, task->job.key,
+                                   deadline_in(collector->settings->upstream_timeout_ms), task);
+    task->is_busy = result == UP_OK;
+    round->busy += task->is_busy;
+    if (result != UP_OK) {
+        struct refill_report report;
+        const struct chartbeat_answer none = {.reason = "no memory", .body = ""};
+        refill_end(&collector->refill, &task->job, result, &none, deadline_in(DATABASE_MS), &report);
+        say(round, host, COLLECT_FAILED, none.reason, task->started_ms);
+    }
+}
+
+static void end_task(struct round *round, struct task *task, enum up_result result,
+                     const struct chartbeat_answer *answer)
+{
+    struct refill_report report;
+    refill_end(&round->collector->refill, &task->job, result, answer, deadline_in(DATABASE_MS), &report);
+    task->is_busy = false;
+    round->busy--;
+    if (report.result == UP_OK)
+        say(round, task->job.host, COLLECT_STORED, "", task->started_ms);
+    else if (report.from_database)
+        say(round, task->job.host, COLLECT_FAILED, "it could not be stored", task->started_ms);
+    else
+        say(round, task->job.host, COLLECT_FAILED,
+            result == UP_OK ? "Chartbeat's answer was of no use" : answer->reason, task->started_ms);
+}
+
+enum up_result collect_round(struct collector *collector, const struct due_list *list,
+                             const volatile sig_atomic_t *stop, collect_report *report, void *context,
+                             struct collect_totals *totals_r)
+{
+    struct round round = {collector, report, context, {.due = list->count}, 0, UP_OK};
+    size_t next = 0;
+    while (round.busy > 0 || (next < list->count && !*stop && round.lost == UP_OK)) {
+        if (next < list->count && !*stop && round.lost == UP_OK &&
+            chartbeat_crowd_has_room(collector->crowd)) {
+            start_task(&round, list->items[next++].host);
+            /* A claim takes a moment: those who have their answer meanwhile are not kept waiting. */
+        }
+        struct task *task = NULL;
+        void *ended = NULL;
+        enum up_result result = UP_OK;
+        struct chartbeat_answer answer;
+        bool may_start =
+            next < list->count && !*stop && round.lost == UP_OK && chartbeat_crowd_has_room(collector->crowd);
+        if (round.busy == 0 ||
+            !chartbeat_crowd_next(collector->crowd, may_start ? 0 : POLL_MS, &ended, &result, &answer))
+            continue;
+        task = ended;
+        end_task(&round, task, result, &answer);
+    }
+    *totals_r = round.totals;
+    return round.lost;
+}
+
+static enum up_result maintain(struct collector *collector)
+{
+    const struct settings *settings = collector->settings;
+    const struct history_periods periods = {settings->keep_raw_hours, settings->keep_minute_days,
+                                            settings->keep_quarter_months};
+    int done = 0;
+    int64_t now_ms = clock_monotonic_ms();
+    if (collector->maintained_ms > 0 && now_ms - collector->maintained_ms < MAINTAIN_MS)
+        return UP_OK;
+    enum up_result result = history_maintain(collector->history, &periods, deadline_in(ROLL_UP_MS), &done);
+    if (result == UP_OK)
+        collector->maintained_ms = now_ms;
+    if (result == UP_OK && done > 0)
+        log_line(LOG_INFO, "history", "%d partitions made or dropped", done);
+    return result;
+}
+
+enum up_result collect_remember(struct collector *collector, int for_ms, bool *more_r)
+{
+    struct deadline until = deadline_in(for_ms);
+    int done = 1;
+    int rolled = 0;
+    enum up_result result = maintain(collector);
+    while (result == UP_OK && done > 0 && deadline_left_ms(until) > 0) {
+        result = history_roll_up(collector->history, deadline_in(ROLL_UP_MS), &done);
+        rolled += result == UP_OK ? done : 0;
+    }
+    if (rolled > 0)
+        log_line(LOG_INFO, "history", "%d quarters rolled up", rolled);
+    if (result == UP_OK)
+        *more_r = done > 0;
+    return result;
+}

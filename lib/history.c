@@ -1,0 +1,111 @@
+#include "history.h"
+
+#include <endian.h>
+
+struct history {
+    struct database *database;
+};
+
+enum { DUE, ROLL_UP, MAINTAIN };
+
+static const struct statement STATEMENTS[] = {
+    [DUE] = {DUE, "upbeat_due",
+             "select host, case when due_at > '-infinity' then"
+             " (extract(epoch from clock_timestamp() - due_at) * 1000)::bigint else -1 end,"
+             " (extract(epoch from every) * 1000)::bigint from due_hosts($1::text, $2::integer)",
+             2, false},
+    [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
+    [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
+                  "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
+};
+
+enum up_result history_new(struct history **history_r, const char *conninfo, bool prepare)
+{
+    struct history *history = calloc(1, sizeof *history);
+    if (!history)
+        return UP_NO_MEMORY;
+    enum up_result result = database_new(&history->database, conninfo, prepare);
+    if (result == UP_OK)
+        *history_r = history;
+    else
+        free(history);
+    return result;
+}
+
+void history_free(struct history *history)
+{
+    if (!history)
+        return;
+    database_free(history->database);
+    free(history);
+}
+
+static struct parameter integer(int value, uint32_t *room)
+{
+    *room = htobe32((uint32_t)value);
+    return (struct parameter){(const char *)room, (int)sizeof *room, true};
+}
+
+static enum up_result take_due(const struct database_rows *rows, struct arena *arena, struct due_list *list_r)
+{
+    size_t count = database_rows_count(rows);
+    struct due_host *items = arena_alloc(arena, (count + 1) * sizeof *items);
+    if (!items)
+        return UP_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = 0;
+        const char *host = database_bytes(rows, i, 0, &len);
+        if (!host || len > HOST_MAX_BYTES)
+            return UP_FAILED;
+        memcpy(items[i].host, host, len);
+        items[i].host[len] = '\0';
+        items[i].late_ms = database_int(rows, i, 1, -1);
+        items[i].every_ms = database_int(rows, i, 2, 0);
+    }
+    *list_r = (struct due_list){items, count};
+    return UP_OK;
+}
+
+enum up_result history_due(struct history *history, const char *host, int ttl_ms, struct arena *arena,
+                           struct deadline deadline, struct due_list *list_r)
+{
+    uint32_t room = 0;
+    struct database_rows *rows = NULL;
+    const struct parameter parameters[] = {{.bytes = host}, integer(ttl_ms, &room)};
+    enum up_result result = database_run(history->database, &STATEMENTS[DUE], parameters, 1, deadline, &rows);
+    if (result == UP_OK)
+        result = take_due(rows, arena, list_r);
+    database_rows_free(rows);
+    return result;
+}
+
+static enum up_result run_count(struct history *history, int number, const struct parameter *parameters,
+                                struct deadline deadline, int *done_r)
+{
+    struct database_rows *rows = NULL;
+    enum up_result result =
+        database_run(history->database, &STATEMENTS[number], parameters, 1, deadline, &rows);
+    if (result == UP_OK)
+        *done_r = (int)database_int(rows, 0, 0, 0);
+    database_rows_free(rows);
+    return result;
+}
+
+enum up_result history_roll_up(struct history *history, struct deadline deadline, int *done_r)
+{
+    uint32_t room = 0;
+    const struct parameter hosts = integer(HISTORY_ROLL_UP_HOSTS, &room);
+    return run_count(history, ROLL_UP, &hosts, deadline, done_r);
+}
+
+enum up_result history_maintain(struct history *history, const struct history_periods *periods,
+                                struct deadline deadline, int *done_r)
+{
+    uint32_t rooms[3];
+    const struct parameter parameters[] = {
+        integer(periods->raw_hours, &rooms[0]),
+        integer(periods->minute_days, &rooms[1]),
+        integer(periods->quarter_months, &rooms[2]),
+    };
+    return run_count(history, MAINTAIN, parameters, deadline, done_r);
+}

@@ -1,0 +1,57 @@
+/* Who is due to be asked for, and what is remembered of it: roll-ups and partitions. The work itself is in
+ * SQL (sql/004_history.sql); this calls it, over a connection of its own, so that a long roll-up delays
+ * nobody.
+ *
+ * Each call: UP_OK; UP_UNREACHABLE, UP_TIMEOUT, UP_FAILED, UP_NO_MEMORY as in store.h. Outputs are untouched
+ * on an error. What a call that failed may have done is harmless to repeat. */
+#ifndef UPBEAT_HISTORY_H
+#define UPBEAT_HISTORY_H
+
+#include "access.h"
+#include "arena.h"
+#include "database.h"
+#include "deadline.h"
+#include "result.h"
+#include <stdint.h>
+
+enum { HISTORY_ROLL_UP_HOSTS = 10 }; /* in one call, so that each is short */
+
+struct history;
+
+struct due_host {
+    char host[HOST_MAX_BYTES + 1];
+    int64_t late_ms;  /* since it was due; -1: it never had a snapshot */
+    int64_t every_ms; /* how often it is asked for */
+};
+
+struct due_list {
+    struct due_host *items; /* longest due first */
+    size_t count;
+};
+
+struct history_periods {
+    int raw_hours;
+    int minute_days;
+    int quarter_months;
+};
+
+/* As store_new(). */
+enum up_result history_new(struct history **history_r, const char *conninfo, bool prepare) MUST_CHECK;
+
+/* NULL is allowed. */
+void history_free(struct history *history);
+
+/* The hosts that are due now and have no snapshot within ttl_ms; `host`: that one alone, NULL: all. The arena
+ * owns the list. */
+enum up_result history_due(struct history *history, const char *host, int ttl_ms, struct arena *arena,
+                           struct deadline deadline, struct due_list *list_r) MUST_CHECK;
+
+/* Rolls up what is over, of at most HISTORY_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is done,
+ * or somebody else is at it. */
+enum up_result history_roll_up(struct history *history, struct deadline deadline, int *done_r) MUST_CHECK;
+
+/* Makes partitions ahead and drops those that are over. *done_r: how many. */
+enum up_result history_maintain(struct history *history, const struct history_periods *periods,
+                                struct deadline deadline, int *done_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,85 @@
+#include "kept.h"
+
+#include "result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PLACES = 64, /* a power of two */
+    BODY_MAX_BYTES = 32 * 1024,
+};
+
+struct place {
+    bool is_taken;
+    char host[HOST_MAX_BYTES + 1];
+    char callback[CALLBACK_MAX_BYTES + 1]; /* empty: none */
+    int limit;
+    enum request_format format;
+    time_us taken_at;
+    struct buffer body;
+};
+
+struct kept {
+    struct place places[PLACES];
+};
+
+/* FNV-1a (Fowler, Noll, Vo); two that fall on one place displace each other. */
+static size_t place_of(const struct request *request)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = request->host; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    for (const char *at = request->callback; at && *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    hash = (hash ^ (uint32_t)request->limit) * 16777619u;
+    hash = (hash ^ (uint32_t)request->format) * 16777619u;
+    return (hash ^ hash >> 16) % PLACES;
+}
+
+static bool is_for(const struct place *place, const struct request *request)
+{
+    return place->is_taken && place->limit == request->limit && place->format == request->format &&
+           strcmp(place->host, request->host) == 0 &&
+           strcmp(place->callback, request->callback ? request->callback : "") == 0;
+}
+
+struct kept *kept_new(void)
+{
+    struct kept *kept = calloc(1, sizeof *kept);
+    for (size_t i = 0; kept && i < PLACES; i++)
+        buffer_init(&kept->places[i].body, BODY_MAX_BYTES);
+    return kept;
+}
+
+void kept_free(struct kept *kept)
+{
+    if (!kept)
+        return;
+    for (size_t i = 0; i < PLACES; i++)
+        buffer_release(&kept->places[i].body);
+    free(kept);
+}
+
+const struct buffer *kept_find(const struct kept *kept, const struct request *request, time_us *taken_at_r)
+{
+    const struct place *place = &kept->places[place_of(request)];
+    if (!is_for(place, request))
+        return NULL;
+    *taken_at_r = place->taken_at;
+    return &place->body;
+}
+
+void kept_put(struct kept *kept, const struct request *request, time_us taken_at, const struct buffer *body)
+{
+    struct place *place = &kept->places[place_of(request)];
+    buffer_clear(&place->body, BODY_MAX_BYTES);
+    buffer_append(&place->body, body->data, body->len_bytes);
+    place->is_taken = body->len_bytes > 0 && place->body.status == UP_OK;
+    place->limit = request->limit;
+    place->format = request->format;
+    place->taken_at = taken_at;
+    memcpy(place->host, request->host, strlen(request->host) + 1);
+    const char *callback = request->callback ? request->callback : "";
+    memcpy(place->callback, callback, strlen(callback) + 1);
+}

@@ -1,0 +1,192 @@
+"""How the cost of a request on the worker path grows with what there is to know."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import load
+from rig import BUILT, KEY, PATH, HOST, Rig
+
+CONNECTIONS = 64
+# Rows stay fresh for the measurement: no refill may be in the figure.
+LASTING = {"UPBEAT_TTL_MS": "60000", "UPBEAT_STALE_MS": "600000"}
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+
+PAGES = """
+with lists as (
+    select string_agg(format(E'%s\\t/section/%s-a-path-of-usual-length\\tTitle number %s: as long as titles are\\n',
+                             1 + (1000000 / n)::integer, n, n), '' order by n) as before,
+           string_agg(format(E'%s\\t/section/%s-a-path-of-usual-length\\tTitle number %s: as long as titles are\\n',
+                             1 + (1000000 / n)::integer + (n % 3 / 2), n, n), '' order by n) as now
+    from generate_series(1, {pages}) n)
+insert into cache (host, taken_at, pages, previous_at, previous_pages)
+select {host}, clock_timestamp(), now, clock_timestamp() - interval '5 s', before
+from lists, generate_series({first}, {last}) h
+on conflict (host) do update set taken_at = excluded.taken_at, pages = excluded.pages,
+    previous_at = excluded.previous_at, previous_pages = excluded.previous_pages
+"""
+KEYS = """
+insert into key_checks (host, digest, accepted, checked_at)
+select {host}, {digest}, true, clock_timestamp() from generate_series({first}, {last}) h
+on conflict (host, digest) do update set checked_at = clock_timestamp()
+"""
+NUMBERED = "'host-' || h || '.example'"
+LUA = """
+local n = 0
+function request()
+    n = n % {hosts} + 1
+    return wrk.format("GET", "{path}" .. "host-" .. n .. ".example", {{["X-CB-AK"] = "{key}"}})
+end
+"""
+
+
+def seed(rig: Rig, host: str, first: int, last: int, pages: int = 100) -> None:
+    rig.sql(PAGES.format(host=host, first=first, last=last, pages=pages))
+    mine = f"decode('{DIGEST}', 'hex')"
+    rig.sql(KEYS.format(host=host, digest=mine, first=first, last=last))
+
+
+def worker_path(rig: Rig, path: str, seconds: int, rounds: int, lua: Path | None = None) -> list[float]:
+    url = rig.urls["worker"].replace(PATH, path)
+    more = ["-s", str(lua)] if lua else []
+    found = [load.wrk(url, KEY, CONNECTIONS, seconds, more) for _ in range(rounds)]
+    assert not any(one.failed for one in found), found
+    return sorted(one.rate_per_s for one in found)
+
+
+def by_pages(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+    """Once with a body that the worker has kept, and once with lists to take apart: each limit is another body."""
+    rows = []
+    for pages in (100, 1000, 10000):
+        seed(rig, f"'{HOST}'", 1, 1, pages)
+        kept = worker_path(rig, PATH, seconds, rounds)[rounds // 2]
+        lua = rig.folder / "limit.lua"
+        path = PATH + "&limit="
+        lua.write_text(
+            "local n = 0\nfunction request()\n    n = n % 5000 + 1\n"
+            f'    return wrk.format("GET", "{path}" .. (5000 + n), {{["X-CB-AK"] = "{KEY}"}})\nend\n'
+        )
+        computed = worker_path(rig, PATH, seconds, rounds, lua)[rounds // 2]
+        rows.append({"at": pages, "rate_per_s": computed, "kept_per_s": kept})
+    return rows
+
+
+def by_hosts(rig: Rig, seconds: int, rounds: int, most: int) -> list[dict[str, Any]]:
+    """Ten hosts are asked for, of so many that are known."""
+    rows, known = [], 0
+    lua = rig.folder / "hosts.lua"
+    path = PATH.replace(HOST, "")
+    for hosts in (10, 100, 1000, 10000, 100000):
+        if hosts > most:
+            break
+        seed(rig, NUMBERED, known + 1, hosts)
+        known = hosts
+        rig.sql("vacuum analyze cache, key_checks")
+        seed(rig, NUMBERED, 1, 10)
+        lua.write_text(LUA.format(hosts=10, path=path, key=KEY))
+        few = worker_path(rig, PATH, seconds, rounds, lua)[rounds // 2]
+        rows.append({"at": hosts, "rate_per_s": few})
+    return rows
+
+
+def by_history(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+    rows, days = [], 0
+    for more in (1, 7, 30, 90):
+        rig.sql(
+            "insert into snapshots (host, taken_at, row_limit, page_ids, visitors)"
+            f" select '{HOST}', now() - d * interval '1 minute', 100, array_agg(n), array_agg(n)"
+            f" from generate_series({days} * 1440 + 1, {more} * 1440) d, generate_series(1, 100) n group by d"
+        )
+        days = more
+        seed(rig, f"'{HOST}'", 1, 1)
+        rows.append({"at": days, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+    return rows
+
+
+def by_keys(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+    rows = []
+    for keys in (1, 10, 100, 1000):
+        others = "sha256(h::text::bytea)"
+        rig.sql(KEYS.format(host=f"'{HOST}'", digest=others, first=2, last=keys))
+        seed(rig, f"'{HOST}'", 1, 1)
+        rows.append({"at": keys, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+    return rows
+
+
+def by_workers(seconds: int, rounds: int) -> list[dict[str, Any]]:
+    rows = []
+    for workers in (1, 2, 4, 8, 16, 32):
+        with Rig(workers=workers, **LASTING) as rig:
+            rig.start_nginx_only()
+            seed(rig, f"'{HOST}'", 1, 1)
+            rows.append({"at": workers, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+    return rows
+
+
+TITLES = {
+    "pages": "pages per list (lists taken apart)",
+    "hosts": "known hosts",
+    "history": "days of history, a snapshot a minute",
+    "keys": "keys per host",
+    "workers": "workers",
+}
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    seconds, rounds = (1, 1) if quick else (2, 3)
+    result: dict[str, Any] = {}
+    with Rig(**LASTING) as rig:
+        rig.start_nginx_only()
+        result["pages"] = by_pages(rig, seconds, rounds)
+        result["keys"] = by_keys(rig, seconds, rounds)
+        result["history"] = by_history(rig, seconds, rounds)
+        result["hosts"] = by_hosts(rig, seconds, rounds, 10000 if quick else 100000)
+    result["workers"] = by_workers(seconds, rounds)
+    first, last = result["pages"][0], result["pages"][-1]
+    factor = last["at"] / first["at"]
+    falls = min(row["rate_per_s"] for row in result["hosts"]) / result["hosts"][0]["rate_per_s"]
+    history = min(row["rate_per_s"] for row in result["history"]) / result["history"][0]["rate_per_s"]
+    result["ratios"] = [
+        _bound(
+            f"time per request at {last['at']} pages ÷ {factor:g} times that at {first['at']}",
+            first["rate_per_s"] / last["rate_per_s"] / factor,
+            1.0,
+            True,
+        ),
+        _bound("lowest rate with more hosts ÷ rate with 10", falls, 0.9, False),
+        _bound("lowest rate with more history ÷ rate with 1 day", history, 0.9, False),
+    ]
+    plot(result)
+    return result
+
+
+def _bound(name: str, value: float, bound: float, at_most: bool) -> dict[str, Any]:
+    met = value <= bound if at_most else value >= bound
+    return {"name": name, "value": value, "target": bound, "at_most": at_most, "met": met}
+
+
+def plot(result: dict[str, Any]) -> None:
+    panels = []
+    for name, title in TITLES.items():
+        data = "\n".join(f"{row['at']} {row['rate_per_s']:.0f}" for row in result[name])
+        panels.append(f"${name} << END\n{data}\nEND\nset title '{title}'\nplot ${name} with linespoints notitle")
+    script = (
+        f"set terminal pngcairo size 1200,700\nset output '{BUILT}/growth.png'\nset logscale x\n"
+        "set yrange [0:*]\nset ylabel 'requests/s'\nset multiplot layout 2,3\n" + "\n".join(panels)
+    )
+    subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
+
+
+def show(result: dict[str, Any]) -> None:
+    print(result["machine"])
+    for name, title in TITLES.items():
+        print(f"\n| {title} | requests/s | µs a request |\n| ---: | ---: | ---: |")
+        for row in result[name]:
+            kept = f" ({row['kept_per_s']:.0f} where the body was kept)" if "kept_per_s" in row else ""
+            print(f"| {row['at']} | {row['rate_per_s']:.0f}{kept} | {1e6 / row['rate_per_s']:.1f} |")
+    print("\n| bound | target | measured | |\n| --- | ---: | ---: | --- |")
+    for row in result["ratios"]:
+        word = "at most" if row["at_most"] else "at least"
+        print(f"| {row['name']} | {word} {row['target']:g} | {row['value']:.2f} | {'met' if row['met'] else '**not met**'} |")
+    print(f"\nplot: {BUILT}/growth.png")

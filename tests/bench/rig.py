@@ -1,0 +1,359 @@
+"""Starts everything that is measured, on free ports and in a private folder, and stops it."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from servers.simulator import Simulator  # noqa: E402
+
+BUILT = ROOT / "build" / "bench"
+KEY = "bench-key-0001"
+HOST = "bench.example"
+PATH = f"/api/v1.0/increasingconcurrents?host={HOST}"
+READY_WITHIN_S = 120.0
+REFILLED_AFTER_S = 8.0
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def get(url: str, key: str = KEY) -> bytes:
+    """Raises HTTPError."""
+    with urlopen(Request(url, headers={"X-CB-AK": key}), timeout=10) as answer:
+        return answer.read()
+
+
+def await_true(holds: Any, what: str, within_s: float = 20.0) -> None:
+    """Raises RuntimeError."""
+    until_s = time.monotonic() + within_s
+    while True:
+        try:
+            if holds():
+                return
+        except OSError:
+            pass
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"{what} is not ready after {within_s:g} s")
+        time.sleep(0.05)
+
+
+class Rig:
+    """`with Rig() as rig`: fcgi/up against a simulator of its own."""
+
+    def __init__(self, workers: int = 8, pages: int = 100, latency_ms: int = 100, **settings: str) -> None:
+        self.workers = workers
+        self._pages = pages
+        self._latency_ms = latency_ms
+        self._settings = settings
+        self._go_port = 9
+        self._children: list[subprocess.Popen[Any]] = []
+        self.folder = Path(tempfile.mkdtemp(prefix="upbeat-bench-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        self.state = self.folder / "state"
+        self.urls: dict[str, str] = {}
+
+    def __enter__(self) -> "Rig":
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._show_logs()
+        self.stop()
+
+    def _show_logs(self) -> None:
+        for log in self.folder.glob("*.log"):
+            if not log.name.startswith("nginx"):
+                lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
+                print(f"--- {log.name}", *lines, sep="\n", file=sys.stderr)
+
+    def stop(self) -> None:
+        while self._children:
+            child = self._children.pop()
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if hasattr(self, "simulator"):
+            self.simulator.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def child(self, name: str, *command: str, **more: Any) -> subprocess.Popen[Any]:
+        log = open(self.folder / f"{name}.log", "w", encoding="utf-8")
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **more
+        )
+        log.close()
+        self._children.append(process)
+        return process
+
+    def _start(self) -> None:
+        self.simulator = Simulator(
+            key=f"{KEY}=*", worlds=1, latency_ms=self._latency_ms, limit_per_minute=60000
+        ).start()
+        port = free_port()
+        environment = os.environ | {
+            "UPBEAT_LISTEN": f"127.0.0.1:{port}",
+            "UPBEAT_STATE": str(self.state),
+            "UPBEAT_WORKERS": str(self.workers),
+            "UPBEAT_LOG": "warning",
+            "CHARTBEAT_URL": self.simulator.upstream_url + "/live/toppages/v3/",
+            "CHARTBEAT_LIMIT": str(self._pages),
+            **self._settings,
+        }
+        self.child("up", str(ROOT / "fcgi" / "up"), env=environment)
+        self._await_ready()
+        self.urls["hit"] = f"http://127.0.0.1:{port}{PATH}"
+
+    def _await_ready(self) -> None:
+        log = self.folder / "up.log"
+        await_true(
+            lambda: "\nready " in log.read_text(encoding="utf-8") or self._children[-1].poll() is not None,
+            "fcgi/up",
+            READY_WITHIN_S,
+        )
+        if self._children[-1].poll() is not None:
+            raise RuntimeError(log.read_text(encoding="utf-8"))
+
+    # --- What is measured beside it ------------------------------------------------------------
+
+    @property
+    def sockets(self) -> Path:
+        return self.state / "run" / "postgresql"
+
+    def sql(self, text: str, database: str = "upbeat", user: str = "postgres") -> str:
+        command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets)]
+        done = subprocess.run(
+            [*command, "-U", user, "-d", database, "-c", text],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    def two_snapshots(self) -> bytes:
+        """Asks until the host has a list to answer; the list."""
+        body = b"[]\n"
+
+        def has_list() -> bool:
+            nonlocal body
+            body = get(self.urls["hit"])
+            return len(json.loads(body)) > 10
+
+        await_true(has_list, "the host's second snapshot")
+        return body
+
+    def start_others(self, body: bytes, with_prototype: bool = True) -> None:
+        """The bare loops, the Go server, the prototype, and one nginx in front of them all."""
+        (self.folder / "body").write_bytes(body)
+        database = f"host={self.sockets} dbname=upbeat user=upbeat_app"
+        self._pool("loop", str(BUILT / "loop"), str(self.folder / "body"))
+        self._pool("select", str(BUILT / "loop"), str(self.folder / "body"), database, HOST)
+        self._start_go()
+        names = ["return", "loop", "select", "worker", "go"]
+        if with_prototype:
+            self._start_prototype()
+            names.append("prototype")
+        ports = {name: free_port() for name in names}
+        self._start_nginx(body, ports)
+        for name, port in ports.items():
+            query = f"&apikey={KEY}" if name == "prototype" else ""
+            self.urls[name] = f"http://127.0.0.1:{port}{PATH}{query}"
+            await_true(lambda url=self.urls[name]: get(url), name)
+        self.urls["trends"] = self.urls["worker"].replace("increasingconcurrents", "trends")
+
+    def start_nginx_only(self) -> None:
+        """The worker path alone."""
+        ports = {"worker": free_port()}
+        self._start_nginx(b"", ports)
+        self.urls["worker"] = f"http://127.0.0.1:{ports['worker']}{PATH}"
+        await_true(lambda: get(self.urls["worker"]), "worker")
+
+    def _pool(self, name: str, *command: str) -> None:
+        path = self.folder / f"{name}.sock"
+        pool = ["/usr/bin/multiwatch", "-r", "1000000", "-f", str(self.workers), "--", *command]
+        self.child(name, "spawn-fcgi", "-n", "-s", str(path), "-M", "0666", "--", *pool)
+        await_true(path.exists, name)
+
+    def _start_go(self) -> None:
+        rows = self.sql(
+            "select json_agg(json_build_object('i', title, 'path', path, 'visitors', visitors)"
+            f" order by rank) from snapshot_pages where host = '{HOST}'"
+            " group by \"time\" order by \"time\" desc limit 2"
+        ).splitlines()
+        now, before = (json.loads(row) for row in rows)
+        lists = self.folder / "lists.json"
+        lists.write_text(json.dumps([before, now]), encoding="utf-8")
+        self._go_port = free_port()
+        self.child("go", str(BUILT / "behind"), f"127.0.0.1:{self._go_port}", str(lists))
+
+    def _start_prototype(self) -> None:
+        redis = self.folder / "redis.sock"
+        self.child(
+            "redis", "redis-server", "--port", "0", "--unixsocket", str(redis), "--save", ""
+        )
+        await_true(redis.exists, "redis")
+        self.sql("create database prototype", "postgres")
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "PROTOTYPE_DATABASE": f"postgresql+psycopg2://postgres@/prototype?host={self.sockets}",
+            "PROTOTYPE_REDIS": str(redis),
+            "PROTOTYPE_UPSTREAM": self.simulator.upstream_url + "/live/toppages/",
+        }
+        self.child(
+            "prototype",
+            *("/usr/bin/uwsgi", "--plugin", "python3", "--master", "--need-app"),
+            *("--socket", str(self.folder / "prototype.sock"), "--chmod-socket=666"),
+            *("--processes", str(self.workers), "--listen", "1000", "--disable-logging"),
+            *("--chdir", str(Path(__file__).parent), "--module", "prototype:app", "--die-on-term"),
+            env=environment,
+        )
+        await_true((self.folder / "prototype.sock").exists, "the prototype")
+
+    def _start_nginx(self, body: bytes, ports: dict[str, int]) -> None:
+        folder = self.folder / "nginx"
+        shutil.copytree(ROOT / "nginx" / "snippets", folder / "snippets")
+        user = "www-data" if os.geteuid() == 0 else ""
+        conf = folder / "nginx.conf"
+        conf.write_text(self._nginx_conf(folder, user, body, ports), encoding="utf-8")
+        log = str(self.folder / "nginx-error.log")
+        self.child("nginx", "/usr/sbin/nginx", "-e", log, "-c", str(conf))
+
+    def _nginx_conf(self, folder: Path, user: str, body: bytes, ports: dict[str, int]) -> str:
+        temp = "".join(
+            f"    {name}_temp_path {folder}/{name};\n"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        sockets = {name: self.folder / f"{name}.sock" for name in ("loop", "select")}
+        sockets["upbeat"] = self.state / "run" / "upbeat.sock"
+        upstreams = "".join(
+            f"    upstream {name} {{ server unix:{path} max_fails=0; keepalive 64;"
+            " keepalive_requests 1000; }\n"
+            for name, path in sockets.items()
+        )
+        upstreams += (
+            f"    upstream go {{ server 127.0.0.1:{self._go_port}; keepalive 64;"
+            " keepalive_requests 1000; }\n"
+        )
+        servers = {
+            "return": f"location / {{ default_type application/json;\n{_return(body)} }}",
+            "loop": f"location / {{ {_fastcgi('loop')} }}",
+            "select": f"location / {{ {_fastcgi('select')} }}",
+            "worker": "include snippets/upbeat-locations.conf;",
+            "go": 'location / { proxy_pass http://go; proxy_http_version 1.1;'
+            ' proxy_set_header Connection ""; }',
+            "prototype": f"location / {{ include /etc/nginx/uwsgi_params;"
+            f" uwsgi_pass unix:{self.folder}/prototype.sock; }}",
+        }
+        log = self.folder / "nginx-access.log"
+        text = "".join(
+            f"    server {{ listen 127.0.0.1:{port}; access_log {log} upbeat;"
+            f" error_log {self.folder}/nginx-error.log emerg;\n    {servers[name]}\n    }}\n"
+            for name, port in ports.items()
+        )
+        return (
+            (f"user {user};\n" if user else "")
+            + f"daemon off;\npid {folder}/nginx.pid;\nworker_processes auto;\n"
+            + "events { worker_connections 4096; }\nhttp {\n"
+            + "    include /etc/nginx/mime.types;\n    include snippets/upbeat-http.conf;\n"
+            + temp
+            + upstreams
+            + text
+            + "}\n"
+        )
+
+
+def _fastcgi(name: str) -> str:
+    """The parameters that the worker gets, too."""
+    lines = (ROOT / "nginx" / "snippets" / "upbeat-fastcgi.conf").read_text(encoding="utf-8")
+    return lines.replace("fastcgi_pass upbeat;", f"fastcgi_pass {name};").replace("\n", "\n        ")
+
+
+def _return(body: bytes) -> str:
+    """The body in pieces, since a word of nginx's configuration has at most 4 kB; without dollars."""
+    text = body.decode().replace("\\", "\\\\").replace("'", "\\'").replace("$", "S")
+    pieces = []
+    while text:
+        piece = text[:1200]
+        # Not between a backslash and what it escapes.
+        while piece.endswith("\\") and len(text) > len(piece):
+            piece = text[: len(piece) + 1]
+        pieces.append(piece)
+        text = text[len(piece) :]
+    sets = "".join(f"        set $p{n} '{piece}';\n" for n, piece in enumerate(pieces))
+    return f"{sets}        return 200 '{''.join(f'$p{n}' for n in range(len(pieces)))}';"
+
+
+class Poller:
+    """Asks for each host once a second, from one thread."""
+
+    def __init__(self, rig: Rig, hosts: list[str]) -> None:
+        self._port = int(rig.urls["hit"].split(":")[2].split("/")[0])
+        self._hosts = hosts
+        self._runs = threading.Event()
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+
+    def __enter__(self) -> "Poller":
+        self._runs.set()
+        self._thread.start()
+        time.sleep(REFILLED_AFTER_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._runs.set()
+        self._thread.join()
+
+    def pause(self) -> None:
+        self._runs.clear()
+        time.sleep(0.5)
+
+    def go_on(self) -> None:
+        """The hosts have grown too old to be served meanwhile: waits until they are refilled."""
+        self._runs.set()
+        time.sleep(REFILLED_AFTER_S)
+
+    def _poll(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        while not self._ends.is_set():
+            self._runs.wait()
+            began_s = time.monotonic()
+            for host in self._hosts:
+                connection.request("GET", PATH.replace(HOST, host), headers={"X-CB-AK": KEY})
+                connection.getresponse().read()
+            time.sleep(max(0.0, 1.0 - (time.monotonic() - began_s)))
+
+
+def status_of(url: str) -> int:
+    try:
+        get(url)
+        return 200
+    except HTTPError as error:
+        return error.code

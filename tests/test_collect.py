@@ -1,0 +1,222 @@
+"""The collector: who is due, one round, for ever, beside the workers and beside itself."""
+
+import signal
+import time
+from typing import Callable
+
+import psycopg
+import pytest
+
+from servers.collector import Collector
+from servers.processes import await_true
+from servers.stack import Stack, page
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    one = new_stack(UPBEAT_WORKERS="4", UPBEAT_LOG="info")
+    one.simulator.script("first.example", [page("/", 1)])
+    assert one.rising("first.example").status == 200
+    return one
+
+
+def add_hosts(stack: Stack, count: int) -> list[str]:
+    """Known hosts of which there is no snapshot yet, with the key of the first."""
+    hosts = [f"h{n}.example" for n in range(count)]
+    for statement in (
+        "insert into hosts (host) select unnest(%s::text[])",
+        "insert into refills (host, known) select unnest(%s::text[]), true",
+        "insert into key_checks (host, digest, accepted, checked_at)"
+        " select h, (select digest from apikeys), true, clock_timestamp() from unnest(%s::text[]) h",
+    ):
+        stack.database.rows(statement, hosts)
+    return hosts
+
+
+def make_older(stack: Stack, seconds: int) -> None:
+    for table in ("cache", "snapshots"):
+        stack.database.rows(
+            f"update {table} set taken_at = taken_at - %s * interval '1 s'", seconds
+        )
+
+
+DUE = [
+    # name, change of the host after a snapshot that is so many seconds old, seconds, is due
+    ("fresh", "", 1, False),
+    ("asked for a moment ago: every minute", "", 61, True),
+    ("asked for a moment ago, half a minute old at most once", "", 2, False),
+    ("nobody asked for two hours: every hour", "asked_at = now() - interval '2 hours'", 4, False),
+    ("and then", "asked_at = now() - interval '2 hours'", 3601, True),
+    ("its own interval wins", "poll_every = '5 s'", 6, True),
+    ("its own interval wins, longer", "poll_every = '1 hour'", 4, False),
+    ("never within the TTL", "poll_every = '100 ms'", 1, False),
+    ("nobody asked for 31 days", "asked_at = now() - interval '31 days'", 9999, False),
+    ("nobody asked for 29 days", "asked_at = now() - interval '29 days'", 9999, True),
+]
+
+
+@pytest.mark.parametrize("name, change, age_s, is_due", DUE, ids=[row[0] for row in DUE])
+def test_due_or_not(stack: Stack, name: str, change: str, age_s: int, is_due: bool) -> None:
+    make_older(stack, age_s)
+    if change:
+        stack.database.rows(f"update hosts set {change}")
+    due = stack.database.rows("select host from due_hosts(null, 3000)")
+    assert bool(due) == is_due
+    said = Collector(stack).run("--dry-run").stdout
+    assert said.endswith(f"{int(is_due)} hosts are due\n")
+    assert stack.simulator.counts()["hosts"]["first.example"] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update key_checks set accepted = false",
+        "update refills set next_try_at = now() + interval '1 minute'",
+    ],
+)
+def test_not_due_without_a_key_or_in_back_off(stack: Stack, change: str) -> None:
+    make_older(stack, 7200)
+    stack.database.rows(change)
+    assert stack.database.rows("select host from due_hosts(null, 3000)") == []
+    why = stack.database.value("select left_alone from host_status")
+    assert why == ("no key is accepted" if "accepted" in change else None)
+
+
+def test_a_poll_interval_or_zone_that_cannot_be_is_refused(stack: Stack) -> None:
+    for change in (
+        "poll_every = '2 hours'",
+        "poll_every = '10 ms'",
+        "time_zone = 'Mars/Olympus'",
+        "time_zone = 'FOO5BAR'",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            stack.database.rows(f"update hosts set {change}")
+    for zone in ("Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "UTC"):
+        stack.database.rows("update hosts set time_zone = %s", zone)
+
+
+def test_a_round_asks_for_all_that_are_due_and_ends(stack: Stack) -> None:
+    hosts = add_hosts(stack, 30)
+    stack.simulator.fault("h7.example", "status", status=500)
+    *rows, totals = Collector(stack).round()
+    outcomes = {row["host"]: row["outcome"] for row in rows}
+    assert outcomes.pop("h7.example") == "failed" and set(outcomes.values()) == {"stored"}
+    assert (totals["due"], totals["stored"], totals["failed"]) == (30, 29, 1)
+    stored = stack.database.rows("select host from snapshots where host like 'h%%' order by 1")
+    assert len(stored) == 29
+    failed = "select last_error, failures from host_status where host = 'h7.example'"
+    assert stack.database.rows(failed) == [("status 500", 1)]
+    assert set(hosts) - set(outcomes) == {"h7.example"}
+
+
+def test_its_words_name_hosts_that_failed_and_with_v_all(stack: Stack) -> None:
+    add_hosts(stack, 2)
+    stack.simulator.fault("h1.example", "html_200")
+    said = Collector(stack).run("-v").stdout.splitlines()
+    assert any(line.startswith("h0.example stored ") for line in said)
+    assert any(line.startswith("h1.example failed ") and "of no use" in line for line in said)
+    assert said[-1].startswith("2 hosts were due: 1 stored, 0 skipped, 1 failed, in ")
+    add_one = Collector(stack).run("--host", "h0.example")
+    assert add_one.returncode == 0 and "0 hosts were due" in add_one.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--frobnicate"], "no such option"),
+        (["--host"], "needs a value"),
+        (["--host", "https://x"], "scheme"),
+        (["more"], "options only"),
+    ],
+)
+def test_bad_options_are_refused(stack: Stack, arguments: list[str], said: str) -> None:
+    ended = Collector(stack).run(*arguments)
+    assert ended.returncode == 2 and said in ended.stderr
+
+
+def test_it_can_do_nothing_without_a_database(stack: Stack) -> None:
+    ended = Collector(stack, UPBEAT_DATABASE="host=/nowhere").run()
+    assert ended.returncode == 1 and "no connection" in ended.stderr
+    assert Collector(stack, UPBEAT_TTL_MS="x").run().returncode == 2
+
+
+def test_two_collectors_at_once_ask_once(stack: Stack) -> None:
+    hosts = add_hosts(stack, 40)
+    stack.simulator.fault("*", "slow", latency_ms=300)
+    two = [Collector(stack).start(), Collector(stack).start()]
+    counts = "select count(*) from snapshots where host like 'h%%'"
+    await_true(lambda: stack.database.value(counts) == 40, 20, "all of them")
+    assert [one.wait() for one in two] == [0, 0]
+    asked = stack.simulator.counts()["hosts"]
+    assert {asked[host] for host in hosts} == {1}
+
+
+def test_killed_in_the_middle_of_a_round_it_loses_nothing(stack: Stack) -> None:
+    hosts = add_hosts(stack, 30)
+    stack.simulator.fault("*", "slow", latency_ms=800)
+    first = Collector(stack, UPBEAT_CONNECTIONS="8").start()
+    counts = "select count(distinct host) from snapshots where host like 'h%%'"
+    await_true(lambda: stack.database.value(counts) >= 8, 20, "some of them")
+    first.stop(signal.SIGKILL)
+    stack.simulator.end_faults()
+
+    def all_there() -> bool:
+        Collector(stack).round()
+        return bool(stack.database.value(counts) == len(hosts))
+
+    await_true(all_there, 15, "the others, when the leases of the killed one run out")
+
+
+def test_the_loop_keeps_a_host_fresh_that_nobody_asks_for(stack: Stack) -> None:
+    stack.database.rows("update hosts set poll_every = '4 s'")
+    one = Collector(stack).start("--loop")
+    count = "select count(*) from snapshots"
+    await_true(lambda: stack.database.value(count) >= 3, 20, "three snapshots")
+    assert one.stop() == 0
+
+
+def test_told_to_stop_it_ends_what_is_under_way(stack: Stack) -> None:
+    add_hosts(stack, 3)
+    stack.simulator.fault("*", "slow", latency_ms=700)
+    one = Collector(stack).start("--loop")
+    stack.simulator.await_counts(lambda counts: counts["in_flight"] == 3)
+    assert one.stop() == 0
+    assert stack.database.value("select count(*) from snapshots where host like 'h%%'") == 3
+    assert stack.database.value("select count(*) from refills where token is not null") == 0
+
+
+def test_the_database_away_and_back(stack: Stack) -> None:
+    """It goes on by itself when its connections are cut."""
+    stack.database.rows("update hosts set poll_every = '4 s'")
+    one = Collector(stack).start("--loop")
+    count = "select count(*) from snapshots"
+    await_true(lambda: stack.database.value(count) >= 2, 20, "a snapshot")
+    postgres = stack.database.postgres
+    cut = (
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'upbeat_app'"
+    )
+    assert postgres.value(cut) > 0
+    seen = stack.database.value(count)
+    await_true(lambda: stack.database.value(count) > seen, 20, "another")
+    assert one.stop() == 0
+
+
+def test_workers_and_collector_share_one_budget(new_stack: Callable[..., Stack]) -> None:
+    """60 a minute: six seconds' worth at once, then one every 1.1 s, whoever asks."""
+    stack = new_stack(
+        UPBEAT_TTL_MS="100",
+        UPBEAT_STALE_MS="100",
+        UPBEAT_RATE_PER_MINUTE="60",
+        UPBEAT_WORKERS="4",
+    )
+    host = "budget.example"
+    assert stack.rising(host).status == 200
+    stack.database.rows("update hosts set poll_every = '100 ms'")
+    one = Collector(stack).start("--loop")
+    until_s = time.monotonic() + 10
+    while time.monotonic() < until_s:
+        assert stack.rising(host).status == 200
+        time.sleep(0.02)
+    assert one.stop() == 0
+    asked = stack.simulator.counts()["hosts"][host]
+    assert 8 <= asked <= 6 + 10 / 1.1 + 2, asked

@@ -1,0 +1,388 @@
+"""What is remembered: minute means and roll-ups equal an independent computation; partitions; kills."""
+
+import math
+import signal
+import tempfile
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import psycopg
+import pytest
+
+from servers.collector import Collector
+from servers.load import Load
+from servers.postgres import Database, Postgres
+from servers.processes import await_true
+from servers.stack import Stack, page
+
+QUARTER = timedelta(minutes=15)
+Sample = tuple[datetime, list[tuple[str, int]]]
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Database]:
+    one = postgres.new_database()
+    yield one
+    one.close()
+
+
+def quarter_start(at: datetime) -> datetime:
+    return at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+
+
+def some_quarters_ago(count: int) -> datetime:
+    return quarter_start(datetime.now(timezone.utc)) - count * QUARTER
+
+
+def add_snapshots(database: Database, host: str, limit: int, samples: list[Sample]) -> None:
+    """As a publish would have left them."""
+    database.rows("insert into hosts (host) values (%s) on conflict do nothing", host)
+    paths = sorted({path for _, rows in samples for path, _ in rows})
+    database.rows(
+        "insert into pages (host, path, title) select %s, p, p from unnest(%s::text[]) p"
+        " on conflict do nothing",
+        host,
+        paths,
+    )
+    ids = dict(database.rows("select path, page_id from pages where host = %s", host))
+    for at, rows in samples:
+        ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
+        database.rows(
+            "insert into snapshots (host, taken_at, row_limit, page_ids, visitors)"
+            " values (%s, %s, %s, %s::int[], %s::int[])",
+            host,
+            at,
+            limit,
+            [ids[path] for path, _ in ordered],
+            [visitors for _, visitors in ordered],
+        )
+
+
+def roll_up(database: Database) -> int:
+    """All that is over, as the role of the programs."""
+    done = 0
+    with psycopg.connect(database.conninfo(), autocommit=True) as app:
+        while rolled := app.execute("select roll_up(7)").fetchone()[0]:  # type: ignore[index]
+            done += rolled
+    return done
+
+
+def half_up(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+Minutes = dict[datetime, tuple[int, int, dict[str, int]]]
+
+
+def minute_means(limit: int, samples: list[Sample]) -> Minutes:
+    """Per minute: snapshots, cut-off and the listed pages' means, in hundredths."""
+    grouped = defaultdict(list)
+    for at, rows in samples:
+        grouped[at.replace(second=0, microsecond=0)].append(rows)
+    means = {}
+    for minute, lists in grouped.items():
+        cuts = [min(n for _, n in rows) if len(rows) >= limit else 0 for rows in lists]
+        pages = {}
+        for path in {path for rows in lists for path, _ in rows}:
+            counts = [dict(rows).get(path, cut) for rows, cut in zip(lists, cuts)]
+            pages[path] = half_up(100 * sum(counts) / len(counts))
+        means[minute] = (len(lists), half_up(100 * sum(cuts) / len(cuts)), pages)
+    return means
+
+
+def rolled(slot: datetime, means: Minutes) -> dict[str, dict[str, Any]]:
+    """The roll-up of one quarter, by the definitions."""
+    covered = {
+        at: means[slot + timedelta(minutes=at)]
+        for at in range(15)
+        if slot + timedelta(minutes=at) in means
+    }
+    result = {}
+    for path in {path for _, _, pages in covered.values() for path in pages}:
+        listed = {at: pages[path] for at, (_, _, pages) in covered.items() if path in pages}
+        steps = [listed[at] - listed[at - 1] for at in listed if at - 1 in listed]
+        first, last = min(listed), max(listed)
+        result[path] = {
+            "minutes": len(covered),
+            "listed": len(listed),
+            "sum": sum(listed.values()),
+            "cutoff_sum": sum(cut for at, (_, cut, _) in covered.items() if at not in listed),
+            "min": min(listed.values()),
+            "max": max(listed.values()),
+            "first": listed[first],
+            "first_at": slot + timedelta(minutes=first),
+            "last": listed[last],
+            "last_at": slot + timedelta(minutes=last),
+            "rise": sum(step for step in steps if step > 0),
+            "fall": -sum(step for step in steps if step < 0),
+        }
+    return result
+
+
+COUNTS = ["sum", "cutoff_sum", "min", "max", "first", "last", "rise", "fall"]
+COLUMNS = ["minutes", "listed", "first_at", "last_at", *COUNTS]
+
+
+def stored_quarters(database: Database, host: str) -> dict[datetime, dict[str, dict[str, Any]]]:
+    columns = ", ".join(f"{c} * 100" if c in COUNTS else c for c in COLUMNS)
+    found: dict[datetime, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for slot, path, *values in database.rows(
+        f"select slot, path, {columns} from page_quarters where host = %s", host
+    ):
+        row = dict(zip(COLUMNS, values))
+        found[slot][path] = {k: int(v) if k in COUNTS else v for k, v in row.items()}
+    return found
+
+
+def check(database: Database, host: str, limit: int, samples: list[Sample]) -> None:
+    means = minute_means(limit, samples)
+    seen = database.rows(
+        "select minute, path, visitors, samples, cutoff from page_minutes where host = %s", host
+    )
+    assert {(m, p): (int(v * 100), n, int(c * 100)) for m, p, v, n, c in seen} == {
+        (minute, path): (mean, count, cut)
+        for minute, (count, cut, pages) in means.items()
+        for path, mean in pages.items()
+    }
+    slots = {quarter_start(minute) for minute in means}
+    expected = {slot: rolled(slot, means) for slot in slots}
+    assert stored_quarters(database, host) == {
+        slot: rows for slot, rows in expected.items() if rows
+    }
+
+
+CASES: list[tuple[str, int, list[tuple[float, list[tuple[str, int]]]]]] = [
+    # name, limit, samples (minute of the quarter, list)
+    ("one sample", 3, [(0, [("/a", 5)])]),
+    ("a full list has a cut-off", 2, [(0, [("/a", 9), ("/b", 4)]), (1, [("/a", 8), ("/c", 3)])]),
+    ("a short list has none", 9, [(0, [("/a", 9), ("/b", 4)]), (1, [("/a", 8)])]),
+    (
+        "several samples a minute",
+        2,
+        [(0, [("/a", 9), ("/b", 4)]), (0.3, [("/a", 6), ("/c", 5)]), (0.6, [("/a", 7)])],
+    ),
+    (
+        "an outage is a gap",
+        3,
+        [(0, [("/a", 10)]), (1, [("/a", 20)]), (9, [("/a", 50)]), (10, [("/a", 40)])],
+    ),
+    ("an empty list is known", 3, [(0, [("/a", 10)]), (1, []), (2, [("/a", 20)])]),
+    ("rise and fall", 3, [(n, [("/a", visitors)]) for n, visitors in enumerate([5, 9, 3, 3, 10])]),
+    ("into the next quarter", 3, [(14, [("/a", 10)]), (15, [("/a", 30)]), (16, [("/b", 1)])]),
+]
+
+
+@pytest.mark.parametrize("name, limit, rows", CASES, ids=[case[0] for case in CASES])
+def test_roll_ups_by_hand(database: Database, name: str, limit: int, rows: Any) -> None:
+    start = some_quarters_ago(3)
+    samples = [(start + timedelta(minutes=minute), pages) for minute, pages in rows]
+    add_snapshots(database, "a.example", limit, samples)
+    assert roll_up(database) == len({quarter_start(at) for at, _ in samples})
+    check(database, "a.example", limit, samples)
+
+
+def traffic_samples(file: Path, start: datetime, limit: int) -> list[Sample]:
+    """An hour of the recorded traffic, a sample every 20 s, with an outage of six minutes."""
+    first_s, visits = 30_000, []
+    for line in file.read_text(encoding="utf-8").splitlines()[1:]:
+        second, visitor, path = line.split("\t")
+        if first_s - 300 < int(second) <= first_s + 3600:
+            visits.append((int(second), visitor, path))
+    samples = []
+    for offset in range(0, 3600, 20):
+        if 1500 <= offset < 1860:
+            continue
+        now = first_s + offset
+        visitors = defaultdict(set)
+        for second, visitor, path in visits:
+            if now - 300 < second <= now:
+                visitors[path].add(visitor)
+        rows = sorted(((p, len(v)) for p, v in visitors.items()), key=lambda r: (-r[1], r[0]))
+        samples.append((start + timedelta(seconds=offset), rows[:limit]))
+    return samples
+
+
+def test_roll_ups_of_recorded_traffic(database: Database, recorded_traffic: Path) -> None:
+    limit = 40
+    samples = traffic_samples(recorded_traffic, some_quarters_ago(6), limit)
+    add_snapshots(database, "a.example", limit, samples)
+    assert roll_up(database) == 4
+    check(database, "a.example", limit, samples)
+
+
+def test_late_and_repeated_rounds_change_nothing(database: Database) -> None:
+    start = some_quarters_ago(4)
+    samples = [(start + timedelta(minutes=n), [("/a", n), ("/b", 3)]) for n in range(30)]
+    add_snapshots(database, "a.example", 2, samples)
+    assert roll_up(database) == 2
+    before = database.rows("select * from quarters order by 1, 2")
+    assert roll_up(database) == 0
+    assert database.value("select rebuild_quarters('a.example', %s, 'infinity')", start) == 2
+    assert database.rows("select * from quarters order by 1, 2") == before
+    database.rows("delete from quarters")
+    assert database.value("select rebuild_quarters('a.example', %s, 'infinity')", start) == 2
+    assert database.rows("select * from quarters order by 1, 2") == before
+
+
+def test_the_running_quarter_shows_as_minutes_and_is_rolled_up_when_it_is_over(
+    database: Database,
+) -> None:
+    now = datetime.now(timezone.utc)
+    add_snapshots(database, "a.example", 5, [(now - timedelta(seconds=1), [("/a", 7)])])
+    roll_up(database)
+    assert database.value("select visitors from page_minutes where host = 'a.example'") == 7
+    assert database.value("select count(*) from quarters where slot >= %s", quarter_start(now)) == 0
+
+
+def test_days_of_23_and_25_hours_lose_and_repeat_nothing(database: Database) -> None:
+    """Slots are UTC: local hours come from them, a repeated one with eight quarters."""
+    database.rows("insert into hosts (host, time_zone) values ('a.example', 'Europe/Berlin')")
+    for day, hour_2 in (("2026-03-29", 0), ("2026-10-25", 8), ("2026-10-24", 4)):
+        database.rows("delete from quarters")
+        database.rows(
+            "insert into quarters select 'a.example', slot, 15, '{}', '{}', '{}', '{}', '{}', '{}',"
+            " '{}', '{}', '{}', '{}', '{}', '{}' from generate_series(%s::date::timestamp at time zone"
+            " 'Europe/Berlin', (%s::date + 1)::timestamp at time zone 'Europe/Berlin'"
+            " - interval '1 minute', interval '15 minutes') slot",
+            day,
+            day,
+        )
+        local = dict(
+            database.rows(
+                "select extract(hour from slot at time zone h.time_zone)::int, count(*)::int"
+                " from quarters join hosts h using (host) group by 1"
+            )
+        )
+        assert local.pop(2, 0) == hour_2
+        assert set(local.values()) == {4} and len(local) == 23
+
+
+def test_title_changes_are_a_headline_log(new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    for title in ("One", "One", "Two", "One"):
+        stack.turn("a.example", [page("/a", 5, title)])
+    rows = stack.database.rows(
+        "select title, until is null from headlines where host = 'a.example' order by since"
+    )
+    assert rows == [("One", False), ("Two", False), ("One", True)]
+
+
+# Partitions
+
+
+def test_rows_without_a_partition_go_to_the_default_and_move_later(database: Database) -> None:
+    far = datetime.now(timezone.utc) + timedelta(days=40)
+    add_snapshots(
+        database, "a.example", 5, [(far, [("/a", 1)]), (far + timedelta(days=1), [("/a", 2)])]
+    )
+    assert database.value("select count(*) from snapshots_default") == 2
+    day = far.date()
+    make = "select make_partition('snapshots', 'taken_at', %s, %s)"
+    assert database.value(make, day, day + timedelta(days=1)) is True
+    assert database.value(make, day, day + timedelta(days=1)) is False
+    assert database.value("select count(*) from snapshots_default") == 1
+    assert database.value("select count(*) from snapshots") == 2
+
+
+def test_what_is_over_is_dropped_whole_and_the_rest_stays(database: Database) -> None:
+    now = datetime.now(timezone.utc)
+    for days in (1, 2, 5):
+        day = (now - timedelta(days=days)).date()
+        database.rows(
+            "select make_partition('snapshots', 'taken_at', %s, %s)", day, day + timedelta(days=1)
+        )
+    samples = [(now - timedelta(days=days), [("/a", days)]) for days in (0, 1, 2, 5)]
+    add_snapshots(database, "a.example", 5, samples)
+    with psycopg.connect(database.conninfo(), autocommit=True) as app:
+        assert app.execute("select maintain_history(24, 14, 13)").fetchone() == (2,)
+        assert app.execute("select maintain_history(24, 14, 13)").fetchone() == (0,)
+    assert database.rows("select visitors from snapshots order by taken_at") == [([1],), ([0],)]
+    levels = database.rows("select level, count(*) from storage_use group by 1 order by 1")
+    assert [level for level, _ in levels] == ["minutes", "quarters", "raw"]
+
+
+def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., Stack]) -> None:
+    """Somebody holds a snapshot of the tables open: upkeep gives up after two seconds, and says so."""
+    stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    stack.turn("a.example", [page("/a", 1)])
+    day = datetime.now(timezone.utc).date() + timedelta(days=2)
+    stack.database.rows(f"drop table snapshots_{day:%Y%m%d}")
+    with psycopg.connect(stack.database.conninfo("upbeat")) as reader:
+        reader.execute("select count(*) from snapshots")
+        ended = Collector(stack).run()
+        assert ended.returncode == 1 and "lock timeout" in ended.stderr
+        stack.turn("a.example", [page("/a", 2)])
+    assert Collector(stack).run().returncode == 0
+    assert stack.database.value(f"select to_regclass('snapshots_{day:%Y%m%d}')::text")
+
+
+def test_midnight_under_load(new_stack: Callable[..., Stack], folder: Path) -> None:
+    """The database's clock goes over midnight UTC while clients ask: nothing fails, nothing is lost."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    place = Path(tempfile.mkdtemp(prefix="midnight", dir=folder))
+    place.chmod(0o755)
+    postgres = Postgres(place / "pg").make()
+    postgres.stop()
+    now = datetime.now(timezone.utc)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead_s = int((midnight - now).total_seconds()) - 6
+    postgres.environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"+{ahead_s}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    postgres.start()
+    try:
+        database = postgres.new_database()
+        stack = new_stack(database=database, UPBEAT_TTL_MS="200", UPBEAT_STALE_MS="400")
+        host = "a.example"
+        assert stack.rising(host).status == 200
+        with Load(stack, host, clients=4, pause_s=0.02) as load:
+            passed = "select clock_timestamp() > %s"
+            await_true(lambda: database.value(passed, midnight + timedelta(seconds=2)), 20)
+        assert load.statuses() == {200}
+        days = database.rows(
+            "select (taken_at at time zone 'UTC')::date, tableoid::regclass::text, count(*)"
+            " from snapshots group by 1, 2 order by 1"
+        )
+        assert [name for _, name, _ in days] == [
+            f"snapshots_{day:%Y%m%d}" for day in (midnight - timedelta(days=1), midnight)
+        ]
+        assert sum(count for _, _, count in days) == stack.simulator.counts()["hosts"][host]
+    finally:
+        postgres.stop()
+
+
+# Kills
+
+
+def test_killed_in_the_middle_of_a_roll_up_it_loses_nothing(
+    new_stack: Callable[..., Stack]
+) -> None:
+    stack = new_stack()
+    start = some_quarters_ago(6)
+    hosts = [f"h{n}.example" for n in range(60)]
+    samples = [
+        (start + timedelta(minutes=n), [(f"/{k}", n + k) for k in range(20)]) for n in range(60)
+    ]
+    for host in hosts:
+        add_snapshots(stack.database, host, 20, samples)
+    count = "select count(*) from quarters"
+    for share in (0.2, 0.5):
+        one = Collector(stack).start()
+        await_true(lambda: stack.database.value(count) >= share * 4 * len(hosts) or one.is_over, 30)
+        one.stop(signal.SIGKILL)
+
+    def all_there() -> bool:
+        """What the killed one's backend still holds is left to it: then there is another round."""
+        two = [Collector(stack).start(), Collector(stack).start()]
+        assert [one.wait() for one in two] == [0, 0]
+        return bool(stack.database.value(count) == 4 * len(hosts))
+
+    await_true(all_there, 30, "all of them")
+    for host in hosts[::20]:
+        check(stack.database, host, 20, samples)
