@@ -3,18 +3,16 @@
 #include "keyring.h"
 #include "log.h"
 #include "notation.h"
-#include "settings.h"
+#include "program.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-    EXIT_SETTINGS = 2,
     DUE_MAX_BYTES = 64 * 1024 * 1024,
+    HELP_MAX_BYTES = 16 * 1024,
     TICK_MS = 1000,          /* of --loop */
     REMEMBER_MS = 60000,     /* of one round */
     REMEMBER_LOOP_MS = 500,  /* of one tick */
@@ -45,7 +43,7 @@ static void ask_stop(int number)
 static int say_help(void)
 {
     struct buffer text;
-    buffer_init(&text, 16 * 1024);
+    buffer_init(&text, HELP_MAX_BYTES);
     buffer_append_text(&text, "upbeat-collect " UPBEAT_VERSION
                               ", the collector of upbeat: asks Chartbeat for every host that is due,\n"
                               "and rolls the history up. Without --loop it does one round and ends: status "
@@ -98,24 +96,6 @@ static int read_options(int argc, char **argv, struct options *options)
         return -1;
     fprintf(stderr, "upbeat-collect: %s: takes options only; see --help\n", argv[optind]);
     return EXIT_SETTINGS;
-}
-
-static int read_settings(struct settings *settings, struct keyring *keyring)
-{
-    struct buffer fault;
-    const char *why = "";
-    buffer_init(&fault, 1024);
-    enum up_result result = settings_read(settings, &fault);
-    if (result == UP_OK) {
-        log_set_level(settings->log_level);
-        result = keyring_init(keyring, settings->secret_file, &why);
-        if (result != UP_OK)
-            buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
-    }
-    if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "%s", fault.data ? fault.data : result_text(result));
-    buffer_release(&fault);
-    return result == UP_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
 }
 
 static const char *outcome_text(enum collect_outcome outcome)
@@ -242,16 +222,6 @@ static int loop(struct collector *collector, const struct options *options)
     return EXIT_SUCCESS;
 }
 
-/* Keys are in our memory: no core file, and nobody may look into the process. Sanitizers have to look. */
-static void forbid_cores(void)
-{
-    const struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
 static int run(const struct options *options, const struct settings *settings, const struct keyring *keyring)
 {
     struct collector *collector = NULL;
@@ -276,12 +246,12 @@ int main(int argc, char **argv)
     int status = read_options(argc, argv, &options);
     if (status >= 0)
         return status;
-    forbid_cores();
+    program_forbid_cores();
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
-    status = read_settings(&settings, &keyring);
+    status = program_read_settings(&settings, &keyring);
     if (status != EXIT_SUCCESS)
         return status;
     status = run(&options, &settings, &keyring);

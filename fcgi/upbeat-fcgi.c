@@ -1,17 +1,14 @@
 /* The worker: settings, secret, no core files, then serve until told to stop. */
 #include "keyring.h"
 #include "log.h"
+#include "program.h"
 #include "server.h"
 #include "settings.h"
 #include "store.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-enum { EXIT_SETTINGS = 2 };
 
 static int say_help(void)
 {
@@ -29,34 +26,6 @@ static int say_help(void)
     fputs(text.status == UP_OK ? text.data : "", stdout);
     buffer_release(&text);
     return EXIT_SUCCESS;
-}
-
-static int read_settings(struct settings *settings, struct keyring *keyring)
-{
-    struct buffer fault;
-    const char *why = "";
-    buffer_init(&fault, 1024);
-    enum up_result result = settings_read(settings, &fault);
-    if (result == UP_OK) {
-        log_set_level(settings->log_level);
-        result = keyring_init(keyring, settings->secret_file, &why);
-        if (result != UP_OK)
-            buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
-    }
-    if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "%s", fault.data ? fault.data : result_text(result));
-    buffer_release(&fault);
-    return result == UP_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
-}
-
-/* Keys are in our memory: no core file, and nobody may look into the process. Sanitizers have to look. */
-static void forbid_cores(void)
-{
-    const struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
 }
 
 /* Rotation of the secret: every key that the old one opens is sealed with that of UPBEAT_SECRET_FILE. */
@@ -118,8 +87,8 @@ int main(int argc, char **argv)
         fputs("upbeat-fcgi: takes --help, --check or --reseal OLD_SECRET_FILE\n", stderr);
         return EXIT_SETTINGS;
     }
-    forbid_cores();
-    int status = read_settings(&settings, &keyring);
+    program_forbid_cores();
+    int status = program_read_settings(&settings, &keyring);
     if (status != EXIT_SUCCESS || check_only)
         return status;
     if (old_secret_file) {

@@ -12,6 +12,7 @@ enum {
 void response_init(struct response *response)
 {
     response->status = 0;
+    response->is_fronted = false;
     buffer_init(&response->head, HEAD_MAX_BYTES);
     buffer_init(&response->body, BODY_MAX_BYTES);
 }

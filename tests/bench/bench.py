@@ -49,7 +49,9 @@ def measure(rig: Rig, name: str, connections: int, seconds: int) -> dict[str, An
     }
 
 
-def rounds(rig: Rig, names: list[str], connections: int, count: int, seconds: int) -> dict[str, list]:
+def rounds(
+    rig: Rig, names: list[str], connections: int, count: int, seconds: int
+) -> dict[str, list]:
     """Interleaved, so that what disturbs the machine disturbs all rows alike; every other round backwards."""
     found: dict[str, list] = {name: [] for name in names}
     for number in range(count):

@@ -1,0 +1,17 @@
+/* What the programs have in common at their start. */
+#ifndef UPBEAT_PROGRAM_H
+#define UPBEAT_PROGRAM_H
+
+#include "keyring.h"
+#include "settings.h"
+
+enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
+
+/* No core file, and nobody may look into the process: keys are in its memory. */
+void program_forbid_cores(void);
+
+/* Settings from the environment, the log level among them, and the secret. EXIT_SUCCESS; or EXIT_SETTINGS,
+ * with one line in the log, and then nothing is to be released. */
+int program_read_settings(struct settings *settings, struct keyring *keyring);
+
+#endif
