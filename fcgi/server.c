@@ -277,8 +277,10 @@ static bool leaves_to_others(struct server *server, int ready)
     return false;
 }
 
-/* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. */
-static bool gather(struct server *server, int timeout_ms)
+/* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. Who is
+ * about to block accepts nobody: a connection that has yet to bring its request would wait behind the fetch.
+ */
+static bool gather(struct server *server, int timeout_ms, bool may_accept)
 {
     struct epoll_event events[BATCH];
     int room = (int)(BATCH - server->count);
@@ -289,7 +291,7 @@ static bool gather(struct server *server, int timeout_ms)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
         if (events[i].data.u32 == LISTENER) {
-            if (!leaves_to_others(server, ready))
+            if (may_accept && !leaves_to_others(server, ready))
                 accept_peer(server);
         } else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy) {
             hear_peer(server, &server->peers[events[i].data.u32]);
@@ -346,17 +348,18 @@ static void do_slow_work(struct server *server)
 static bool serve_round(struct server *server, int timeout_ms)
 {
     server->count = 0;
-    if (!gather(server, timeout_ms))
+    if (!gather(server, timeout_ms, true))
         return false;
     answer_ready(server, 0);
     server->late_ms = 0;
     if (!has_slow_work(server))
         return true;
-    /* Once more, so that nobody who is here already waits behind a fetch. */
-    size_t first = server->count;
-    if (first < BATCH) {
-        if (!gather(server, 0))
+    /* Until nobody is here who could be answered now, so that none of them waits behind a fetch. */
+    for (size_t first = server->count; first < BATCH; first = server->count) {
+        if (!gather(server, 0, false))
             return false;
+        if (server->count == first)
+            break;
         answer_ready(server, first);
     }
     do_slow_work(server);

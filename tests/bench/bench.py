@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -49,9 +50,7 @@ def measure(rig: Rig, name: str, connections: int, seconds: int) -> dict[str, An
     }
 
 
-def rounds(
-    rig: Rig, names: list[str], connections: int, count: int, seconds: int
-) -> dict[str, list]:
+def rounds(rig: Rig, names: list[str], connections: int, count: int, seconds: int) -> dict[str, list]:
     """Interleaved, so that what disturbs the machine disturbs all rows alike; every other round backwards."""
     found: dict[str, list] = {name: [] for name in names}
     for number in range(count):
@@ -158,12 +157,17 @@ def main() -> int:
     add = parser.add_argument
     add("--quick", action="store_true", help="fewer and shorter rounds: under 2 minutes")
     add("--json", action="store_true", help="the same as JSON")
-    add("--growth", action="store_true", help="how cost grows, in place of the comparison; plots build/bench/growth.png")
+    add(
+        "--growth",
+        action="store_true",
+        help="how cost grows, in place of the comparison; plots build/bench/growth.png",
+    )
     add("--rows", help="only these, by commas: " + ", ".join(ROWS))
     add("--rounds", type=int, help="how many (5; --quick: 3)")
     add("--seconds", type=int, help="a round and row (3; --quick: 1)")
     add("--workers", type=int, default=8, help="in the pool")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that was started is stopped
     count = given.rounds or (3 if given.quick else 5)
     seconds = given.seconds or (1 if given.quick else 3)
     names = given.rows.split(",") if given.rows else list(ROWS)

@@ -10,7 +10,7 @@ from rig import BUILT, KEY, PATH, HOST, Rig
 
 CONNECTIONS = 64
 # Rows stay fresh for the measurement: no refill may be in the figure.
-LASTING = {"UPBEAT_TTL_MS": "60000", "UPBEAT_STALE_MS": "600000"}
+LASTING = {"UPBEAT_TTL_MS": "60000", "UPBEAT_STALE_MS": "300000"}
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 PAGES = """
@@ -188,5 +188,8 @@ def show(result: dict[str, Any]) -> None:
     print("\n| bound | target | measured | |\n| --- | ---: | ---: | --- |")
     for row in result["ratios"]:
         word = "at most" if row["at_most"] else "at least"
-        print(f"| {row['name']} | {word} {row['target']:g} | {row['value']:.2f} | {'met' if row['met'] else '**not met**'} |")
+        print(
+            f"| {row['name']} | {word} {row['target']:g} | {row['value']:.2f} |"
+            f" {'met' if row['met'] else '**not met**'} |"
+        )
     print(f"\nplot: {BUILT}/growth.png")

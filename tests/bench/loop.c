@@ -3,8 +3,8 @@
  * loop BODY_FILE [CONNINFO HOST]; the listening socket is fd 0. */
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
         connect_database(argv[2]);
     }
     FCGX_Init();
-    signal(SIGUSR1, SIG_DFL); /* how multiwatch stops us; libfcgi has taken it */
+    signal(SIGUSR1, SIG_DFL);                          /* how multiwatch stops us; libfcgi has taken it */
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK); /* several of us wake up for one connection */
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event listener = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = LISTENER};

@@ -76,7 +76,8 @@ static void test_keys(void **state)
     (void)state;
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     char longest[KEY_MAX_BYTES + 2];
-    memset(longest, 'k', sizeof longest);
+    memset(longest, 'k', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
     const struct {
         const char *name;
         const char *text;
