@@ -23,6 +23,7 @@ http {{
         keepalive 64;
         keepalive_requests 100000;
     }}
+    {cache_path}
     client_body_temp_path {folder}/temp-body;
     proxy_temp_path {folder}/temp-proxy;
     fastcgi_temp_path {folder}/temp-fastcgi;
@@ -33,19 +34,35 @@ http {{
         access_log {folder}/nginx-access.log upbeat;
         error_log {folder}/nginx-error.log emerg;
         include snippets/upbeat-locations.conf;
+        {cached}
     }}
 }}
 """
 
 
 class Nginx:
-    def __init__(self, folder: Path, socket: Path, address: str = "127.0.0.1") -> None:
+    """`cached`: with the hit path, nginx's own copies of answers, as fcgi/up has it."""
+
+    def __init__(
+        self, folder: Path, socket: Path, address: str = "127.0.0.1", cached: bool = False
+    ) -> None:
         self.folder, self.port = folder, free_port()
         self.conf = folder / "nginx.conf"
         self.logs = [folder / "nginx-access.log", folder / "nginx-error.log"]
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
+        path = (
+            f"fastcgi_cache_path {folder}/cache levels=1:2 use_temp_path=off keys_zone=upbeat:1m;"
+        )
         self.conf.write_text(
-            CONF.format(user=user, folder=folder, socket=socket, address=address, port=self.port)
+            CONF.format(
+                user=user,
+                folder=folder,
+                socket=socket,
+                address=address,
+                port=self.port,
+                cache_path=path if cached else "",
+                cached="include snippets/upbeat-cached.conf;" if cached else "",
+            )
         )
         (folder / "snippets").symlink_to(ROOT / "nginx" / "snippets")
         self._process: subprocess.Popen[bytes] | None = None

@@ -56,9 +56,11 @@ class Stack:
         database: Database,
         simulator: dict[str, Any] | None = None,
         address: str = "127.0.0.1",
+        cached: bool = False,
         **settings: str,
     ) -> None:
         self.folder, self.database, self.address = folder, database, address
+        self._cached = cached
         given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
         self.simulator = Simulator(**given)
         self.logs: list[Path] = []  # of what a test starts beside the pool
@@ -77,7 +79,8 @@ class Stack:
             "CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/"
         )
         self.pool = Pool(self.folder, self._settings).start()
-        self.nginx = Nginx(self.folder, self.pool.socket, self.address).start()
+        self.nginx = Nginx(self.folder, self.pool.socket, self.address, self._cached)
+        self.nginx.start()
         await_true(lambda: self.ask("/readyz").status == 200, 10, "the whole service")
         return self
 
