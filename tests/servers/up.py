@@ -33,8 +33,9 @@ class Up:
         self.lines: list[str] = []
 
     def start(self) -> "Up":
+        # A shell starts what runs in its background with SIGINT ignored, and so would we be, with our children.
         self.process = subprocess.Popen(
-            [str(ROOT / "fcgi" / "up")],
+            ["/usr/bin/env", "--default-signal=INT", str(ROOT / "fcgi" / "up")],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
