@@ -51,7 +51,7 @@ def add_snapshots(database: Database, host: str, limit: int, samples: list[Sampl
         ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
         database.rows(
             "insert into snapshots (host, taken_at, row_limit, page_ids, visitors)"
-            " values (%s, %s, %s, %s::int[], %s::int[])",
+            " values (%s, %s, %s, %s::int[], pack_counts(%s))",
             host,
             at,
             limit,
@@ -298,7 +298,7 @@ def test_what_is_over_is_dropped_whole_and_the_rest_stays(database: Database) ->
     with psycopg.connect(database.conninfo(), autocommit=True) as app:
         assert app.execute("select maintain_history(24, 14, 13)").fetchone() == (2,)
         assert app.execute("select maintain_history(24, 14, 13)").fetchone() == (0,)
-    assert database.rows("select visitors from snapshots order by taken_at") == [([1],), ([0],)]
+    assert database.rows("select unpack_counts(visitors) from snapshots order by taken_at") == [([1],), ([0],)]
     levels = database.rows("select level, count(*) from storage_use group by 1 order by 1")
     assert [level for level, _ in levels] == ["minutes", "quarters", "raw"]
 

@@ -41,7 +41,7 @@ select results_eq($$ select taken_at, pages, previous_at, previous_pages, rate_l
     $$ select t, '/ /b'::text, null::timestamptz, null::text, 200, 199 from at $$, 'the cache row, with nothing before it');
 select results_eq($$ select path, title, sections from pages order by path $$,
     $$ values ('/'::text, 'Front'::text, '{news,sport}'::text[]), ('/b', 'Bee', '{}') $$, 'the pages, with their sections');
-select results_eq($$ select taken_at, row_limit, visitors, sources from snapshots $$,
+select results_eq($$ select taken_at, row_limit, unpack_counts(visitors), unpack_counts(sources) from snapshots $$,
     $$ select t, 100, '{9,4}'::integer[], '{1,2,3,4,5,0,0,0,0,4}'::integer[] from at $$, 'the snapshot');
 select results_eq($$ select p.path from snapshots s cross join unnest(s.page_ids) with ordinality n (id, rank)
                      join pages p on p.page_id = n.id order by n.rank $$, $$ values ('/'::text), ('/b') $$, 'its pages in their order');
@@ -79,7 +79,7 @@ update lease set token = pg_temp.claim('a.example', 'key');
 select is(pg_temp.publish('a.example', lease.token, at.t + interval '8 s', '{}', '{}', '{}', p_is_new => false), true, 'an empty snapshot is one')
     from lease, at;
 select is((select pages from cache), '', 'the site is quiet');
-select is((select cardinality(visitors) from snapshots, at where taken_at = t + interval '8 s'), 0, 'and nobody is there');
+select is((select cardinality(unpack_counts(visitors)) from snapshots, at where taken_at = t + interval '8 s'), 0, 'and nobody is there');
 select is((select sealed from apikeys where digest = pg_temp.key('key')), convert_to('sealed key', 'UTF8'), 'the key is as it was');
 
 -- Within the TTL.

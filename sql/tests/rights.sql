@@ -28,7 +28,7 @@ select results_eq($$ select relname::text collate "default" from ours where has_
 
 -- For real, not by the catalogue.
 insert into hosts (host) values ('a.example');
-insert into snapshots (host, taken_at, row_limit, page_ids, visitors) values ('a.example', now(), 100, '{}', '{}');
+insert into snapshots (host, taken_at, row_limit, page_ids, visitors) values ('a.example', now(), 100, '{}', pack_counts('{}'));
 grant usage on schema public to upbeat_app;
 set local role upbeat_app;
 select throws_ok($$ create table mine (a integer) $$, '42501', null, 'it makes no table');

@@ -23,9 +23,9 @@ create function pg_temp.ids(p_paths text[]) returns integer[] language sql as $$
     where host = 'a.example'
 $$;
 insert into snapshots (host, taken_at, row_limit, page_ids, visitors) values
-    ('a.example', '2026-01-01 00:00+00', 100, pg_temp.ids('{/c,/gone,/a,/b,/B}'), '{50,40,10,10,10}'),
-    ('a.example', '2026-01-01 00:00:03+00', 100, pg_temp.ids('{/new,/c,/a,/b,/B}'), '{99,49,15,12,12}'),
-    ('b.example', '2026-01-01 00:00+00', 100, '{}', '{}');
+    ('a.example', '2026-01-01 00:00+00', 100, pg_temp.ids('{/c,/gone,/a,/b,/B}'), pack_counts('{50,40,10,10,10}')),
+    ('a.example', '2026-01-01 00:00:03+00', 100, pg_temp.ids('{/new,/c,/a,/b,/B}'), pack_counts('{99,49,15,12,12}')),
+    ('b.example', '2026-01-01 00:00+00', 100, '{}', pack_counts('{}'));
 insert into cache (host, taken_at, pages, previous_at, previous_pages) values
     ('a.example', '2026-01-01 00:00:03+00', '', '2026-01-01 00:00+00', ''), ('b.example', clock_timestamp(), '', null, null);
 

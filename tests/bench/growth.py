@@ -95,7 +95,7 @@ def by_history(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
     for more in (1, 7, 30, 90):
         rig.sql(
             "insert into snapshots (host, taken_at, row_limit, page_ids, visitors)"
-            f" select '{HOST}', now() - d * interval '1 minute', 100, array_agg(n), array_agg(n)"
+            f" select '{HOST}', now() - d * interval '1 minute', 100, array_agg(n), pack_counts(array_agg(n::integer))"
             f" from generate_series({days} * 1440 + 1, {more} * 1440) d, generate_series(1, 100) n group by d"
         )
         days = more
