@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
     TICK_MS = 1000,          /* of --loop */
     REMEMBER_MS = 60000,     /* of one round */
     REMEMBER_LOOP_MS = 500,  /* of one tick */
+    BESIDE_WORKERS = 10,     /* nice */
     BACK_OFF_MAX_MS = 10000, /* while the database is away */
 };
 
@@ -254,6 +256,7 @@ int main(int argc, char **argv)
     status = program_read_settings(&settings, &keyring);
     if (status != EXIT_SUCCESS)
         return status;
+    (void)setpriority(PRIO_PROCESS, 0, BESIDE_WORKERS); /* whoever waits for an answer comes first */
     status = run(&options, &settings, &keyring);
     keyring_release(&keyring);
     return status;

@@ -6,13 +6,11 @@
 
 create function pack_counts(p_counts integer[]) returns bytea[]
 language sql immutable strict parallel safe as $$
-    -- The wire form of an integer[]: a header of 20 bytes, then for each number its length (4) and its four bytes, highest first.
-    select array_agg(case rank when 1 then plane else cut end order by rank) filter (where rank <= top)
-    from (select rank, plane, rtrim(plane, '\x00') as cut,
-                 max(rank) filter (where rank = 1 or rtrim(plane, '\x00') <> '') over () as top
-          from (select 5 - n as rank, decode(regexp_replace(substr(encode(array_send(p_counts), 'hex'), 41),
-                                                            '0{7}4(..)(..)(..)(..)', '\' || n, 'g'), 'hex') as plane
-                from generate_series(1, 4) n) w) p
+    select array_agg(case height when 0 then plane else rtrim(plane, '\x00') end order by height)
+    from generate_series(0, (select case when max(n) >= 1 << 24 then 3 when max(n) >= 1 << 16 then 2 when max(n) >= 256 then 1 else 0 end
+                             from unnest(p_counts) n)) height
+    cross join lateral (select coalesce(string_agg(substr(int4send(n), 4 - height, 1), '' order by rank), '') as plane
+                        from unnest(p_counts) with ordinality c (n, rank)) p
 $$;
 comment on function pack_counts is
 'Counts, none below 0, as byte planes: first the lowest byte of each, then the higher ones, each plane without the zero bytes at its end, and no empty
@@ -50,9 +48,13 @@ create or replace function publish_refill(
 returns boolean
 language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-    r    refills;
-    last timestamptz;
-    ttl  constant interval := p_ttl_ms * interval '1 ms';
+    r           refills;
+    last        timestamptz;
+    ids         integer[];
+    is_new      boolean; -- a page that we have not seen before
+    is_renamed  boolean;
+    is_moved    boolean; -- to other sections
+    ttl         constant interval := p_ttl_ms * interval '1 ms';
 begin
     select * into r from refills where host = p_host for update;
     select taken_at into last from cache where host = p_host;
@@ -78,29 +80,42 @@ begin
         return false;
     end if;
 
-    with added as (
-        insert into pages (host, path, title, sections)
-        select p_host, n.path, n.title, string_to_array(n.sections, chr(31))
-        from unnest(p_paths, p_titles, p_sections) n (path, title, sections)
-        where not exists (select from pages p where p.host = p_host and p.path = n.path)
-        on conflict do nothing
-        returning page_id, title
-    ), renamed as (
-        update pages p set title = n.title from unnest(p_paths, p_titles) n (path, title)
-        where p.host = p_host and p.path = n.path and p.title <> n.title
-        returning p.page_id, p.title
-    )
-    insert into titles (page_id, since, title)
-    select page_id, p_taken_at, title from added union all select page_id, p_taken_at, title from renamed
-    on conflict do nothing;
+    -- Most lists hold nothing but known pages with known titles: one look at each then tells all.
+    select coalesce(array_agg(p.page_id order by n.rank), '{}'), coalesce(bool_or(p.page_id is null), false),
+           coalesce(bool_or(p.title <> n.title), false), coalesce(bool_or(p.sections <> string_to_array(n.sections, chr(31))), false)
+    into ids, is_new, is_renamed, is_moved
+    from unnest(p_paths, p_titles, p_sections) with ordinality n (path, title, sections, rank)
+    left join lateral (select page_id, title, sections from pages where host = p_host and path = n.path offset 0) p on true;
 
-    update pages p set sections = string_to_array(n.sections, chr(31)) from unnest(p_paths, p_sections) n (path, sections)
-    where p.host = p_host and p.path = n.path and p.sections <> string_to_array(n.sections, chr(31));
+    if is_new then
+        with added as (
+            insert into pages (host, path, title, sections)
+            select p_host, n.path, n.title, string_to_array(n.sections, chr(31))
+            from unnest(p_paths, p_titles, p_sections, ids) n (path, title, sections, page_id)
+            where n.page_id is null
+            on conflict do nothing
+            returning page_id, title
+        )
+        insert into titles (page_id, since, title) select page_id, p_taken_at, title from added on conflict do nothing;
+        select array_agg(p.page_id order by n.rank) into ids
+        from unnest(p_paths) with ordinality n (path, rank)
+        cross join lateral (select page_id from pages where host = p_host and path = n.path offset 0) p;
+    end if;
+    if is_renamed then
+        with renamed as (
+            update pages p set title = n.title from unnest(ids, p_titles) n (page_id, title)
+            where p.page_id = n.page_id and p.title <> n.title
+            returning p.page_id, p.title
+        )
+        insert into titles (page_id, since, title) select page_id, p_taken_at, title from renamed on conflict do nothing;
+    end if;
+    if is_moved then
+        update pages p set sections = string_to_array(n.sections, chr(31)) from unnest(ids, p_sections) n (page_id, sections)
+        where p.page_id = n.page_id and p.sections <> string_to_array(n.sections, chr(31));
+    end if;
 
     insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources)
-    select p_host, p_taken_at, p_row_limit, coalesce(array_agg(p.page_id order by n.rank), '{}'),
-           pack_counts(p_visitors), pack_counts(p_sources)
-    from unnest(p_paths) with ordinality n (path, rank) join pages p on p.host = p_host and p.path = n.path
+    values (p_host, p_taken_at, p_row_limit, ids, pack_counts(p_visitors), pack_counts(p_sources))
     on conflict do nothing;
 
     insert into cache (host, taken_at, pages, rate_limit, rate_remaining)

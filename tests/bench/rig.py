@@ -58,7 +58,15 @@ def await_true(holds: Any, what: str, within_s: float = 20.0) -> None:
 class Rig:
     """`with Rig() as rig`: fcgi/up against a simulator of its own."""
 
-    def __init__(self, workers: int = 8, pages: int = 100, latency_ms: int = 100, **settings: str) -> None:
+    def __init__(
+        self,
+        workers: int = 8,
+        pages: int = 100,
+        latency_ms: int = 100,
+        simulator: dict[str, Any] | None = None,
+        **settings: str,
+    ) -> None:
+        self._simulated = {"worlds": 1} | (simulator or {})
         self.workers = workers
         self._pages = pages
         self._latency_ms = latency_ms
@@ -113,7 +121,7 @@ class Rig:
 
     def _start(self) -> None:
         self.simulator = Simulator(
-            key=f"{KEY}=*", worlds=1, latency_ms=self._latency_ms, limit_per_minute=60000
+            key=f"{KEY}=*", latency_ms=self._latency_ms, limit_per_minute=60000, **self._simulated
         ).start()
         port = free_port()
         environment = os.environ | {
