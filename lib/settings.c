@@ -189,3 +189,9 @@ void settings_help(struct buffer *out)
         buffer_append_char(out, '\n');
     }
 }
+
+const char *settings_database(void)
+{
+    const char *value = getenv("UPBEAT_DATABASE");
+    return value ? value : "";
+}

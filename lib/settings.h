@@ -34,6 +34,9 @@ struct settings {
  * *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum up_result settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
+/* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
+const char *settings_database(void);
+
 /* Appends one line per setting: name, default, range, help. */
 void settings_help(struct buffer *out);
 

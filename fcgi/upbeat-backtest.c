@@ -1,0 +1,586 @@
+/* What would have been called rising: the measure of /trends over recorded samples. */
+#include "arena.h"
+#include "database.h"
+#include "duration.h"
+#include "minutes.h"
+#include "notation.h"
+#include "page_index.h"
+#include "settings.h"
+#include "trend.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EXIT_USAGE = 2,
+    COLUMNS_MAX = 16,
+    SAMPLE_MAX = 100000, /* rows of one sample */
+    RECENT_MAX = 4096,   /* samples of the last five minutes */
+    MINUTE_MS = 60000,
+    PATHS_MAX_BYTES = 512 * 1024 * 1024,
+    LOOK_MAX_BYTES = 256 * 1024 * 1024,
+};
+
+struct options {
+    int32_t limit;
+    int64_t window_ms, every_ms;
+    struct trend_bounds bounds;
+    bool json;
+    const char *host; /* NULL: stdin */
+};
+
+/* A page that was seen, by its path. */
+struct known {
+    struct page page; /* first: what the index hands out */
+    uint32_t number;
+    int64_t last_at_ms; /* of the newest sample that lists it */
+};
+
+struct backtest {
+    struct options options;
+    struct arena arena; /* pages, for the whole run */
+    struct arena look;  /* what one look needs */
+    struct page_index *index;
+    struct trend_path *paths; /* by number */
+    size_t path_count, path_capacity;
+    struct trend_entry *entries; /* of the sample that is being read */
+    struct trend_sample sample;
+    bool has_sample;
+    struct minutes *minutes;
+    struct trend_sample recent[RECENT_MAX];
+    size_t recent_count;
+    int64_t next_look_ms;
+    uint64_t line; /* that is being read */
+};
+
+static int fail(const struct backtest *test, const char *why)
+{
+    if (test->line > 0)
+        fprintf(stderr, "upbeat-backtest: line %" PRIu64 ": %s\n", test->line, why);
+    else
+        fprintf(stderr, "upbeat-backtest: %s\n", why);
+    return EXIT_FAILURE;
+}
+
+static int say_help(void)
+{
+    fputs("upbeat-backtest " UPBEAT_VERSION ", what would have been called rising\n\n"
+          "  upbeat-backtest [options] < samples.tsv\n"
+          "  upbeat-backtest [options] --from-db HOST     the database's history (UPBEAT_DATABASE)\n\n"
+          "A header line names the columns t_ms, path and visitors, in any order; others are passed over. "
+          "Then a line\n"
+          "for each page and sample, samples in order of time.\n\n"
+          "  --limit 100          rows of a full list\n"
+          "  --window 30m         5m to 24h\n"
+          "  --every 60s          how often to look\n"
+          "  --direction up       up, down or both\n"
+          "  --min-score 3        in sigmas\n"
+          "  --min-visitors 10\n"
+          "  --json               JSON lines in place of TSV\n",
+          stdout);
+    return EXIT_SUCCESS;
+}
+
+/* --- Options ----------------------------------------------------------------------------------------------
+ */
+
+static bool take_number(const char *text, double least, double most, double *number_r)
+{
+    char *end = NULL;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= least && number <= most))
+        return false;
+    *number_r = number;
+    return true;
+}
+
+static bool take_span(const char *text, int64_t least_ms, int64_t most_ms, int64_t *span_ms_r)
+{
+    int64_t span_ms = 0;
+    if (duration_parse(text, &span_ms) != UP_OK || span_ms < least_ms || span_ms > most_ms)
+        return false;
+    *span_ms_r = span_ms;
+    return true;
+}
+
+static bool take_direction(const char *text, enum trend_direction *direction_r)
+{
+    static const char *const names[] = {[TREND_UP] = "up", [TREND_DOWN] = "down", [TREND_BOTH] = "both"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *direction_r = (enum trend_direction)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *take_option(struct options *options, int option, const char *value)
+{
+    double number = 0;
+    switch (option) {
+    case 'l':
+        if (!take_number(value, 1, SAMPLE_MAX, &number))
+            return "--limit must be 1 to 100000";
+        options->limit = (int32_t)number;
+        return NULL;
+    case 'w':
+        return take_span(value, TREND_WINDOW_MIN_S * INT64_C(1000), TREND_WINDOW_MAX_S * INT64_C(1000),
+                         &options->window_ms)
+                   ? NULL
+                   : "--window must be 5m to 24h";
+    case 'e':
+        return take_span(value, 1000, TREND_WINDOW_MAX_S * INT64_C(1000), &options->every_ms)
+                   ? NULL
+                   : "--every must be 1s to 24h";
+    case 'd':
+        return take_direction(value, &options->bounds.direction) ? NULL
+                                                                 : "--direction must be up, down or both";
+    case 's':
+        return take_number(value, 0, 1000, &options->bounds.min_score) ? NULL
+                                                                       : "--min-score must be 0 to 1000";
+    default:
+        return take_number(value, 0, 1e6, &options->bounds.min_visitors)
+                   ? NULL
+                   : "--min-visitors must be 0 to 1000000";
+    }
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {
+        {"limit", required_argument, NULL, 'l'},
+        {"window", required_argument, NULL, 'w'},
+        {"every", required_argument, NULL, 'e'},
+        {"direction", required_argument, NULL, 'd'},
+        {"min-score", required_argument, NULL, 's'},
+        {"min-visitors", required_argument, NULL, 'v'},
+        {"json", no_argument, NULL, 'j'},
+        {"from-db", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option = 0;
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        const char *why = NULL;
+        if (option == 'h')
+            return say_help();
+        if (option == '?')
+            return EXIT_USAGE;
+        if (option == 'j')
+            options->json = true;
+        else if (option == 'f')
+            options->host = optarg;
+        else
+            why = take_option(options, option, optarg);
+        if (why) {
+            fprintf(stderr, "upbeat-backtest: %s\n", why);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fputs("upbeat-backtest: reads from stdin; see --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* --- Looks -------------------------------------------------------------------------------------------------
+ */
+
+static void print_row(const struct backtest *test, int64_t look_ms, const struct trend_page *page,
+                      struct buffer *out)
+{
+    const struct trend_path *path = &test->paths[page->page];
+    double ratio = page->expected > 0 ? page->visitors / page->expected : 0;
+    if (test->options.json) {
+        buffer_append_format(out, "{\"look_ms\":%" PRId64 ",\"path\":", look_ms);
+        notation_json(out, path->bytes, path->len_bytes);
+        buffer_append_format(out, ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":",
+                             page->visitors, page->change, page->expected);
+        if (page->expected > 0)
+            buffer_append_format(out, "%.4f", ratio);
+        else
+            buffer_append_text(out, "null");
+        buffer_append_format(out, ",\"score\":%.4f,\"new\":%s,\"lower_bound\":%s}\n", page->score,
+                             page->is_new ? "true" : "false", page->is_bound ? "true" : "false");
+        return;
+    }
+    buffer_append_format(out, "%" PRId64 "\t", look_ms);
+    buffer_append(out, path->bytes, path->len_bytes);
+    buffer_append_format(out, "\t%.4f\t%.4f\t%.4f\t", page->visitors, page->change, page->expected);
+    if (page->expected > 0)
+        buffer_append_format(out, "%.4f", ratio);
+    buffer_append_format(out, "\t%.4f\t%d\t%d\n", page->score, page->is_new, page->is_bound);
+}
+
+static enum up_result look(struct backtest *test, int64_t look_ms)
+{
+    enum { OUT_MAX_BYTES = 64 * 1024 * 1024 };
+    struct trend trend;
+    struct trend_input input = {
+        .as_of_ms = look_ms,
+        .window_ms = test->options.window_ms,
+        .page_count = test->path_count,
+        .row_limit = test->options.limit,
+        .samples = test->recent,
+        .sample_count = test->recent_count,
+    };
+    input.minutes = minutes_list(test->minutes, &input.minute_count);
+    arena_clear(&test->look);
+    enum up_result result = trend_weigh(&input, &test->look, &trend);
+    if (result != UP_OK)
+        return result;
+    size_t shown = 0;
+    for (size_t i = 0; i < trend.page_count; i++) {
+        if (trend_is_shown(&trend.pages[i], &test->options.bounds))
+            trend.pages[shown++] = trend.pages[i];
+    }
+    trend_sort(trend.pages, shown, TREND_BY_SCORE, test->paths);
+    struct buffer out;
+    buffer_init(&out, OUT_MAX_BYTES);
+    for (size_t i = 0; i < shown; i++)
+        print_row(test, look_ms, &trend.pages[i], &out);
+    result = out.status;
+    if (result == UP_OK && out.len_bytes > 0 && fwrite(out.data, 1, out.len_bytes, stdout) != out.len_bytes)
+        result = UP_FAILED;
+    buffer_release(&out);
+    return result;
+}
+
+static void forget_recent(struct backtest *test, int64_t before_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < test->recent_count; i++) {
+        if (test->recent[i].at_ms > before_ms)
+            test->recent[kept++] = test->recent[i];
+        else
+            free(test->recent[i].entries);
+    }
+    test->recent_count = kept;
+}
+
+/* Looks that are due before this sample's time see what was there by then. */
+static enum up_result look_until(struct backtest *test, int64_t at_ms)
+{
+    enum up_result result = UP_OK;
+    int64_t newest_ms = test->recent_count > 0 ? test->recent[test->recent_count - 1].at_ms : at_ms;
+    for (; result == UP_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
+        if (test->next_look_ms - newest_ms > trend_recent_ms(test->options.window_ms)) {
+            /* A gap: nothing is known then, however long it is. */
+            test->next_look_ms +=
+                (at_ms - test->next_look_ms) / test->options.every_ms * test->options.every_ms;
+            if (test->next_look_ms >= at_ms)
+                break;
+            continue;
+        }
+        result = look(test, test->next_look_ms);
+    }
+    return result;
+}
+
+static const char *end_sample(struct backtest *test)
+{
+    struct trend_sample *sample = &test->sample;
+    if (!test->has_sample)
+        return NULL;
+    test->has_sample = false;
+    int64_t recent_ms = trend_recent_ms(test->options.window_ms);
+    if (test->next_look_ms == INT64_MIN)
+        test->next_look_ms = sample->at_ms;
+    if (look_until(test, sample->at_ms) != UP_OK)
+        return "a look failed";
+    forget_recent(test, sample->at_ms - recent_ms - test->options.every_ms);
+    minutes_forget(test->minutes,
+                   (sample->at_ms - test->options.window_ms - test->options.every_ms) / MINUTE_MS);
+    if (test->recent_count == RECENT_MAX)
+        return "over 4096 samples in the newest minutes";
+    sample->entries = test->entries;
+    struct trend_entry *copy = malloc((sample->count + 1) * sizeof *copy);
+    if (!copy || minutes_add(test->minutes, sample) != UP_OK) {
+        free(copy);
+        return "out of memory";
+    }
+    memcpy(copy, test->entries, sample->count * sizeof *copy);
+    test->recent[test->recent_count] = *sample;
+    test->recent[test->recent_count++].entries = copy;
+    return NULL;
+}
+
+/* --- Samples -----------------------------------------------------------------------------------------------
+ */
+
+static struct known *know(struct backtest *test, const char *path, size_t len_bytes)
+{
+    const struct page wanted = {.path = path, .path_bytes = (uint32_t)len_bytes};
+    struct page *page = page_index_find(test->index, &wanted);
+    if (page)
+        return (struct known *)(void *)page;
+    if (test->path_count == test->path_capacity) {
+        size_t capacity = 2 * test->path_capacity + 1024;
+        struct trend_path *paths = realloc(test->paths, capacity * sizeof *paths);
+        if (!paths)
+            return NULL;
+        test->paths = paths;
+        test->path_capacity = capacity;
+    }
+    struct known *known = arena_alloc(&test->arena, sizeof *known);
+    char *copy = arena_copy(&test->arena, path, len_bytes);
+    if (!known || !copy)
+        return NULL;
+    *known = (struct known){
+        .page = {.path = copy, .path_bytes = (uint32_t)len_bytes},
+        .number = (uint32_t)test->path_count,
+        .last_at_ms = INT64_MIN,
+    };
+    if (!page_index_add(test->index, &known->page))
+        return NULL;
+    test->paths[test->path_count++] = (struct trend_path){copy, len_bytes};
+    return known;
+}
+
+/* NULL, or what is wrong. */
+static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
+                           int64_t visitors)
+{
+    const char *why = NULL;
+    if (test->has_sample && at_ms < test->sample.at_ms)
+        return "t_ms is smaller than in the line before";
+    if (!test->has_sample || at_ms > test->sample.at_ms) {
+        why = end_sample(test);
+        test->sample = (struct trend_sample){.at_ms = at_ms, .row_limit = test->options.limit};
+        test->has_sample = true;
+    }
+    if (why)
+        return why;
+    if (test->sample.count == SAMPLE_MAX)
+        return "over 100000 rows in one sample";
+    struct known *known = know(test, path, path_bytes);
+    if (!known)
+        return "out of memory";
+    if (known->last_at_ms == at_ms)
+        return "the path stands twice in this sample";
+    known->last_at_ms = at_ms;
+    test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
+    return NULL;
+}
+
+/* Where the columns stand, from 0. */
+struct columns {
+    int t_ms, path, visitors, count;
+};
+
+static int split(char *line, size_t len_bytes, struct trend_path *fields)
+{
+    int count = 0;
+    char *from = line;
+    char *end = line + len_bytes;
+    for (char *at = line; at <= end && count < COLUMNS_MAX; at++) {
+        if (at == end || *at == '\t') {
+            fields[count++] = (struct trend_path){from, (size_t)(at - from)};
+            from = at + 1;
+        }
+    }
+    return count;
+}
+
+static const char *read_header(struct columns *columns, const struct trend_path *fields, int count)
+{
+    static const char *const names[] = {"t_ms", "path", "visitors"};
+    int *places[] = {&columns->t_ms, &columns->path, &columns->visitors};
+    *columns = (struct columns){-1, -1, -1, count};
+    for (int i = 0; i < count; i++) {
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+            if (fields[i].len_bytes != strlen(names[n]) ||
+                memcmp(fields[i].bytes, names[n], fields[i].len_bytes) != 0)
+                continue;
+            if (*places[n] >= 0)
+                return "the header names a column twice";
+            *places[n] = i;
+        }
+    }
+    return columns->t_ms >= 0 && columns->path >= 0 && columns->visitors >= 0
+               ? NULL
+               : "the header must name t_ms, path and visitors, with tabs between them";
+}
+
+static bool read_whole(const struct trend_path *field, int64_t most, int64_t *number_r)
+{
+    enum { DIGITS_MAX = 15 };
+    int64_t number = 0;
+    if (field->len_bytes == 0 || field->len_bytes > DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < field->len_bytes; i++) {
+        if (field->bytes[i] < '0' || field->bytes[i] > '9')
+            return false;
+        number = number * 10 + (field->bytes[i] - '0');
+    }
+    *number_r = number;
+    return number <= most;
+}
+
+static const char *read_row(struct backtest *test, const struct columns *columns,
+                            const struct trend_path *fields, int count)
+{
+    int64_t at_ms = 0;
+    int64_t visitors = 0;
+    if (count != columns->count)
+        return "not as many columns as the header";
+    if (!read_whole(&fields[columns->t_ms], INT64_C(999999999999999), &at_ms))
+        return "t_ms must be whole milliseconds since 1970";
+    if (!read_whole(&fields[columns->visitors], TREND_HUNDREDTHS_MAX / 100, &visitors))
+        return "visitors must be a whole number, at most a million";
+    if (fields[columns->path].len_bytes == 0 || fields[columns->path].len_bytes > PATH_MAX_BYTES)
+        return "the path must have 1 to 2000 bytes";
+    return add_row(test, at_ms, fields[columns->path].bytes, fields[columns->path].len_bytes, visitors);
+}
+
+static const char *read_lines(struct backtest *test, FILE *in)
+{
+    struct columns columns = {0};
+    struct trend_path fields[COLUMNS_MAX] = {0};
+    char *line = NULL;
+    size_t capacity = 0;
+    const char *why = NULL;
+    ssize_t len = 0;
+    while (!why && (len = getline(&line, &capacity, in)) >= 0) {
+        test->line++;
+        while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+            len--;
+        int count = split(line, (size_t)len, fields);
+        why =
+            test->line == 1 ? read_header(&columns, fields, count) : read_row(test, &columns, fields, count);
+    }
+    free(line);
+    if (!why && ferror(in))
+        why = "stdin can't be read";
+    if (!why && test->line == 0)
+        why = "there is no header line";
+    return why;
+}
+
+/* --- The database ------------------------------------------------------------------------------------------
+ */
+
+static const struct statement HISTORY = {
+    0, "upbeat_backtest",
+    "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
+    " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
+    " join pages p on p.page_id = n.page_id"
+    " where s.host = $1::text and s.taken_at >= timestamptz 'epoch' + $2::text::bigint * interval '1 ms'"
+    " and s.taken_at < timestamptz 'epoch' + $3::text::bigint * interval '1 ms' order by s.taken_at, "
+    "n.visitors desc, p.path",
+    3, false};
+
+static const struct statement SPAN = {1, "upbeat_backtest_span",
+                                      "select (extract(epoch from min(taken_at)) * 1000)::bigint, "
+                                      "(extract(epoch from max(taken_at)) * 1000)::bigint"
+                                      " from snapshots where host = $1::text",
+                                      1, false};
+
+enum { SLICE_MS = 600000, STATEMENT_MS = 30000 };
+
+static const char *read_slice(struct backtest *test, struct database *database, int64_t from_ms)
+{
+    char from[24];
+    char to[24];
+    snprintf(from, sizeof from, "%" PRId64, from_ms);
+    snprintf(to, sizeof to, "%" PRId64, from_ms + SLICE_MS);
+    const struct parameter parameters[] = {{.bytes = test->options.host}, {.bytes = from}, {.bytes = to}};
+    struct database_rows *rows = NULL;
+    if (database_run(database, &HISTORY, parameters, 1, deadline_in(STATEMENT_MS), &rows) != UP_OK)
+        return "the database can't be read";
+    const char *why = NULL;
+    for (size_t i = 0; !why && i < database_rows_count(rows); i++) {
+        size_t len = 0;
+        const char *path = database_bytes(rows, i, 1, &len);
+        int64_t visitors = database_int(rows, i, 2, 0);
+        if (visitors > TREND_HUNDREDTHS_MAX / 100)
+            visitors = TREND_HUNDREDTHS_MAX / 100;
+        why = add_row(test, database_int(rows, i, 0, 0), path, len, visitors);
+    }
+    database_rows_free(rows);
+    return why;
+}
+
+static const char *read_database(struct backtest *test)
+{
+    const struct parameter parameters[] = {{.bytes = test->options.host}};
+    struct database *database = NULL;
+    struct database_rows *rows = NULL;
+    if (database_new(&database, settings_database(), true) != UP_OK)
+        return "out of memory";
+    const char *why = NULL;
+    int64_t first_ms = -1;
+    int64_t last_ms = -1;
+    if (database_run(database, &SPAN, parameters, 1, deadline_in(STATEMENT_MS), &rows) != UP_OK) {
+        why = "the database can't be read";
+    } else {
+        first_ms = database_int(rows, 0, 0, -1);
+        last_ms = database_int(rows, 0, 1, -1);
+        if (first_ms < 0)
+            why = "the database has no snapshot of this host";
+    }
+    database_rows_free(rows);
+    for (int64_t at_ms = first_ms; !why && at_ms <= last_ms; at_ms += SLICE_MS)
+        why = read_slice(test, database, at_ms);
+    database_free(database);
+    return why;
+}
+
+/* --- Main --------------------------------------------------------------------------------------------------
+ */
+
+static int run(struct backtest *test)
+{
+    const struct page_list none = {0};
+    test->index = page_index_new(&none, &test->arena);
+    test->minutes = minutes_new();
+    test->entries = malloc(SAMPLE_MAX * sizeof *test->entries);
+    if (!test->index || !test->minutes || !test->entries)
+        return fail(test, "out of memory");
+    if (!test->options.json)
+        puts("look_ms\tpath\tvisitors\tchange\texpected\tratio\tscore\tnew\tlower_bound");
+    const char *why = test->options.host ? read_database(test) : read_lines(test, stdin);
+    if (!why) {
+        test->line = 0;
+        int64_t last_ms = test->sample.at_ms;
+        why = end_sample(test);
+        if (!why && test->next_look_ms != INT64_MIN && look_until(test, last_ms + 1) != UP_OK)
+            why = "a look failed";
+    }
+    if (!why && fflush(stdout) != 0)
+        why = "stdout can't be written to";
+    return why ? fail(test, why) : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static struct backtest test;
+    test.next_look_ms = INT64_MIN;
+    test.options = (struct options){
+        .limit = 100,
+        .window_ms = TREND_WINDOW_S * INT64_C(1000),
+        .every_ms = MINUTE_MS,
+        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS},
+    };
+    int status = read_options(argc, argv, &test.options);
+    if (status >= 0)
+        return status;
+    arena_init(&test.arena, PATHS_MAX_BYTES);
+    arena_init(&test.look, LOOK_MAX_BYTES);
+    status = run(&test);
+    forget_recent(&test, INT64_MAX);
+    minutes_free(test.minutes);
+    page_index_free(test.index);
+    free(test.entries);
+    free(test.paths);
+    arena_release(&test.look);
+    arena_release(&test.arena);
+    return status;
+}

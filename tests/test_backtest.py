@@ -1,0 +1,178 @@
+"""upbeat-backtest: the measure of /trends over recorded samples, as a program with a pipe on each side."""
+
+import json
+import os
+import random
+import subprocess
+from typing import Any, Callable, Iterable
+
+import pytest
+
+from servers.processes import build_folder
+from servers.stack import Stack, page
+
+HEADER = "t_ms\tpath\tvisitors\n"
+START_MS = 1_700_000_040_000  # at a whole minute
+
+
+def backtest(text: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(build_folder() / "fcgi" / "upbeat-backtest"), *options],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | environment,
+    )
+
+
+def rows(text: str, *options: str, **environment: str) -> list[dict[str, Any]]:
+    ended = backtest(text, "--json", *options, **environment)
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def lines(samples: Iterable[tuple[int, dict[str, int]]]) -> str:
+    return HEADER + "".join(
+        f"{at_ms}\t{path}\t{count}\n" for at_ms, sample in samples for path, count in sample.items()
+    )
+
+
+def steady(minutes: int, rise_at: int = 10**6) -> list[tuple[int, dict[str, int]]]:
+    """Twenty pages, a sample a minute; /p3 rises by a hundred."""
+    return [
+        (
+            START_MS + minute * 60_000,
+            {f"/p{n}": 30 + n + (100 if n == 3 and minute >= rise_at else 0) for n in range(20)},
+        )
+        for minute in range(minutes)
+    ]
+
+
+def test_a_page_that_rises_is_called_rising() -> None:
+    found = rows(lines(steady(40, rise_at=38)))
+    assert {row["path"] for row in found} == {"/p3"}
+    last = found[-1]
+    assert last["look_ms"] == START_MS + 39 * 60_000
+    assert (last["visitors"], last["change"], last["expected"]) == (133, 100, 33)
+    assert last["score"] == pytest.approx(100 / 34**0.5, abs=1e-4)
+    assert not last["new"] and not last["lower_bound"]
+
+
+def test_as_tsv_it_has_a_header_and_the_same_figures() -> None:
+    text = lines(steady(40, rise_at=39))
+    header, *found = backtest(text).stdout.splitlines()
+    assert header == "look_ms\tpath\tvisitors\tchange\texpected\tratio\tscore\tnew\tlower_bound"
+    assert found[0].split("\t")[:5] == [
+        str(START_MS + 39 * 60_000),
+        "/p3",
+        "83.0000",
+        "50.0000",
+        "33.0000",
+    ]
+
+
+def test_nothing_rises_on_a_steady_site_nor_in_an_outage() -> None:
+    samples = steady(60)
+    assert rows(lines(samples)) == []
+    assert rows(lines(samples[:20] + samples[32:]), "--direction", "both") == []
+
+
+def test_columns_in_any_order_rows_in_any_order_titles_are_passed_over() -> None:
+    samples = steady(40, rise_at=38)
+    mixed = ["visitors\ttitle\tt_ms\tpath"]
+    for at_ms, sample in samples:
+        shuffled = list(sample.items())
+        random.Random(at_ms).shuffle(shuffled)
+        mixed += [f"{count}\ttitle {at_ms}\t{at_ms}\t{path}" for path, count in shuffled]
+    assert rows("\n".join(mixed) + "\n") == rows(lines(samples))
+
+
+def test_a_newcomer_has_the_cut_off_as_its_past() -> None:
+    samples = [
+        (at_ms, sample | ({"/new": 200} if n >= 38 else {}))
+        for n, (at_ms, sample) in enumerate(steady(40))
+    ]
+    short, full = rows(lines(samples)), rows(lines(samples), "--limit", "20")
+    assert (short[-1]["path"], short[-1]["expected"], short[-1]["lower_bound"]) == (
+        "/new",
+        0,
+        False,
+    )
+    assert (full[-1]["path"], full[-1]["expected"], full[-1]["lower_bound"]) == ("/new", 30, True)
+    assert short[-1]["new"] and full[-1]["new"] and short[-1]["ratio"] is None
+
+
+def test_falling_and_both() -> None:
+    samples = [
+        (at_ms, {p: 1 if p == "/p7" and n >= 38 else c for p, c in sample.items()})
+        for n, (at_ms, sample) in enumerate(steady(40, 38))
+    ]
+    assert rows(lines(samples), "--direction", "down")[-1]["path"] == "/p7"
+    assert {row["path"] for row in rows(lines(samples), "--direction", "both")} == {"/p3", "/p7"}
+
+
+BAD = [
+    ("", "there is no header line"),
+    ("t_ms\tpath\n", "line 1: the header must name"),
+    ("t_ms\tpath\tpath\tvisitors\n", "line 1: the header names a column twice"),
+    (HEADER + "1\t/a\n", "line 2: not as many columns"),
+    (HEADER + "1\t/a\t2\t3\n", "line 2: not as many columns"),
+    (HEADER + "1\t/a\t2\nx\t/a\t3\n", "line 3: t_ms"),
+    (HEADER + "1\t/a\t-2\n", "line 2: visitors"),
+    (HEADER + "1\t/a\t2.5\n", "line 2: visitors"),
+    (HEADER + "1\t/a\t1000001\n", "line 2: visitors"),
+    (HEADER + "1\t\t2\n", "line 2: the path"),
+    (HEADER + f"1\t/{'x' * 2000}\t2\n", "line 2: the path"),
+    (HEADER + "5\t/a\t2\n4\t/a\t2\n", "line 3: t_ms is smaller"),
+    (HEADER + "5\t/a\t2\n5\t/b\t2\n5\t/a\t2\n", "line 4: the path stands twice"),
+]
+
+
+@pytest.mark.parametrize("text, said", BAD)
+def test_a_line_that_cannot_be_read_is_an_error_with_its_number(text: str, said: str) -> None:
+    ended = backtest(text)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("upbeat-backtest: ") and said in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--limit", "0"],
+        ["--window", "4m"],
+        ["--window", "25h"],
+        ["--every", "0s"],
+        ["--direction", "sideways"],
+        ["--min-score", "x"],
+        ["--unknown"],
+        ["file.tsv"],
+    ],
+)
+def test_bad_options_are_refused(options: list[str]) -> None:
+    ended = backtest(HEADER, *options)
+    assert ended.returncode == 2 and ended.stderr
+
+
+@pytest.mark.once
+def test_from_the_database(new_stack: Callable[..., Stack]) -> None:
+    stack, host = new_stack(), "backtest.example"
+    stack.simulator.script(host, [page(f"/p{n}", 30 + n) for n in range(20)])
+    assert stack.rising(host).status == 200
+    stack.database.rows(
+        "insert into snapshots select host, taken_at - n * interval '1 minute', row_limit, page_ids, visitors, sources"
+        " from snapshots, generate_series(1, 40) n where host = %s",
+        host,
+    )
+    database = stack.database.conninfo()
+    assert rows("", "--from-db", host, UPBEAT_DATABASE=database) == []
+    stack.database.rows(
+        "update snapshots set visitors = pack_counts(array[90] || (unpack_counts(visitors))[2:])"
+        " where host = %s and taken_at > now() - interval '90 s'",
+        host,
+    )
+    found = rows("", "--from-db", host, UPBEAT_DATABASE=database)
+    assert {row["path"] for row in found} == {"/p19"}
+    assert found[-1]["expected"] == 49
+    ended = backtest("", "--from-db", "unknown.example", UPBEAT_DATABASE=database)
+    assert ended.returncode == 1 and "no snapshot of this host" in ended.stderr
