@@ -17,13 +17,18 @@ static uint32_t hash_text(uint32_t hash, const char *text)
     return hash;
 }
 
-static void make_etag(char *etag, const struct request *request, const struct store_lookup *lookup)
+/* What is the same in two answers of one snapshot, but for staleness, is told apart only where the body says
+ * it. */
+static void make_etag(char *etag, const struct request *request, const struct store_lookup *lookup,
+                      enum answer_freshness freshness)
 {
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, request->limit,
              (int)request->format);
     uint32_t hash = hash_text(2166136261u, parameters);
     hash = hash_text(hash, request->callback ? request->callback : "");
+    if (request->variant && *request->variant)
+        hash = hash_text(hash_text(hash, request->variant), freshness == ANSWER_FRESH ? "" : " stale");
     snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
 }
 
@@ -138,24 +143,33 @@ static enum up_result find_increase(struct store_lookup *lookup, struct arena *a
     return result;
 }
 
-enum up_result answer_increase(struct response *response, const struct request_input *input,
-                               const struct request *request, struct store_lookup *lookup,
-                               const struct policy_bounds *bounds, enum answer_freshness freshness,
-                               const struct buffer *body, struct arena *arena)
+bool answer_begin(struct response *response, const struct request_input *input, const struct request *request,
+                  const struct store_lookup *lookup, const struct policy_bounds *bounds,
+                  enum answer_freshness freshness)
 {
     char etag[ETAG_BYTES];
-    struct increase_list list = {0};
-    make_etag(etag, request, lookup);
+    make_etag(etag, request, lookup, freshness);
     /* A 304 would be of use to one client, a copy of the list is of use to all: nginx makes its own 304s. */
     bool is_known = !input->is_copied && conditional_matches(input->if_none_match, etag);
     response_begin(response, is_known ? 304 : 200, input->id);
     put_headers(response, input, etag, lookup, bounds, freshness);
     if (is_known)
-        return UP_OK;
+        return true;
     response_header(response, "Content-Type", "%s",
                     request->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
                     : request->callback           ? "application/javascript; charset=utf-8"
                                                   : "application/json");
+    return false;
+}
+
+enum up_result answer_increase(struct response *response, const struct request_input *input,
+                               const struct request *request, struct store_lookup *lookup,
+                               const struct policy_bounds *bounds, enum answer_freshness freshness,
+                               const struct buffer *body, struct arena *arena)
+{
+    struct increase_list list = {0};
+    if (answer_begin(response, input, request, lookup, bounds, freshness))
+        return UP_OK;
     if (body) {
         buffer_append(&response->body, body->data, body->len_bytes);
         return UP_OK;

@@ -15,6 +15,12 @@ enum answer_freshness {
     ANSWER_STALE_ERROR, /* it could not be refilled */
 };
 
+/* Begins an answer out of a snapshot: status, headers, type. True: it is the 304 that the client's
+ * If-None-Match asks for, and there is no body to write. */
+bool answer_begin(struct response *response, const struct request_input *input, const struct request *request,
+                  const struct store_lookup *lookup, const struct policy_bounds *bounds,
+                  enum answer_freshness freshness);
+
 /* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the
  * response. The lists of the lookup are taken apart in place; where `body` is given it is what they come to,
  * written before. UP_INVALID: a list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the

@@ -8,12 +8,14 @@
 enum {
     PLACES = 64, /* a power of two */
     BODY_MAX_BYTES = 32 * 1024,
+    VARIANT_MAX_BYTES = 127, /* what has a longer one is not kept */
 };
 
 struct place {
     bool is_taken;
     char host[HOST_MAX_BYTES + 1];
     char callback[CALLBACK_MAX_BYTES + 1]; /* empty: none */
+    char variant[VARIANT_MAX_BYTES + 1];
     int limit;
     enum request_format format;
     time_us taken_at;
@@ -32,6 +34,8 @@ static size_t place_of(const struct request *request)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
     for (const char *at = request->callback; at && *at; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
+    for (const char *at = request->variant; at && *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
     hash = (hash ^ (uint32_t)request->limit) * 16777619u;
     hash = (hash ^ (uint32_t)request->format) * 16777619u;
     return (hash ^ hash >> 16) % PLACES;
@@ -41,7 +45,8 @@ static bool is_for(const struct place *place, const struct request *request)
 {
     return place->is_taken && place->limit == request->limit && place->format == request->format &&
            strcmp(place->host, request->host) == 0 &&
-           strcmp(place->callback, request->callback ? request->callback : "") == 0;
+           strcmp(place->callback, request->callback ? request->callback : "") == 0 &&
+           strcmp(place->variant, request->variant) == 0;
 }
 
 struct kept *kept_new(void)
@@ -73,12 +78,16 @@ const struct buffer *kept_find(const struct kept *kept, const struct request *re
 void kept_put(struct kept *kept, const struct request *request, time_us taken_at, const struct buffer *body)
 {
     struct place *place = &kept->places[place_of(request)];
+    size_t variant_bytes = strlen(request->variant);
+    if (variant_bytes > VARIANT_MAX_BYTES)
+        return;
     buffer_clear(&place->body, BODY_MAX_BYTES);
     buffer_append(&place->body, body->data, body->len_bytes);
     place->is_taken = body->len_bytes > 0 && place->body.status == UP_OK;
     place->limit = request->limit;
     place->format = request->format;
     place->taken_at = taken_at;
+    memcpy(place->variant, request->variant, variant_bytes + 1);
     memcpy(place->host, request->host, strlen(request->host) + 1);
     const char *callback = request->callback ? request->callback : "";
     memcpy(place->callback, callback, strlen(callback) + 1);

@@ -1,7 +1,6 @@
 #include "request.h"
 
 #include "conditional.h"
-#include "query.h"
 #include "utf8.h"
 
 enum { SENT_MAX_BYTES = 100 };
@@ -14,7 +13,7 @@ static const char *sent(const struct query_parameter *parameter, struct arena *a
 }
 
 static enum up_result read_key(const struct request_input *input, const struct query *query,
-                               int missing_status, struct request *request, struct problem *problem)
+                               struct request *request, struct problem *problem)
 {
     static const char bound[] =
         "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
@@ -23,12 +22,11 @@ static enum up_result read_key(const struct request_input *input, const struct q
     request->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
     if (request->key && access_key(request->key, strlen(request->key), &why) == UP_OK)
         return keyring_digest(request->key, strlen(request->key), &request->digest);
-    *problem =
-        (struct problem){.status = missing_status, .parameter = "apikey", .bound = bound, .detail = why};
+    *problem = (struct problem){.status = 401, .parameter = "apikey", .bound = bound, .detail = why};
     return UP_INVALID;
 }
 
-static enum up_result read_host(const struct query *query, int missing_status, struct arena *arena,
+static enum up_result read_host(const struct query *query, int host_status, struct arena *arena,
                                 struct request *request, struct problem *problem)
 {
     static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
@@ -36,20 +34,20 @@ static enum up_result read_host(const struct query *query, int missing_status, s
     const char *why = "is missing";
     if (parameter && access_host(parameter->value, parameter->value_bytes, request->host, &why) == UP_OK)
         return UP_OK;
-    *problem = (struct problem){.status = missing_status, .parameter = "host", .bound = bound, .detail = why};
+    *problem = (struct problem){.status = host_status, .parameter = "host", .bound = bound, .detail = why};
     if (parameter)
         problem->sent = sent(parameter, arena);
     return UP_INVALID;
 }
 
-static enum up_result refuse(const struct query_parameter *parameter, const char *why, const char *bound,
-                             struct arena *arena, struct problem *problem)
+enum up_result request_refuse(const struct query_parameter *parameter, const char *why, const char *bound,
+                              struct arena *arena, struct problem *problem_r)
 {
-    *problem = (struct problem){.status = 400,
-                                .parameter = parameter->name,
-                                .bound = bound,
-                                .detail = why,
-                                .sent = sent(parameter, arena)};
+    *problem_r = (struct problem){.status = 400,
+                                  .parameter = parameter->name,
+                                  .bound = bound,
+                                  .detail = why,
+                                  .sent = sent(parameter, arena)};
     return UP_INVALID;
 }
 
@@ -66,7 +64,8 @@ static enum up_result read_limit(const struct query *query, struct arena *arena,
         number = c >= '0' && c <= '9' && number <= LIMIT_MAX ? number * 10 + (c - '0') : -1;
     }
     if (number < 1 || number > LIMIT_MAX)
-        return refuse(parameter, "is not such a number", "a whole number from 1 to 10000", arena, problem);
+        return request_refuse(parameter, "is not such a number", "a whole number from 1 to 10000", arena,
+                              problem);
     request->limit = number;
     return UP_OK;
 }
@@ -99,15 +98,16 @@ static enum up_result read_callback(const struct query *query, struct arena *are
     const struct query_parameter *other = query_find(query, "jsonp");
     request->callback = NULL;
     if (parameter && other)
-        return refuse(other, "is given together with callback: they are the same",
-                      "one of jsonp and callback", arena, problem);
+        return request_refuse(other, "is given together with callback: they are the same",
+                              "one of jsonp and callback", arena, problem);
     if (!parameter)
         parameter = other;
     if (!parameter)
         return UP_OK;
     if (!is_callback(parameter->value, parameter->value_bytes))
-        return refuse(parameter, "is not the name of a function",
-                      "names of letters, digits, _ and $, joined by dots, at most 64 bytes", arena, problem);
+        return request_refuse(parameter, "is not the name of a function",
+                              "names of letters, digits, _ and $, joined by dots, at most 64 bytes", arena,
+                              problem);
     request->callback = parameter->value;
     return UP_OK;
 }
@@ -125,19 +125,20 @@ static enum up_result read_format(const struct request_input *input, const struc
     if (strcmp(parameter->value, "csv") == 0)
         request->format = FORMAT_CSV;
     else if (strcmp(parameter->value, "json") != 0)
-        return refuse(parameter, "is not a format", "json or csv", arena, problem);
+        return request_refuse(parameter, "is not a format", "json or csv", arena, problem);
     if (request->callback && request->format == FORMAT_CSV)
-        return refuse(parameter, "is given together with a callback", "json where there is a callback", arena,
-                      problem);
+        return request_refuse(parameter, "is given together with a callback",
+                              "json where there is a callback", arena, problem);
     return UP_OK;
 }
 
-enum up_result request_read(const struct request_input *input, int missing_status, struct arena *arena,
+enum up_result request_read(const struct request_input *input, int host_status, struct arena *arena,
                             struct request *request_r, struct problem *problem_r)
 {
-    struct query query;
+    struct query *query = &request_r->query;
+    request_r->variant = "";
     const char *why = NULL;
-    enum up_result result = query_parse(input->query ? input->query : "", arena, &query, &why);
+    enum up_result result = query_parse(input->query ? input->query : "", arena, query, &why);
     if (result != UP_OK && result != UP_NO_MEMORY) {
         /* Not shown: it may hold a key. */
         *problem_r = (struct problem){
@@ -148,14 +149,14 @@ enum up_result request_read(const struct request_input *input, int missing_statu
         return UP_INVALID;
     }
     if (result == UP_OK)
-        result = read_key(input, &query, missing_status, request_r, problem_r);
+        result = read_key(input, query, request_r, problem_r);
     if (result == UP_OK)
-        result = read_host(&query, missing_status, arena, request_r, problem_r);
+        result = read_host(query, host_status, arena, request_r, problem_r);
     if (result == UP_OK)
-        result = read_limit(&query, arena, request_r, problem_r);
+        result = read_limit(query, arena, request_r, problem_r);
     if (result == UP_OK)
-        result = read_callback(&query, arena, request_r, problem_r);
+        result = read_callback(query, arena, request_r, problem_r);
     if (result == UP_OK)
-        result = read_format(input, &query, arena, request_r, problem_r);
+        result = read_format(input, query, arena, request_r, problem_r);
     return result;
 }

@@ -5,6 +5,7 @@
 #include "access.h"
 #include "arena.h"
 #include "keyring.h"
+#include "query.h"
 #include "response.h"
 #include "result.h"
 #include <stdbool.h>
@@ -37,13 +38,21 @@ struct request {
     int limit; /* LIMIT_MAX where not given */
     enum request_format format;
     const char *callback; /* of JSONP; NULL: none. Owned by the arena. */
+    const char
+        *variant; /* in words, what else makes the answer what it is; "": nothing. Static or the arena's. */
+    struct query query; /* all parameters, for what an endpoint has of its own */
 };
 
 /* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter
- * `apikey`. missing_status: what to answer where host or key is missing or malformed (401 is the old
- * contract). On UP_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
- * *request_r is undefined. UP_NO_MEMORY, UP_FAILED. */
-enum up_result request_read(const struct request_input *input, int missing_status, struct arena *arena,
+ * `apikey`; without a good one the answer is 401. host_status: what to answer where the host is missing or
+ * malformed (401 is the old contract, 400 that of newer endpoints). On UP_INVALID *problem_r says what to
+ * answer (its strings are static or owned by the arena) and *request_r is undefined. UP_NO_MEMORY, UP_FAILED.
+ */
+enum up_result request_read(const struct request_input *input, int host_status, struct arena *arena,
                             struct request *request_r, struct problem *problem_r) MUST_CHECK;
+
+/* A parameter that is refused: fills *problem_r and returns UP_INVALID. `why` and `bound` are static. */
+enum up_result request_refuse(const struct query_parameter *parameter, const char *why, const char *bound,
+                              struct arena *arena, struct problem *problem_r) MUST_CHECK;
 
 #endif

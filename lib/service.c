@@ -9,11 +9,11 @@
 #include <errno.h>
 
 enum {
-    ARENA_MAX_BYTES = 8 * 1024 * 1024,
-    ROWS_MAX_BYTES = 40 * 1024 * 1024, /* STORE_BATCH rows of two lists each */
-    POLL_LEASE_MS = 25,                /* how often who waits for another's refill looks */
-    WAIT_MAX_MS = 2500,                /* and for how long, from the start of its request */
-    WAIT_RESERVE_MS = 500,             /* of the deadline, kept back for the last read */
+    ARENA_MAX_BYTES = 48 * 1024 * 1024, /* a window of a day of many pages */
+    ROWS_MAX_BYTES = 40 * 1024 * 1024,  /* STORE_BATCH rows of two lists each */
+    POLL_LEASE_MS = 25,                 /* how often who waits for another's refill looks */
+    WAIT_MAX_MS = 2500,                 /* and for how long, from the start of its request */
+    WAIT_RESERVE_MS = 500,              /* of the deadline, kept back for the last read */
     REFILLS_MAX = 4, /* to settle one request: a key that was refused gives way to the next */
 };
 
@@ -39,9 +39,16 @@ struct obstacle {
 
 typedef void route_handler(struct service *service, struct exchange *exchange);
 
+/* Writes an answer of 200 or 304 out of the row that was read, and `body` where it was kept. */
+typedef enum up_result route_answer(struct service *service, struct exchange *exchange,
+                                    enum answer_freshness freshness, const struct buffer *body);
+
 struct route {
     const char *path;
     route_handler *begin;
+    route_answer *answer; /* NULL: begin does it all */
+    int refused_status;   /* where Chartbeat does not take the key for the host */
+    bool wants_lists;     /* of the row */
     const char *help;
 };
 
@@ -49,13 +56,20 @@ static void begin_index(struct service *service, struct exchange *exchange);
 static void begin_health(struct service *service, struct exchange *exchange);
 static void begin_ready(struct service *service, struct exchange *exchange);
 static void begin_increase(struct service *service, struct exchange *exchange);
+static void begin_trends(struct service *service, struct exchange *exchange);
+static route_answer answer_with_increase;
+static route_answer answer_with_trends;
 
 static const struct route ROUTES[] = {
-    {"/api/v1.0/increasingconcurrents", begin_increase,
+    {"/api/v1.0/increasingconcurrents", begin_increase, answer_with_increase, 400, true,
      "pages whose concurrents increase; parameters host, limit, callback, format"},
-    {"/", begin_index, "this list"},
-    {"/healthz", begin_health, "is the process up?"},
-    {"/readyz", begin_ready, "is the database reachable and migrated?"},
+    {"/api/v1.0/trends", begin_trends, answer_with_trends, 403, false,
+     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, sort, "
+     "section, "
+     "limit, callback, format"},
+    {"/", begin_index, NULL, 0, false, "this list"},
+    {"/healthz", begin_health, NULL, 0, false, "is the process up?"},
+    {"/readyz", begin_ready, NULL, 0, false, "is the database reachable and migrated?"},
 };
 
 void exchange_init(struct exchange *exchange)
@@ -206,11 +220,10 @@ static const struct buffer *kept_body(const struct service *service, const struc
     return body && taken_at == exchange->lookup.taken_at ? body : NULL;
 }
 
-static void begin_increase(struct service *service, struct exchange *exchange)
+/* Goes on with a request that was read, or answers why it can't be. */
+static void begin_read(struct service *service, struct exchange *exchange, enum up_result result,
+                       struct problem problem)
 {
-    struct problem problem = {0};
-    enum up_result result =
-        request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
     if (result == UP_OK) {
         ask_for_row(service, exchange);
         exchange->state = EXCHANGE_READ;
@@ -219,6 +232,24 @@ static void begin_increase(struct service *service, struct exchange *exchange)
     if (result != UP_INVALID)
         problem = (struct problem){.status = 500, .detail = "The request could not be read."};
     finish_problem(exchange, &problem);
+}
+
+static void begin_increase(struct service *service, struct exchange *exchange)
+{
+    struct problem problem = {0};
+    enum up_result result =
+        request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
+    begin_read(service, exchange, result, problem);
+}
+
+static void begin_trends(struct service *service, struct exchange *exchange)
+{
+    struct problem problem = {0};
+    enum up_result result =
+        request_read(&exchange->input, 400, &exchange->arena, &exchange->request, &problem);
+    if (result == UP_OK)
+        result = trends_read(&exchange->request, &exchange->arena, &exchange->trends, &problem);
+    begin_read(service, exchange, result, problem);
 }
 
 static const struct route *find_route(const char *path)
@@ -264,25 +295,6 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
         exchange->route->begin(service, exchange);
 }
 
-static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
-{
-    exchange->input.now_ms = clock_wall_ms();
-    const struct buffer *body = kept_body(service, exchange);
-    enum up_result result =
-        answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
-                        &service->bounds, freshness, body, &exchange->arena);
-    if (result == UP_OK) {
-        if (!body && exchange->response.status == 200)
-            kept_put(service->kept, &exchange->request, exchange->lookup.taken_at, &exchange->response.body);
-        finish(exchange);
-        return;
-    }
-    log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host,
-             result_text(result));
-    finish_problem(exchange,
-                   &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
-}
-
 static struct problem problem_of(const struct obstacle *obstacle)
 {
     int retry_after_s = obstacle->wait_ms > 0 ? (obstacle->wait_ms + 999) / 1000 : 1;
@@ -317,9 +329,60 @@ static struct problem problem_of(const struct obstacle *obstacle)
     return problem;
 }
 
+static enum up_result answer_with_increase(struct service *service, struct exchange *exchange,
+                                           enum answer_freshness freshness, const struct buffer *body)
+{
+    return answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
+                           &service->bounds, freshness, body, &exchange->arena);
+}
+
+static enum up_result answer_with_trends(struct service *service, struct exchange *exchange,
+                                         enum answer_freshness freshness, const struct buffer *body)
+{
+    struct window window;
+    bool is_stale = freshness != ANSWER_FRESH;
+    if (answer_begin(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
+                     &service->bounds, freshness))
+        return UP_OK;
+    if (body && !is_stale) {
+        buffer_append(&exchange->response.body, body->data, body->len_bytes);
+        return UP_OK;
+    }
+    enum up_result result =
+        window_read(store_database(service->store), exchange->request.host, exchange->lookup.taken_at,
+                    exchange->trends.window_ms, &exchange->arena, exchange->deadline, &window);
+    if (result != UP_OK)
+        return result;
+    bool is_late = exchange->lookup.view.age_ms > trend_recent_ms(exchange->trends.window_ms);
+    return trends_write(&exchange->response.body, &exchange->request, &exchange->trends, &window, is_stale,
+                        is_late, &exchange->arena);
+}
+
+static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
+{
+    exchange->input.now_ms = clock_wall_ms();
+    const struct buffer *body = kept_body(service, exchange);
+    enum up_result result = exchange->route->answer(service, exchange, freshness, body);
+    if (result == UP_UNREACHABLE || result == UP_TIMEOUT) {
+        struct problem problem = problem_of(&(struct obstacle){.from = FROM_DATABASE, .result = result});
+        finish_problem(exchange, &problem);
+        return;
+    }
+    if (result == UP_OK) {
+        if (!body && exchange->response.status == 200 && freshness == ANSWER_FRESH)
+            kept_put(service->kept, &exchange->request, exchange->lookup.taken_at, &exchange->response.body);
+        finish(exchange);
+        return;
+    }
+    log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host,
+             result_text(result));
+    finish_problem(exchange,
+                   &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+}
+
 static void finish_refused(struct exchange *exchange)
 {
-    finish_problem(exchange, &(struct problem){.status = 400,
+    finish_problem(exchange, &(struct problem){.status = exchange->route->refused_status,
                                                .parameter = "apikey",
                                                .detail = "is refused by Chartbeat for this host",
                                                .bound = "a key that Chartbeat accepts for the host",
@@ -331,7 +394,7 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
 {
     *action_r = policy_decide(&exchange->lookup.view, &service->bounds);
     bool is_answer = *action_r == POLICY_ANSWER || *action_r == POLICY_ANSWER_AND_REFILL;
-    if (is_answer && !exchange->lookup.pages && !kept_body(service, exchange))
+    if (is_answer && exchange->route->wants_lists && !exchange->lookup.pages && !kept_body(service, exchange))
         return false; /* another answer of this round has displaced it: read again */
     switch (*action_r) {
     case POLICY_ANSWER:

@@ -16,6 +16,7 @@
 #include "result.h"
 #include "settings.h"
 #include "store.h"
+#include "trends.h"
 #include <stdbool.h>
 
 struct service;
@@ -34,6 +35,7 @@ struct exchange {
     enum exchange_state state;
     const struct route *route;
     struct request request;
+    struct trends_request trends; /* of /trends */
     struct store_lookup lookup;
     struct response response;
     struct arena arena; /* what the request and its answer need */

@@ -120,6 +120,11 @@ enum up_result store_new(struct store **store_r, const struct store_config *conf
     return result;
 }
 
+struct database *store_database(struct store *store)
+{
+    return store->database;
+}
+
 void store_free(struct store *store)
 {
     if (!store)

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 5, /* the newest migration that the programs need */
+    STORE_SCHEMA_VERSION = 6, /* the newest migration that the programs need */
     STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
     STORE_BATCH = 8,          /* look-ups in one round trip */
     STORE_TOKEN_BYTES = 16,   /* a UUID */
@@ -94,6 +94,9 @@ struct store_publication {
 
 /* A store without a connection. UP_NO_MEMORY: *store_r is untouched. */
 enum up_result store_new(struct store **store_r, const struct store_config *config) MUST_CHECK;
+
+/* Its connection, for what reads more than it does. Owned by the store. */
+struct database *store_database(struct store *store);
 
 /* Closes the connection. NULL is allowed. */
 void store_free(struct store *store);

@@ -56,6 +56,7 @@ select lives_ok($$ select publish_refill(p_host => 'a.example', p_token => (sele
 select lives_ok($$ select fail_refill(p_host => 'a.example', p_token => gen_random_uuid(), p_error => 'x', p_retry_after_ms => 0) $$, 'it fails');
 select lives_ok($$ select refuse_key(p_host => 'a.example', p_token => gen_random_uuid(), p_digest => sha256('k'), p_error => 'x') $$, 'it refuses');
 select lives_ok($$ select count(*) from host_status, increasing_now, snapshot_pages, apikey_hosts $$, 'it looks at the views');
+select lives_ok($$ select * from trend_window('a.example', now(), interval '30 minutes', interval '2 minutes') $$, 'it reads a window');
 select lives_ok($$ select max(version) from schema_migrations $$, 'it sees how far the database is migrated');
 reset role;
 select is_empty($$ select proname from pg_proc p where proname in ('claim_refill', 'publish_refill', 'fail_refill', 'refuse_key')

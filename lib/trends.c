@@ -1,0 +1,339 @@
+#include "trends.h"
+
+#include "duration.h"
+#include "notation.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    NUMBER_MAX_BYTES = 12,
+    VARIANT_BYTES = 160,
+    SECTION_MAX_BYTES = 100,
+    SCORE_MAX = 1000,
+    VISITORS_MAX = 1000000
+};
+
+/* --- Parameters --------------------------------------------------------------------------------------------
+ */
+
+static enum up_result read_window(const struct query *query, struct arena *arena,
+                                  struct trends_request *trends, struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "window");
+    trends->window_ms = TREND_WINDOW_S * INT64_C(1000);
+    if (!parameter)
+        return UP_OK;
+    int64_t span_ms = 0;
+    if (duration_parse(parameter->value, &span_ms) != UP_OK || span_ms < TREND_WINDOW_MIN_S * INT64_C(1000) ||
+        span_ms > TREND_WINDOW_MAX_S * INT64_C(1000))
+        return request_refuse(parameter, "is not such a span of time", "5m to 24h, as in 90s, 30m, 2h", arena,
+                              problem);
+    trends->window_ms = span_ms;
+    return UP_OK;
+}
+
+/* One of the names; *place_r is where. */
+static enum up_result read_name(const struct query *query, const char *name, const char *const *names,
+                                size_t count, const char *bound, struct arena *arena, size_t *place_r,
+                                struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, name);
+    *place_r = 0;
+    if (!parameter)
+        return UP_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(parameter->value, names[i]) == 0) {
+            *place_r = i;
+            return UP_OK;
+        }
+    }
+    return request_refuse(parameter, "is none of these", bound, arena, problem);
+}
+
+/* Digits, and a point with more: nothing that only strtod() would take for a number. */
+static bool is_decimal(const char *text, size_t len_bytes)
+{
+    size_t whole = strspn(text, "0123456789");
+    size_t rest = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+    return whole > 0 && len_bytes <= NUMBER_MAX_BYTES &&
+           (whole == len_bytes || (rest > 0 && whole + 1 + rest == len_bytes));
+}
+
+static enum up_result read_decimal(const struct query *query, const char *name, double most,
+                                   const char *bound, struct arena *arena, double *number,
+                                   struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, name);
+    if (!parameter)
+        return UP_OK;
+    if (!is_decimal(parameter->value, parameter->value_bytes) || strtod(parameter->value, NULL) > most)
+        return request_refuse(parameter, "is not such a number", bound, arena, problem);
+    *number = strtod(parameter->value, NULL);
+    return UP_OK;
+}
+
+static enum up_result read_section(const struct query *query, struct arena *arena,
+                                   struct trends_request *trends, struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "section");
+    trends->section = parameter ? parameter->value : "";
+    if (parameter && parameter->value_bytes > SECTION_MAX_BYTES)
+        return request_refuse(parameter, "is too long", "at most 100 bytes", arena, problem);
+    return UP_OK;
+}
+
+static enum up_result name_variant(struct request *request, const struct trends_request *trends,
+                                   struct arena *arena)
+{
+    char *text = arena_alloc(arena, VARIANT_BYTES + SECTION_MAX_BYTES);
+    if (!text)
+        return UP_NO_MEMORY;
+    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %d %s",
+             trends->window_ms, (int)trends->bounds.direction, trends->bounds.min_score,
+             trends->bounds.min_visitors, (int)trends->sort, trends->section);
+    request->variant = text;
+    return UP_OK;
+}
+
+enum up_result trends_read(struct request *request, struct arena *arena, struct trends_request *trends_r,
+                           struct problem *problem_r)
+{
+    static const char *const directions[] = {[TREND_UP] = "up", [TREND_DOWN] = "down", [TREND_BOTH] = "both"};
+    static const char *const sorts[] = {
+        [TREND_BY_SCORE] = "score", [TREND_BY_CHANGE] = "change", [TREND_BY_VISITORS] = "visitors"};
+    const struct query *query = &request->query;
+    size_t direction = 0;
+    size_t sort = 0;
+    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS}};
+    enum up_result result = read_window(query, arena, trends_r, problem_r);
+    if (result == UP_OK)
+        result = read_name(query, "direction", directions, sizeof directions / sizeof *directions,
+                           "up, down or both", arena, &direction, problem_r);
+    if (result == UP_OK)
+        result = read_name(query, "sort", sorts, sizeof sorts / sizeof *sorts, "score, change or visitors",
+                           arena, &sort, problem_r);
+    if (result == UP_OK)
+        result = read_decimal(query, "min_score", SCORE_MAX, "a number from 0 to 1000", arena,
+                              &trends_r->bounds.min_score, problem_r);
+    if (result == UP_OK)
+        result = read_decimal(query, "min_visitors", VISITORS_MAX, "a number from 0 to 1000000", arena,
+                              &trends_r->bounds.min_visitors, problem_r);
+    if (result == UP_OK)
+        result = read_section(query, arena, trends_r, problem_r);
+    if (result != UP_OK)
+        return result;
+    trends_r->bounds.direction = (enum trend_direction)direction;
+    trends_r->sort = (enum trend_sort)sort;
+    return name_variant(request, trends_r, arena);
+}
+
+/* --- Answer ------------------------------------------------------------------------------------------------
+ */
+
+static void put_time(struct buffer *out, int64_t at_ms)
+{
+    time_t at_s = (time_t)(at_ms / 1000);
+    struct tm parts;
+    char text[32];
+    gmtime_r(&at_s, &parts);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    buffer_append_format(out, "%s.%03dZ", text, (int)(at_ms % 1000));
+}
+
+static bool is_in_section(const struct page *page, const char *section)
+{
+    size_t len = strlen(section);
+    const char *at = page->sections;
+    const char *end = at + page->sections_bytes;
+    if (len == 0)
+        return true;
+    while (at <= end) {
+        const char *stop = memchr(at, SECTION_SEPARATOR, (size_t)(end - at));
+        if (!stop)
+            stop = end;
+        if ((size_t)(stop - at) == len && memcmp(at, section, len) == 0)
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
+static void put_sections(struct buffer *out, const struct page *page)
+{
+    const char *at = page->sections;
+    const char *end = at + page->sections_bytes;
+    buffer_append_char(out, '[');
+    for (bool is_first = true; at < end; is_first = false) {
+        const char *stop = memchr(at, SECTION_SEPARATOR, (size_t)(end - at));
+        if (!stop)
+            stop = end;
+        if (!is_first)
+            buffer_append_char(out, ',');
+        notation_json(out, at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+    buffer_append_char(out, ']');
+}
+
+static void put_sources(struct buffer *out, const struct window_sources *sources)
+{
+    static const char *const names[] = {[SOURCE_SEARCH] = "search",
+                                        [SOURCE_SOCIAL] = "social",
+                                        [SOURCE_LINKS] = "links",
+                                        [SOURCE_DIRECT] = "direct",
+                                        [SOURCE_INTERNAL] = "internal"};
+    if (sources->now_count == 0) {
+        buffer_append_text(out, "null");
+        return;
+    }
+    for (size_t i = 0; i < PAGE_SOURCES; i++) {
+        buffer_append_format(out, "%s\"%s\":{\"now\":%.4f,\"change\":", i == 0 ? "{" : ",", names[i],
+                             sources->now[i]);
+        if (sources->then_count > 0)
+            buffer_append_format(out, "%.4f}", sources->now[i] - sources->then[i]);
+        else
+            buffer_append_text(out, "null}");
+    }
+    buffer_append_char(out, '}');
+}
+
+static const char *truth(bool is_true)
+{
+    return is_true ? "true" : "false";
+}
+
+static void put_rank(struct buffer *out, const struct trend_page *page, const char *none)
+{
+    if (page->rank > 0)
+        buffer_append_format(out, "%d", page->rank);
+    else
+        buffer_append_text(out, none);
+}
+
+static void put_rank_change(struct buffer *out, const struct trend_page *page, const char *none)
+{
+    if (page->rank > 0 && page->old_rank > 0)
+        buffer_append_format(out, "%d", page->old_rank - page->rank);
+    else
+        buffer_append_text(out, none);
+}
+
+static void put_json_row(struct buffer *out, const struct trend *trend, const struct trend_page *page,
+                         const struct window_page *of)
+{
+    buffer_append_text(out, "{\"i\":");
+    notation_json(out, of->page.title, of->page.title_bytes);
+    buffer_append_text(out, ",\"path\":");
+    notation_json(out, of->page.path, of->page.path_bytes);
+    buffer_append_format(out,
+                         ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":", page->visitors,
+                         page->change, page->expected);
+    if (page->expected > 0)
+        buffer_append_format(out, "%.4f", page->visitors / page->expected);
+    else
+        buffer_append_text(out, "null");
+    buffer_append_format(out, ",\"score\":%.4f,\"sigma\":%.4f,\"baseline_minutes\":%d,\"rank\":", page->score,
+                         page->sigma, trend->baseline_minutes);
+    put_rank(out, page, "null");
+    buffer_append_text(out, ",\"rank_change\":");
+    put_rank_change(out, page, "null");
+    buffer_append_format(out, ",\"new\":%s,\"lower_bound\":%s,\"first_seen\":", truth(page->is_new),
+                         truth(page->is_bound));
+    if (of->first_seen) {
+        buffer_append_char(out, '"');
+        put_time(out, of->first_seen / 1000);
+        buffer_append_char(out, '"');
+    } else {
+        buffer_append_text(out, "null");
+    }
+    buffer_append_text(out, ",\"sections\":");
+    put_sections(out, &of->page);
+    buffer_append_text(out, ",\"sources\":");
+    put_sources(out, &of->sources);
+    buffer_append_char(out, '}');
+}
+
+static void put_json_head(struct buffer *out, const struct request *request, const struct trend *trend,
+                          const struct window *window, bool is_stale, bool is_warming)
+{
+    buffer_append_format(out, "{\"host\":\"%s\",\"as_of\":\"", request->host);
+    put_time(out, window->input.as_of_ms);
+    buffer_append_format(out, "\",\"stale\":%s,\"warming\":%s,\"window_s\":%" PRId64 ",\"recent_s\":%" PRId64,
+                         truth(is_stale), truth(is_warming), window->input.window_ms / 1000,
+                         trend->recent_ms / 1000);
+    buffer_append_format(out, ",\"coverage\":%.4f,\"samples\":%" PRId64 ",\"site\":",
+                         fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples);
+    if (is_warming)
+        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null}");
+    else
+        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f}", trend->site_visitors,
+                             trend->site_expected, trend->tide);
+    buffer_append_text(out, ",\"pages\":[");
+}
+
+static void put_csv_row(struct buffer *out, const struct trend *trend, const struct trend_page *page,
+                        const struct window_page *of)
+{
+    notation_csv(out, of->page.title, of->page.title_bytes);
+    buffer_append_char(out, ',');
+    notation_csv(out, of->page.path, of->page.path_bytes);
+    buffer_append_format(out, ",%.4f,%.4f,%.4f,", page->visitors, page->change, page->expected);
+    if (page->expected > 0)
+        buffer_append_format(out, "%.4f", page->visitors / page->expected);
+    buffer_append_format(out, ",%.4f,%.4f,%d,", page->score, page->sigma, trend->baseline_minutes);
+    put_rank(out, page, "");
+    buffer_append_char(out, ',');
+    put_rank_change(out, page, "");
+    buffer_append_format(out, ",%s,%s,", truth(page->is_new), truth(page->is_bound));
+    if (of->first_seen)
+        put_time(out, of->first_seen / 1000);
+    buffer_append_text(out, "\r\n");
+}
+
+static size_t choose(const struct request *request, const struct trends_request *trends,
+                     const struct window *window, struct trend *trend)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < trend->page_count; i++) {
+        if (trend_is_shown(&trend->pages[i], &trends->bounds) &&
+            is_in_section(&window->pages[trend->pages[i].page].page, trends->section))
+            trend->pages[count++] = trend->pages[i];
+    }
+    trend_sort(trend->pages, count, trends->sort, window->paths);
+    return count < (size_t)request->limit ? count : (size_t)request->limit;
+}
+
+enum up_result trends_write(struct buffer *out, const struct request *request,
+                            const struct trends_request *trends, const struct window *window, bool is_stale,
+                            bool is_late, struct arena *arena)
+{
+    struct trend trend;
+    enum up_result result = trend_weigh(&window->input, arena, &trend);
+    if (result != UP_OK)
+        return result;
+    bool is_warming = trend.is_warming || is_late;
+    size_t count = is_warming ? 0 : choose(request, trends, window, &trend);
+    if (request->format == FORMAT_CSV) {
+        buffer_append_text(
+            out, "i,path,visitors,change,expected,ratio,score,sigma,baseline_minutes,rank,rank_change,"
+                 "new,lower_bound,first_seen\r\n");
+        for (size_t i = 0; i < count; i++)
+            put_csv_row(out, &trend, &trend.pages[i], &window->pages[trend.pages[i].page]);
+        return UP_OK;
+    }
+    if (request->callback)
+        buffer_append_format(out, "/**/%s(", request->callback);
+    put_json_head(out, request, &trend, window, is_stale, is_warming);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_text(out, ",\n");
+        put_json_row(out, &trend, &trend.pages[i], &window->pages[trend.pages[i].page]);
+    }
+    buffer_append_text(out, request->callback ? "]});\n" : "]}\n");
+    return UP_OK;
+}
