@@ -5,6 +5,7 @@
 #include "minutes.h"
 #include "notation.h"
 #include "page_index.h"
+#include "recording.h"
 #include "settings.h"
 #include "trend.h"
 
@@ -17,7 +18,6 @@
 
 enum {
     EXIT_USAGE = 2,
-    COLUMNS_MAX = 16,
     SAMPLE_MAX = 100000, /* rows of one sample */
     RECENT_MAX = 4096,   /* samples of the last five minutes */
     MINUTE_MS = 60000,
@@ -370,80 +370,9 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
     return NULL;
 }
 
-/* Where the columns stand, from 0. */
-struct columns {
-    int t_ms, path, visitors, count;
-};
-
-static int split(char *line, size_t len_bytes, struct trend_path *fields)
-{
-    int count = 0;
-    char *from = line;
-    char *end = line + len_bytes;
-    for (char *at = line; at <= end && count < COLUMNS_MAX; at++) {
-        if (at == end || *at == '\t') {
-            fields[count++] = (struct trend_path){from, (size_t)(at - from)};
-            from = at + 1;
-        }
-    }
-    return count;
-}
-
-static const char *read_header(struct columns *columns, const struct trend_path *fields, int count)
-{
-    static const char *const names[] = {"t_ms", "path", "visitors"};
-    int *places[] = {&columns->t_ms, &columns->path, &columns->visitors};
-    *columns = (struct columns){-1, -1, -1, count};
-    for (int i = 0; i < count; i++) {
-        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-            if (fields[i].len_bytes != strlen(names[n]) ||
-                memcmp(fields[i].bytes, names[n], fields[i].len_bytes) != 0)
-                continue;
-            if (*places[n] >= 0)
-                return "the header names a column twice";
-            *places[n] = i;
-        }
-    }
-    return columns->t_ms >= 0 && columns->path >= 0 && columns->visitors >= 0
-               ? NULL
-               : "the header must name t_ms, path and visitors, with tabs between them";
-}
-
-static bool read_whole(const struct trend_path *field, int64_t most, int64_t *number_r)
-{
-    enum { DIGITS_MAX = 15 };
-    int64_t number = 0;
-    if (field->len_bytes == 0 || field->len_bytes > DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < field->len_bytes; i++) {
-        if (field->bytes[i] < '0' || field->bytes[i] > '9')
-            return false;
-        number = number * 10 + (field->bytes[i] - '0');
-    }
-    *number_r = number;
-    return number <= most;
-}
-
-static const char *read_row(struct backtest *test, const struct columns *columns,
-                            const struct trend_path *fields, int count)
-{
-    int64_t at_ms = 0;
-    int64_t visitors = 0;
-    if (count != columns->count)
-        return "not as many columns as the header";
-    if (!read_whole(&fields[columns->t_ms], INT64_C(999999999999999), &at_ms))
-        return "t_ms must be whole milliseconds since 1970";
-    if (!read_whole(&fields[columns->visitors], TREND_HUNDREDTHS_MAX / 100, &visitors))
-        return "visitors must be a whole number, at most a million";
-    if (fields[columns->path].len_bytes == 0 || fields[columns->path].len_bytes > PATH_MAX_BYTES)
-        return "the path must have 1 to 2000 bytes";
-    return add_row(test, at_ms, fields[columns->path].bytes, fields[columns->path].len_bytes, visitors);
-}
-
 static const char *read_lines(struct backtest *test, FILE *in)
 {
-    struct columns columns = {0};
-    struct trend_path fields[COLUMNS_MAX] = {0};
+    struct recording_columns columns = {0};
     char *line = NULL;
     size_t capacity = 0;
     const char *why = NULL;
@@ -452,9 +381,14 @@ static const char *read_lines(struct backtest *test, FILE *in)
         test->line++;
         while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
             len--;
-        int count = split(line, (size_t)len, fields);
-        why =
-            test->line == 1 ? read_header(&columns, fields, count) : read_row(test, &columns, fields, count);
+        if (test->line == 1) {
+            why = recording_header(line, (size_t)len, &columns);
+            continue;
+        }
+        struct recording_row row = {0};
+        why = recording_row(line, (size_t)len, &columns, &row);
+        if (!why)
+            why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
     }
     free(line);
     if (!why && ferror(in))

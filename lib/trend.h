@@ -2,14 +2,20 @@
  * the whole site does. A pure function over minute means and the newest samples.
  *
  * For each page, over a window W that ends at as_of:
- *   R = mean of its visitors over the samples of the last r seconds, r = W / 15 within 60 s and 300 s;
- *   B = its means in the whole minutes of the window before these r seconds;
- *   where it is not listed, in R and in B, the cut-off stands for it: the smallest count of a full list, 0 of
- * a short one. Minutes without a sample are left out; if W >= 1 h, B is scaled in each minute by G_R / G, the
- * site's total of the listed pages; b = median of B; tide s = median of R / b, weighted by b, over the pages
- * that were always listed; E = s * b; sigma = max(1.4826 * median |B - b|, sqrt(E + 1)); score = (R - E) /
- * sigma. Median and MAD (1.4826: of a normal distribution, Hampel 1974) withstand bursts; sqrt(E + 1) is the
- * Poisson noise of a count, below which no spread is believed. */
+ *
+ * - R = mean of its visitors over the samples of the last r seconds; r = W / 15, within 60 s and 300 s.
+ * - B = its means in the whole minutes of the window before these r seconds. Minutes without a sample are
+ *   left out.
+ * - Where it is not listed, in R and in B, the cut-off stands for it: the smallest count of a full list, 0 of
+ *   a short one.
+ * - If W >= 1 h, B is scaled in each minute by G_R / G, the site's total of the listed pages: the sum of
+ * their means, less the cut-off for each page beyond the row limit, which took turns with others.
+ * - b = median of B; tide s = median of R / b, weighted by b, over the pages that were always listed, 1 where
+ *   these are fewer than 10.
+ * - E = s * b; sigma = max(1.4826 * median |B - b|, sqrt(E + 1)); score = (R - E) / sigma.
+ *
+ * Median and MAD (1.4826: of a normal distribution, Hampel 1974) withstand bursts; sqrt(E + 1) is the Poisson
+ * noise of a count, below which no spread is believed. */
 #ifndef UPBEAT_TREND_H
 #define UPBEAT_TREND_H
 

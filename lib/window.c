@@ -10,7 +10,11 @@
 
 enum kind { QUARTER = 1, UNROLLED, OTHER, PAGE };
 
-enum { QUARTER_MINUTES = 15, MINUTE_MS = 60000, STATEMENT_NUMBER = 30 };
+enum {
+    QUARTER_MINUTES = 15,
+    MINUTE_MS = 60000,
+    STATEMENT_NUMBER = 30 /* beside those of store.c, on its connection */
+};
 
 enum column {
     KIND,

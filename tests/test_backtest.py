@@ -21,6 +21,7 @@ def backtest(text: str, *options: str, **environment: str) -> subprocess.Complet
         input=text,
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         timeout=60,
         env=os.environ | environment,
     )
@@ -124,6 +125,8 @@ BAD = [
     (HEADER + "1\t/a\t1000001\n", "line 2: visitors"),
     (HEADER + "1\t\t2\n", "line 2: the path"),
     (HEADER + f"1\t/{'x' * 2000}\t2\n", "line 2: the path"),
+    ("t_ms\tpath\tvisitors" + "\tx" * 14 + "\n", "line 1: the header has over 16 columns"),
+    (HEADER + "1\t/a\udcff\t2\n", "line 2: the path must be UTF-8"),
     (HEADER + "5\t/a\t2\n4\t/a\t2\n", "line 3: t_ms is smaller"),
     (HEADER + "5\t/a\t2\n5\t/b\t2\n5\t/a\t2\n", "line 4: the path stands twice"),
 ]
