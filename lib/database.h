@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    DATABASE_STATEMENTS_MAX = 32,
+    DATABASE_STATEMENTS_MAX = 40,
     DATABASE_PARAMETERS_MAX = 16,
     DATABASE_BATCH_MAX = 64,
 };

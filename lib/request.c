@@ -32,6 +32,9 @@ static enum up_result read_host(const struct query *query, int host_status, stru
     static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
     const struct query_parameter *parameter = query_find(query, "host");
     const char *why = "is missing";
+    request->host[0] = '\0';
+    if (host_status == REQUEST_NO_HOST)
+        return UP_OK;
     if (parameter && access_host(parameter->value, parameter->value_bytes, request->host, &why) == UP_OK)
         return UP_OK;
     *problem = (struct problem){.status = host_status, .parameter = "host", .bound = bound, .detail = why};

@@ -29,6 +29,7 @@ enum request_format { FORMAT_JSON, FORMAT_CSV };
 enum {
     LIMIT_MAX = 10000, /* rows of an answer */
     CALLBACK_MAX_BYTES = 64,
+    REQUEST_NO_HOST = 0, /* as host_status: there is no such parameter */
 };
 
 struct request {
@@ -45,8 +46,9 @@ struct request {
 
 /* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter
  * `apikey`; without a good one the answer is 401. host_status: what to answer where the host is missing or
- * malformed (401 is the old contract, 400 that of newer endpoints). On UP_INVALID *problem_r says what to
- * answer (its strings are static or owned by the arena) and *request_r is undefined. UP_NO_MEMORY, UP_FAILED.
+ * malformed (401 is the old contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host
+ * empty. On UP_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
+ * *request_r is undefined. UP_NO_MEMORY, UP_FAILED.
  */
 enum up_result request_read(const struct request_input *input, int host_status, struct arena *arena,
                             struct request *request_r, struct problem *problem_r) MUST_CHECK;

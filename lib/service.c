@@ -1,20 +1,18 @@
 #include "service.h"
 
-#include "answer.h"
 #include "kept.h"
 #include "log.h"
 #include "refill.h"
+#include "routes.h"
 #include "slots.h"
 
 #include <errno.h>
 
 enum {
-    ARENA_MAX_BYTES = 48 * 1024 * 1024, /* a window of a day of many pages */
-    ROWS_MAX_BYTES = 40 * 1024 * 1024,  /* STORE_BATCH rows of two lists each */
-    POLL_LEASE_MS = 25,                 /* how often who waits for another's refill looks */
-    WAIT_MAX_MS = 2500,                 /* and for how long, from the start of its request */
-    WAIT_RESERVE_MS = 500,              /* of the deadline, kept back for the last read */
-    REFILLS_MAX = 4, /* to settle one request: a key that was refused gives way to the next */
+    POLL_LEASE_MS = 25,    /* how often who waits for another's refill looks */
+    WAIT_MAX_MS = 2500,    /* and for how long, from the start of its request */
+    WAIT_RESERVE_MS = 500, /* of the deadline, kept back for the last read */
+    REFILLS_MAX = 4,       /* to settle one request: a key that was refused gives way to the next */
 };
 
 struct service {
@@ -36,56 +34,6 @@ struct obstacle {
     enum up_result result;
     int wait_ms;
 };
-
-typedef void route_handler(struct service *service, struct exchange *exchange);
-
-/* Writes an answer of 200 or 304 out of the row that was read, and `body` where it was kept. */
-typedef enum up_result route_answer(struct service *service, struct exchange *exchange,
-                                    enum answer_freshness freshness, const struct buffer *body);
-
-struct route {
-    const char *path;
-    route_handler *begin;
-    route_answer *answer; /* NULL: begin does it all */
-    int refused_status;   /* where Chartbeat does not take the key for the host */
-    bool wants_lists;     /* of the row */
-    const char *help;
-};
-
-static void begin_index(struct service *service, struct exchange *exchange);
-static void begin_health(struct service *service, struct exchange *exchange);
-static void begin_ready(struct service *service, struct exchange *exchange);
-static void begin_increase(struct service *service, struct exchange *exchange);
-static void begin_trends(struct service *service, struct exchange *exchange);
-static route_answer answer_with_increase;
-static route_answer answer_with_trends;
-
-static const struct route ROUTES[] = {
-    {"/api/v1.0/increasingconcurrents", begin_increase, answer_with_increase, 400, true,
-     "pages whose concurrents increase; parameters host, limit, callback, format"},
-    {"/api/v1.0/trends", begin_trends, answer_with_trends, 403, false,
-     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, sort, "
-     "section, "
-     "limit, callback, format"},
-    {"/", begin_index, NULL, 0, false, "this list"},
-    {"/healthz", begin_health, NULL, 0, false, "is the process up?"},
-    {"/readyz", begin_ready, NULL, 0, false, "is the database reachable and migrated?"},
-};
-
-void exchange_init(struct exchange *exchange)
-{
-    *exchange = (struct exchange){0};
-    response_init(&exchange->response);
-    arena_init(&exchange->arena, ARENA_MAX_BYTES);
-    arena_init(&exchange->rows, ROWS_MAX_BYTES);
-}
-
-void exchange_release(struct exchange *exchange)
-{
-    response_release(&exchange->response);
-    arena_release(&exchange->arena);
-    arena_release(&exchange->rows);
-}
 
 static enum up_result init_parts(struct service *service, const struct settings *settings,
                                  const struct keyring *keyring)
@@ -147,118 +95,37 @@ void service_free(struct service *service)
     free(service);
 }
 
-static void finish(struct exchange *exchange)
-{
-    const char *method = exchange->input.method;
-    response_end(&exchange->response, method && strcmp(method, "HEAD") == 0);
-    exchange->state = EXCHANGE_DONE;
-}
-
-static void finish_problem(struct exchange *exchange, const struct problem *problem)
-{
-    response_problem(&exchange->response, exchange->input.id, problem);
-    finish(exchange);
-}
-
-static void finish_text(struct exchange *exchange, const char *type, const char *text)
-{
-    response_begin(&exchange->response, 200, exchange->input.id);
-    response_header(&exchange->response, "Content-Type", "%s", type);
-    response_header(&exchange->response, "Cache-Control", "no-store");
-    buffer_append_text(&exchange->response.body, text);
-    finish(exchange);
-}
-
-static void begin_index(struct service *service, struct exchange *exchange)
-{
-    (void)service;
-    struct buffer text;
-    buffer_init(&text, 4096);
-    buffer_append_text(&text, "{\"service\":\"upbeat\",\"version\":\"" UPBEAT_VERSION "\",\"endpoints\":{");
-    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
-        buffer_append_format(&text, "%s\"%s\":\"%s\"", i == 0 ? "" : ",", ROUTES[i].path, ROUTES[i].help);
-    buffer_append_text(&text, "}}\n");
-    finish_text(exchange, "application/json", text.status == UP_OK ? text.data : "{}\n");
-    buffer_release(&text);
-}
-
-static void begin_health(struct service *service, struct exchange *exchange)
-{
-    (void)service;
-    finish_text(exchange, "text/plain; charset=utf-8", "ok\n");
-}
-
-static void begin_ready(struct service *service, struct exchange *exchange)
-{
-    enum up_result result = store_ready(service->store, exchange->deadline);
-    if (result == UP_OK) {
-        finish_text(exchange, "text/plain; charset=utf-8", "ready\n");
-        return;
-    }
-    finish_problem(exchange,
-                   &(struct problem){.status = 503,
-                                     .retry_after_s = 1,
-                                     .detail = result == UP_INVALID
-                                                   ? "The database is not migrated: run sql/migrate."
-                                                   : "The database can't be reached."});
-}
-
 /* What is to be read: lists only of a snapshot that we have no body of. */
 static void ask_for_row(struct service *service, struct exchange *exchange)
 {
     exchange->lookup =
         (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
-    (void)kept_find(service->kept, &exchange->request, &exchange->lookup.known_at);
+    if (exchange->route->is_kept)
+        (void)kept_find(service->kept, &exchange->request, &exchange->lookup.known_at);
 }
 
 /* The body that was kept of the row that was read, or NULL. */
 static const struct buffer *kept_body(const struct service *service, const struct exchange *exchange)
 {
     time_us taken_at = 0;
-    const struct buffer *body =
-        exchange->lookup.pages ? NULL : kept_find(service->kept, &exchange->request, &taken_at);
+    const struct buffer *body = exchange->lookup.pages || !exchange->route->is_kept
+                                    ? NULL
+                                    : kept_find(service->kept, &exchange->request, &taken_at);
     return body && taken_at == exchange->lookup.taken_at ? body : NULL;
 }
 
-/* Goes on with a request that was read, or answers why it can't be. */
-static void begin_read(struct service *service, struct exchange *exchange, enum up_result result,
-                       struct problem problem)
+/* Reads the request, or answers why it can't be. */
+static void begin_read(struct service *service, struct exchange *exchange)
 {
+    struct problem problem = {.status = 500, .detail = "The request could not be read."};
+    struct problem refusal = {0};
+    enum up_result result = exchange->route->read(exchange, &refusal);
     if (result == UP_OK) {
         ask_for_row(service, exchange);
         exchange->state = EXCHANGE_READ;
         return;
     }
-    if (result != UP_INVALID)
-        problem = (struct problem){.status = 500, .detail = "The request could not be read."};
-    finish_problem(exchange, &problem);
-}
-
-static void begin_increase(struct service *service, struct exchange *exchange)
-{
-    struct problem problem = {0};
-    enum up_result result =
-        request_read(&exchange->input, 401, &exchange->arena, &exchange->request, &problem);
-    begin_read(service, exchange, result, problem);
-}
-
-static void begin_trends(struct service *service, struct exchange *exchange)
-{
-    struct problem problem = {0};
-    enum up_result result =
-        request_read(&exchange->input, 400, &exchange->arena, &exchange->request, &problem);
-    if (result == UP_OK)
-        result = trends_read(&exchange->request, &exchange->arena, &exchange->trends, &problem);
-    begin_read(service, exchange, result, problem);
-}
-
-static const struct route *find_route(const char *path)
-{
-    for (size_t i = 0; path && i < sizeof ROUTES / sizeof *ROUTES; i++) {
-        if (strcmp(ROUTES[i].path, path) == 0)
-            return &ROUTES[i];
-    }
-    return NULL;
+    exchange_finish_problem(exchange, result == UP_INVALID ? &refusal : &problem);
 }
 
 /* A browser asks this before it lets a page of another site send the header. */
@@ -269,7 +136,7 @@ static void finish_options(struct exchange *exchange)
     response_header(&exchange->response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
     response_header(&exchange->response, "Access-Control-Allow-Headers", "X-CB-AK, If-None-Match, Accept");
     response_header(&exchange->response, "Access-Control-Max-Age", "86400");
-    finish(exchange);
+    exchange_finish(exchange);
 }
 
 void service_begin(struct service *service, struct exchange *exchange, int late_ms)
@@ -280,19 +147,22 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
     arena_clear(&exchange->arena);
     exchange->deadline = deadline_in(service->settings->deadline_ms - late_ms);
     exchange->refill_after = false;
-    exchange->route = find_route(exchange->input.path);
+    exchange->route = routes_find(exchange->input.path);
     if (!exchange->route)
-        finish_problem(
+        exchange_finish_problem(
             exchange,
             &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
     else if (strcmp(method, "OPTIONS") == 0)
         finish_options(exchange);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        finish_problem(exchange, &(struct problem){.status = 405,
-                                                   .allow = "GET, HEAD, OPTIONS",
-                                                   .detail = "This can be read only: GET, HEAD or OPTIONS."});
+        exchange_finish_problem(exchange,
+                                &(struct problem){.status = 405,
+                                                  .allow = "GET, HEAD, OPTIONS",
+                                                  .detail = "This can be read only: GET, HEAD or OPTIONS."});
+    else if (exchange->route->finish)
+        exchange->route->finish(exchange, service->store, &service->bounds);
     else
-        exchange->route->begin(service, exchange);
+        begin_read(service, exchange);
 }
 
 static struct problem problem_of(const struct obstacle *obstacle)
@@ -329,70 +199,53 @@ static struct problem problem_of(const struct obstacle *obstacle)
     return problem;
 }
 
-static enum up_result answer_with_increase(struct service *service, struct exchange *exchange,
-                                           enum answer_freshness freshness, const struct buffer *body)
-{
-    return answer_increase(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
-                           &service->bounds, freshness, body, &exchange->arena);
-}
-
-static enum up_result answer_with_trends(struct service *service, struct exchange *exchange,
-                                         enum answer_freshness freshness, const struct buffer *body)
-{
-    struct window window;
-    bool is_stale = freshness != ANSWER_FRESH;
-    if (answer_begin(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup,
-                     &service->bounds, freshness))
-        return UP_OK;
-    if (body && !is_stale) {
-        buffer_append(&exchange->response.body, body->data, body->len_bytes);
-        return UP_OK;
-    }
-    enum up_result result =
-        window_read(store_database(service->store), exchange->request.host, exchange->lookup.taken_at,
-                    exchange->trends.window_ms, &exchange->arena, exchange->deadline, &window);
-    if (result != UP_OK)
-        return result;
-    bool is_late = exchange->lookup.view.age_ms > trend_recent_ms(exchange->trends.window_ms);
-    return trends_write(&exchange->response.body, &exchange->request, &exchange->trends, &window, is_stale,
-                        is_late, &exchange->arena);
-}
-
 static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
 {
     exchange->input.now_ms = clock_wall_ms();
     const struct buffer *body = kept_body(service, exchange);
-    enum up_result result = exchange->route->answer(service, exchange, freshness, body);
+    enum up_result result =
+        exchange->route->write(exchange, service->store, &service->bounds, freshness, body);
     if (result == UP_UNREACHABLE || result == UP_TIMEOUT) {
         struct problem problem = problem_of(&(struct obstacle){.from = FROM_DATABASE, .result = result});
-        finish_problem(exchange, &problem);
+        exchange_finish_problem(exchange, &problem);
         return;
     }
     if (result == UP_OK) {
-        if (!body && exchange->response.status == 200 && freshness == ANSWER_FRESH)
+        if (!body && exchange->route->is_kept && exchange->response.status == 200 &&
+            freshness == ANSWER_FRESH)
             kept_put(service->kept, &exchange->request, exchange->lookup.taken_at, &exchange->response.body);
-        finish(exchange);
+        exchange_finish(exchange);
         return;
     }
     log_line(LOG_ERROR, exchange->input.id, "the rows of %s can't be answered: %s", exchange->request.host,
              result_text(result));
-    finish_problem(exchange,
-                   &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+    exchange_finish_problem(exchange,
+                            &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
 }
 
 static void finish_refused(struct exchange *exchange)
 {
-    finish_problem(exchange, &(struct problem){.status = exchange->route->refused_status,
-                                               .parameter = "apikey",
-                                               .detail = "is refused by Chartbeat for this host",
-                                               .bound = "a key that Chartbeat accepts for the host",
-                                               .sent = exchange->request.host});
+    exchange_finish_problem(exchange, &(struct problem){.status = exchange->route->refused_status,
+                                                        .parameter = "apikey",
+                                                        .detail = "is refused by Chartbeat for this host",
+                                                        .bound = "a key that Chartbeat accepts for the host",
+                                                        .sent = exchange->request.host});
+}
+
+/* What the policy is to know: of what is past a snapshot is never too old, if only the key may see it. */
+static struct policy_view view_of(const struct service *service, const struct exchange *exchange)
+{
+    struct policy_view view = exchange->lookup.view;
+    if (exchange->route->is_past && view.age_ms > service->bounds.stale_ms)
+        view.age_ms = service->bounds.stale_ms;
+    return view;
 }
 
 /* Answers from the row that was read, if the policy says so. */
 static bool answer_from_row(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
-    *action_r = policy_decide(&exchange->lookup.view, &service->bounds);
+    struct policy_view view = view_of(service, exchange);
+    *action_r = policy_decide(&view, &service->bounds);
     bool is_answer = *action_r == POLICY_ANSWER || *action_r == POLICY_ANSWER_AND_REFILL;
     if (is_answer && exchange->route->wants_lists && !exchange->lookup.pages && !kept_body(service, exchange))
         return false; /* another answer of this round has displaced it: read again */
@@ -416,14 +269,15 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
 static void finish_obstacle(struct service *service, struct exchange *exchange,
                             const struct obstacle *obstacle)
 {
-    if (policy_may_serve_stale(&exchange->lookup.view, &service->bounds)) {
+    struct policy_view view = view_of(service, exchange);
+    if (policy_may_serve_stale(&view, &service->bounds)) {
         finish_list(service, exchange, ANSWER_STALE_ERROR);
         return;
     }
     struct problem problem = problem_of(obstacle);
     log_line(LOG_INFO, exchange->input.id, "%d for %s: %s", problem.status, exchange->request.host,
              problem.detail);
-    finish_problem(exchange, &problem);
+    exchange_finish_problem(exchange, &problem);
 }
 
 void service_read(struct service *service, struct exchange **exchanges, size_t count)

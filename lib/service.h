@@ -7,46 +7,14 @@
 #ifndef UPBEAT_SERVICE_H
 #define UPBEAT_SERVICE_H
 
-#include "arena.h"
 #include "chartbeat.h"
-#include "deadline.h"
+#include "exchange.h"
 #include "keyring.h"
-#include "request.h"
-#include "response.h"
 #include "result.h"
 #include "settings.h"
-#include "store.h"
-#include "trends.h"
 #include <stdbool.h>
 
 struct service;
-struct route;
-
-enum exchange_state {
-    EXCHANGE_DONE,     /* the response is complete */
-    EXCHANGE_READ,     /* wants service_read() */
-    EXCHANGE_BLOCKING, /* wants service_settle() */
-};
-
-/* One request and its answer. The caller sets `input`, and keeps it alive until the response was sent. */
-struct exchange {
-    struct request_input input;
-
-    enum exchange_state state;
-    const struct route *route;
-    struct request request;
-    struct trends_request trends; /* of /trends */
-    struct store_lookup lookup;
-    struct response response;
-    struct arena arena; /* what the request and its answer need */
-    struct arena rows;  /* what was read for it */
-    struct deadline deadline;
-    bool refill_after; /* the answer was stale: refill once it is sent */
-};
-
-/* Makes an exchange ready for its first use, and frees what it holds. */
-void exchange_init(struct exchange *exchange);
-void exchange_release(struct exchange *exchange);
 
 /* Called before the service blocks on something slower than a read: the place to give idle connections back.
  */

@@ -2,13 +2,13 @@
 
 #include "duration.h"
 #include "notation.h"
+#include "timestamp.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     NUMBER_MAX_BYTES = 12,
@@ -135,16 +135,6 @@ enum up_result trends_read(struct request *request, struct arena *arena, struct 
 /* --- Answer ------------------------------------------------------------------------------------------------
  */
 
-static void put_time(struct buffer *out, int64_t at_ms)
-{
-    time_t at_s = (time_t)(at_ms / 1000);
-    struct tm parts;
-    char text[32];
-    gmtime_r(&at_s, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    buffer_append_format(out, "%s.%03dZ", text, (int)(at_ms % 1000));
-}
-
 static bool is_in_section(const struct page *page, const char *section)
 {
     size_t len = strlen(section);
@@ -246,7 +236,7 @@ static void put_json_row(struct buffer *out, const struct trend *trend, const st
                          truth(page->is_bound));
     if (of->first_seen) {
         buffer_append_char(out, '"');
-        put_time(out, of->first_seen / 1000);
+        timestamp_put(out, of->first_seen);
         buffer_append_char(out, '"');
     } else {
         buffer_append_text(out, "null");
@@ -262,7 +252,7 @@ static void put_json_head(struct buffer *out, const struct request *request, con
                           const struct window *window, bool is_stale, bool is_warming)
 {
     buffer_append_format(out, "{\"host\":\"%s\",\"as_of\":\"", request->host);
-    put_time(out, window->input.as_of_ms);
+    timestamp_put(out, window->input.as_of_ms * 1000);
     buffer_append_format(out, "\",\"stale\":%s,\"warming\":%s,\"window_s\":%" PRId64 ",\"recent_s\":%" PRId64,
                          truth(is_stale), truth(is_warming), window->input.window_ms / 1000,
                          trend->recent_ms / 1000);
@@ -291,7 +281,7 @@ static void put_csv_row(struct buffer *out, const struct trend *trend, const str
     put_rank_change(out, page, "");
     buffer_append_format(out, ",%s,%s,", truth(page->is_new), truth(page->is_bound));
     if (of->first_seen)
-        put_time(out, of->first_seen / 1000);
+        timestamp_put(out, of->first_seen);
     buffer_append_text(out, "\r\n");
 }
 
