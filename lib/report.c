@@ -260,10 +260,10 @@ static int64_t default_span_ms(const struct report_request *report)
 {
     const int64_t hour_ms = INT64_C(60) * MINUTE_MS;
     if (!takes(report, STEP))
-        return 24 * hour_ms;
+        return hour_ms * 24;
     return report->step_ms == MINUTE_MS ? hour_ms
-           : report->step_ms < hour_ms  ? 24 * hour_ms
-                                        : 7 * 24 * hour_ms;
+           : report->step_ms < hour_ms  ? hour_ms * 24
+                                        : hour_ms * 7 * 24;
 }
 
 static enum up_result read_span(const struct query *query, int64_t now_ms, struct arena *arena,

@@ -20,6 +20,8 @@ HOUR = timedelta(hours=1)
 UTC = timezone.utc
 LIMIT = 3
 
+pytestmark = pytest.mark.once  # it is SQL that is tested here
+
 # What is known of a minute: the cut-off, and the mean of each listed page; in hundredths.
 Known = dict[datetime, tuple[int, dict[str, int]]]
 

@@ -1,8 +1,25 @@
-/* A query string, as it came in. */
+/* A query string, as it came in, and each of its values as a time and as a span. */
 #include "fuzz.h"
 
+#include "duration.h"
 #include "query.h"
+#include "timestamp.h"
 #include "utf8.h"
+
+static void check_time(const char *text)
+{
+    char written[TIMESTAMP_BYTES];
+    time_us at = 0;
+    time_us again = 0;
+    int64_t span_ms = -1;
+    if (timestamp_parse(text, &at) != UP_OK) {
+        MUST_HOLD(at == 0);
+    } else if (at >= INT64_C(946684800000000) && at < INT64_C(4102444800000000)) { /* in UTC too */
+        timestamp_write(at, written);
+        MUST_HOLD(timestamp_parse(written, &again) == UP_OK && again == at);
+    }
+    MUST_HOLD(duration_parse(text, &span_ms) == UP_OK ? span_ms >= 0 : span_ms == -1);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
@@ -19,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         MUST_HOLD(utf8_valid(parameter->value, parameter->value_bytes));
         MUST_HOLD(utf8_valid(parameter->name, strlen(parameter->name)));
         MUST_HOLD(query_find(&query, parameter->name) == parameter);
+        check_time(parameter->value);
     }
     arena_release(&arena);
     free(text);

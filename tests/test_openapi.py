@@ -1,0 +1,115 @@
+"""The description of the endpoints, held against real answers and real refusals."""
+
+import json
+import re
+from typing import Any, Callable
+from urllib.parse import urlencode
+
+import jsonschema
+import pytest
+
+from servers.processes import ROOT
+from servers.stack import KEY, Stack, page
+
+DESCRIPTION = json.loads((ROOT / "lib" / "openapi.json").read_text(encoding="utf-8"))
+API = "/api/v1.0/"
+ASKED = [(path, {}) for path in DESCRIPTION["paths"]] + [
+    (API + "trends", {"direction": "both", "min_score": "0", "min_visitors": "0"}),
+    (API + "history", {"path": "/p1", "step": "15m"}),
+    (API + "hours", {"path": "/p1", "tz": "Asia/Kathmandu"}),
+    (API + "profile", {"path": "/never"}),
+    (API + "usual", {"path": "/p1"}),
+    (API + "pages", {"at": "2020-01-01T00:00Z"}),
+]
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    """One host with 40 minutes of history, of which the last two are a rise."""
+    one = new_stack(UPBEAT_WORKERS="1", UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="120000")
+    one.simulator.script("site.example", [page(f"/p{n}", 50 + n) for n in range(12)])
+    assert one.rising("site.example").status == 200
+    one.database.rows(
+        "insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources)"
+        " select host, taken_at - n * interval '1 minute', row_limit, page_ids,"
+        " pack_counts((select array_agg(case when rank = 1 and n > 2 then 3 else v end)"
+        " from unnest(unpack_counts(visitors)) with ordinality u (v, rank))),"
+        " sources from snapshots, generate_series(1, 40) n"
+    )
+    while one.database.value("select roll_up(50)"):
+        pass
+    return one
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}", "components": DESCRIPTION["components"]}
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator(schema | {"components": DESCRIPTION["components"]}).validate(
+        value
+    )
+
+
+def test_it_is_served_and_linked(stack: Stack) -> None:
+    answer = stack.ask(API + "openapi.json")
+    assert answer.status == 200 and answer.json == DESCRIPTION
+    index = stack.ask("/").json
+    assert index["openapi"] == API + "openapi.json"
+    assert set(index["endpoints"]) == set(DESCRIPTION["paths"])
+
+
+def test_it_is_well_formed() -> None:
+    assert DESCRIPTION["openapi"].startswith("3.1.")
+    for schema in DESCRIPTION["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DESCRIPTION)):
+        place: Any = DESCRIPTION
+        for part in reference.split("/"):
+            place = place[part]
+    for path, item in DESCRIPTION["paths"].items():
+        assert item["get"]["operationId"] and item["get"]["summary"], path
+        assert "200" in item["get"]["responses"]
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert f"VERSION {DESCRIPTION['info']['version']}" in cmake
+
+
+@pytest.mark.parametrize("path, more", ASKED)
+def test_answers_are_as_described(stack: Stack, path: str, more: dict[str, str]) -> None:
+    given = {"host": "site.example"} | more
+    answer = stack.ask(path, headers={"X-CB-AK": KEY}, query=urlencode(given))
+    responses = DESCRIPTION["paths"][path]["get"]["responses"]
+    assert answer.status == 200
+    type_ = answer.headers["Content-Type"].split(";")[0]
+    schema = responses["200"]["content"][type_]["schema"]
+    check(answer.json if type_ == "application/json" else answer.body.decode(), schema)
+    if path in (API + "trends", API + "history") and more:
+        assert any(answer.json[name] for name in ("pages", "points") if name in answer.json)
+
+
+@pytest.mark.parametrize("path", [path for path in DESCRIPTION["paths"] if path.startswith(API)])
+def test_parameters_are_those_that_are_read(stack: Stack, path: str) -> None:
+    """Each described parameter is refused when it is nonsense, but for those that take any text."""
+    if path.endswith("openapi.json"):
+        return
+    responses = DESCRIPTION["paths"][path]["get"]["responses"]
+    for parameter in DESCRIPTION["paths"][path]["get"]["parameters"]:
+        if "$ref" in parameter:
+            parameter = DESCRIPTION["components"]["parameters"][parameter["$ref"].split("/")[-1]]
+        given = {"host": "site.example", parameter["name"]: "%" * 101}
+        answer = stack.ask(path, headers={"X-CB-AK": KEY}, query=urlencode(given))
+        old = path.endswith("increasingconcurrents") and parameter["name"] == "host"
+        assert answer.status == (401 if old else 400), (parameter["name"], answer)
+        assert answer.json["parameter"] == parameter["name"]
+        assert str(answer.status) in responses
+        check(answer.json, schema_of("Problem"))
+    answer = stack.ask(path, host="site.example")
+    assert answer.status == 401 and "401" in responses
+    check(answer.json, schema_of("Problem"))
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/%zz", "/?" + "x" * 13000])
+def test_problems_of_nginx_are_as_described(stack: Stack, path: str) -> None:
+    answer = stack.ask(path)
+    assert answer.status >= 400
+    check(answer.json, schema_of("Problem"))
