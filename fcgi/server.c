@@ -1,7 +1,9 @@
 #include "server.h"
 
+#include "crew.h"
 #include "deadline.h"
 #include "log.h"
+#include "orders.h"
 #include "record.h"
 #include "service.h"
 
@@ -23,8 +25,11 @@ enum {
     DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
     BATCH = STORE_BATCH,  /* requests answered in one round */
-    ACCEPT_PASSES = 8,    /* rounds in which a busy worker leaves a new connection to an idle one */
+    PEERS_FAIR = 64,      /* of these it takes by itself; once it has so many, again below half of it */
+    TURN_MS = 10,         /* for so long a new connection is left to another worker */
+    LOOK_MS = 50,         /* how often one looks whether another could serve its connections as well */
     LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
+    ORDERS,
 };
 
 /* A connection of nginx. libfcgi's request of it lives as long, since it holds what was read ahead. */
@@ -47,7 +52,14 @@ struct server {
     int listen_fd;
     int epoll_fd;
     bool is_listening;
-    int accept_passes;
+    bool awaits_turn; /* somebody wants to connect, whom we leave to others until `turn` */
+    struct deadline turn;
+    struct crew crew;
+    struct orders *orders;
+    bool has_orders; /* from others */
+    int open_count;
+    bool gives_back; /* connections, to one before it: each with its next answer */
+    struct deadline next_look;
     sigset_t wait_mask;
     struct service *service;
     struct peer peers[PEERS_MAX];
@@ -103,25 +115,32 @@ static void watch_listener(struct server *server, bool listen)
         server->is_listening = listen;
 }
 
-static void close_peer(struct peer *peer)
+static void lose_peer(struct server *server, struct peer *peer)
+{
+    peer->is_open = false;
+    peer->is_busy = false;
+    server->open_count--;
+}
+
+static void close_peer(struct server *server, struct peer *peer)
 {
     peer->fcgi.detached = 1; /* else libfcgi waits up to 2 s for the peer to close its side */
     FCGX_Free(&peer->fcgi, 1);
-    peer->is_open = false;
-    peer->is_busy = false;
+    lose_peer(server, peer);
 }
 
 /* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. Not those on which
  * nothing was answered yet, nor those on which a request has just come in. */
-static void close_idle_peers(void *context)
+static void give_way(void *context)
 {
     struct server *server = context;
     char byte;
+    crew_say_ready(&server->crew, false);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = &server->peers[i];
         if (peer->is_open && !peer->is_busy && peer->has_served &&
             recv(peer->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-            close_peer(peer);
+            close_peer(server, peer);
     }
 }
 
@@ -160,29 +179,31 @@ static bool accept_peer(struct server *server)
     peer->is_busy = false;
     peer->has_served = false;
     peer->is_partial = false;
+    server->open_count++;
     return true;
 }
 
 /* Reads the request that has arrived on a connection; false where the peer is gone, or sent none in time. */
-static bool read_request(struct peer *peer)
+static bool read_request(struct server *server, struct peer *peer)
 {
     /* Else FCGX_Accept_r would close the connection that it is to read from. */
     peer->fcgi.keepConnection = 1;
     if (FCGX_Accept_r(&peer->fcgi) != 0) {
-        peer->is_open = peer->fcgi.ipcFd >= 0;
-        if (peer->is_open)
-            close_peer(peer);
+        if (peer->fcgi.ipcFd >= 0)
+            close_peer(server, peer);
+        else
+            lose_peer(server, peer);
         return false;
     }
     /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
-    if (FCGX_GetChar(peer->fcgi.in) != EOF || stop_asked)
+    if (FCGX_GetChar(peer->fcgi.in) != EOF || stop_asked || server->gives_back)
         peer->fcgi.keepConnection = 0;
     return true;
 }
 
 static void take_request(struct server *server, struct peer *peer)
 {
-    if (!read_request(peer))
+    if (!read_request(server, peer))
         return;
     struct work *work = &server->works[server->count++];
     FCGX_ParamArray params = peer->fcgi.envp;
@@ -202,7 +223,7 @@ static void take_request(struct server *server, struct peer *peer)
     service_begin(server->service, &work->exchange, (int)server->late_ms);
 }
 
-static void send_response(struct work *work)
+static void send_response(struct server *server, struct work *work)
 {
     struct response *response = &work->exchange.response;
     struct peer *peer = work->peer;
@@ -211,9 +232,10 @@ static void send_response(struct work *work)
         FCGX_PutStr(response->body.data, (int)response->body.len_bytes, peer->fcgi.out);
     peer->fcgi.detached = 1; /* as in close_peer() */
     FCGX_Finish_r(&peer->fcgi);
-    peer->is_open = peer->fcgi.ipcFd >= 0;
     peer->is_busy = false;
     peer->has_served = true;
+    if (peer->fcgi.ipcFd < 0)
+        lose_peer(server, peer);
     work->peer = NULL;
     response_clear(response);
 }
@@ -229,7 +251,7 @@ static void watch_peer(struct server *server, struct peer *peer, bool is_partial
         peer->partial_until = deadline_in(PARTIAL_MS);
     peer->is_partial = is_partial;
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, peer->fcgi.ipcFd, &event) != 0)
-        close_peer(peer);
+        close_peer(server, peer);
 }
 
 /* libfcgi reads only what is there as a whole, since it would wait for the rest with all others behind it. */
@@ -241,7 +263,7 @@ static void hear_peer(struct server *server, struct peer *peer)
     enum record_state state = len > 0 ? record_state_of(server->peeked, (size_t)len) : RECORD_BAD;
     if (state == RECORD_BAD ||
         (state == RECORD_PARTIAL && peer->is_partial && deadline_left_ms(peer->partial_until) == 0)) {
-        close_peer(peer);
+        close_peer(server, peer);
         return;
     }
     watch_peer(server, peer, state == RECORD_PARTIAL);
@@ -258,23 +280,42 @@ static bool close_late_peers(struct server *server)
         if (!peer->is_open || !peer->is_partial)
             continue;
         if (deadline_left_ms(peer->partial_until) == 0)
-            close_peer(peer);
+            close_peer(server, peer);
         else
             any = true;
     }
     return any;
 }
 
-/* Else who is busy, and so finds a new connection before one who has to be woken up for it, gets most of
- * them, and with them most of the requests to come. */
-static bool leaves_to_others(struct server *server, int ready)
+/* The fewer workers serve, the more requests each finds in a round, and answers from one read: so connections
+ * go to the first by rank that is ready. */
+static void look_around(struct server *server)
 {
-    if (ready > 1 && server->accept_passes < ACCEPT_PASSES) {
-        server->accept_passes++;
-        return true;
+    if (server->crew.rank == 0 || deadline_left_ms(server->next_look) > 0)
+        return;
+    server->next_look = deadline_in(LOOK_MS);
+    server->gives_back = crew_has_ready_before(&server->crew);
+}
+
+/* A newcomer is left to the one that he should go to, for a moment, in case that it is frozen. */
+static void hear_listener(struct server *server)
+{
+    if (server->open_count >= PEERS_FAIR || crew_has_ready_before(&server->crew)) {
+        watch_listener(server, false);
+        server->awaits_turn = true;
+        server->turn = deadline_in(TURN_MS);
+        return;
     }
-    server->accept_passes = 0;
-    return false;
+    while (server->open_count < PEERS_FAIR && accept_peer(server))
+        ;
+}
+
+/* Our turn has come: whoever is still there is ours. */
+static void take_turn(struct server *server)
+{
+    server->awaits_turn = false;
+    accept_peer(server);
+    watch_listener(server, free_peer(server) != NULL);
 }
 
 /* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. Who is
@@ -286,13 +327,18 @@ static bool gather(struct server *server, int timeout_ms, bool may_accept)
     int room = (int)(BATCH - server->count);
     if (close_late_peers(server) && timeout_ms > PARTIAL_LOOK_MS)
         timeout_ms = PARTIAL_LOOK_MS;
+    if (server->awaits_turn && timeout_ms > deadline_left_ms(server->turn))
+        timeout_ms = deadline_left_ms(server->turn);
+    timeout_ms = orders_wait_ms(server->orders, timeout_ms);
     int ready = epoll_pwait(server->epoll_fd, events, room, timeout_ms, &server->wait_mask);
     if (ready < 0)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
         if (events[i].data.u32 == LISTENER) {
-            if (may_accept && !leaves_to_others(server, ready))
-                accept_peer(server);
+            if (may_accept)
+                hear_listener(server);
+        } else if (events[i].data.u32 == ORDERS) {
+            server->has_orders = true;
         } else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy) {
             hear_peer(server, &server->peers[events[i].data.u32]);
         }
@@ -312,21 +358,45 @@ static void answer_ready(struct server *server, size_t first)
     service_read(server->service, exchanges, count);
     for (size_t i = first; i < server->count; i++) {
         if (server->works[i].exchange.state == EXCHANGE_DONE)
-            send_response(&server->works[i]);
+            send_response(server, &server->works[i]);
     }
 }
 
-static bool has_slow_work(const struct server *server)
+/* Whose answer was stale, or soon will be. */
+static void want_refills(struct server *server)
 {
     for (size_t i = 0; i < server->count; i++) {
-        if (server->works[i].peer || server->works[i].exchange.refill_after)
+        const struct exchange *exchange = &server->works[i].exchange;
+        if (exchange->refill_in_ms >= 0)
+            orders_want(server->orders, exchange->request.host, &exchange->request.digest,
+                        exchange->refill_in_ms);
+    }
+}
+
+/* Who serves leaves them to others that are ready, if there are any. */
+static bool next_order(struct server *server, struct order *order_r)
+{
+    while (orders_take_due(server->orders, order_r)) {
+        int rank = crew_last_ready(&server->crew);
+        if (rank < 0 || !orders_hand_over(server->orders, order_r, rank))
+            return true;
+    }
+    bool has_orders = server->has_orders;
+    server->has_orders = false;
+    return has_orders && orders_receive(server->orders, order_r);
+}
+
+static bool is_blocking(const struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->works[i].peer)
             return true;
     }
     return false;
 }
 
 /* What may block comes last, when everybody who was quick to answer has been answered. */
-static void do_slow_work(struct server *server)
+static void do_slow_work(struct server *server, struct order *order)
 {
     int64_t started_ms = clock_monotonic_ms();
     for (size_t i = 0; i < server->count; i++) {
@@ -334,12 +404,11 @@ static void do_slow_work(struct server *server)
         if (!work->peer)
             continue;
         service_settle(server->service, &work->exchange, clock_monotonic_ms() - started_ms < SLOW_WORK_MS);
-        send_response(work);
+        send_response(server, work);
     }
-    for (size_t i = 0; i < server->count && clock_monotonic_ms() - started_ms < SLOW_WORK_MS; i++) {
-        if (server->works[i].exchange.refill_after)
-            service_refill(server->service, &server->works[i].exchange);
-    }
+    want_refills(server);
+    if (order)
+        service_refill(server->service, order->host, &order->digest);
     server->late_ms = clock_monotonic_ms() - started_ms;
     if (server->late_ms > LATE_MAX_MS)
         server->late_ms = LATE_MAX_MS;
@@ -347,12 +416,15 @@ static void do_slow_work(struct server *server)
 
 static bool serve_round(struct server *server, int timeout_ms)
 {
+    struct order order;
     server->count = 0;
     if (!gather(server, timeout_ms, true))
         return false;
     answer_ready(server, 0);
+    want_refills(server);
     server->late_ms = 0;
-    if (!has_slow_work(server))
+    bool has_order = next_order(server, &order);
+    if (!has_order && !is_blocking(server))
         return true;
     /* Until nobody is here who could be answered now, so that none of them waits behind a fetch. */
     for (size_t first = server->count; first < BATCH; first = server->count) {
@@ -362,7 +434,7 @@ static bool serve_round(struct server *server, int timeout_ms)
             break;
         answer_ready(server, first);
     }
-    do_slow_work(server);
+    do_slow_work(server, has_order ? &order : NULL);
     return true;
 }
 
@@ -374,6 +446,8 @@ static enum up_result drain(struct server *server)
     while (accept_peer(server))
         ;
     watch_listener(server, false);
+    server->awaits_turn = false;
+    crew_say_ready(&server->crew, false);
     do {
         if (!serve_round(server, DRAIN_QUIET_MS))
             return UP_FAILED;
@@ -385,9 +459,14 @@ enum up_result server_run(struct server *server)
 {
     enum { WAIT_MS = 60000 };
     while (!must_stop()) {
+        crew_say_ready(&server->crew,
+                       server->open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2));
+        look_around(server);
         if (!serve_round(server, WAIT_MS))
             return UP_FAILED;
-        if (!server->is_listening && free_peer(server))
+        if (server->awaits_turn && deadline_left_ms(server->turn) == 0)
+            take_turn(server);
+        if (!server->awaits_turn && !server->is_listening && free_peer(server))
             watch_listener(server, true);
     }
     return drain(server);
@@ -403,6 +482,17 @@ static enum up_result check_listener(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? UP_OK : UP_FAILED;
 }
 
+static enum up_result join_pool(struct server *server, const struct settings *settings)
+{
+    enum up_result result = crew_join(&server->crew, settings->run_dir, settings->workers);
+    if (result == UP_OK)
+        result = orders_new(&server->orders, settings->run_dir, server->crew.rank);
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = ORDERS};
+    if (result == UP_OK && epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, orders_fd(server->orders), &event) != 0)
+        result = UP_FAILED;
+    return result;
+}
+
 enum up_result server_new(struct server **server_r, int listen_fd, const struct settings *settings,
                           const struct keyring *keyring)
 {
@@ -416,9 +506,10 @@ enum up_result server_new(struct server **server_r, int listen_fd, const struct 
         exchange_init(&server->works[i].exchange);
     server->listen_fd = listen_fd;
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    result = server->epoll_fd >= 0 && FCGX_Init() == 0
-                 ? service_new(&server->service, settings, keyring, close_idle_peers, server)
-                 : UP_FAILED;
+    server->crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
+    result = server->epoll_fd >= 0 && FCGX_Init() == 0 ? join_pool(server, settings) : UP_FAILED;
+    if (result == UP_OK)
+        result = service_new(&server->service, settings, keyring, give_way, server);
     if (result == UP_OK) {
         set_up_signals(&server->wait_mask);
         watch_listener(server, true);
@@ -437,8 +528,10 @@ void server_free(struct server *server)
         return;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (server->peers[i].is_open)
-            close_peer(&server->peers[i]);
+            close_peer(server, &server->peers[i]);
     }
+    orders_free(server->orders);
+    crew_leave(&server->crew);
     for (size_t i = 0; i < BATCH; i++)
         exchange_release(&server->works[i].exchange);
     service_free(server->service);

@@ -56,14 +56,34 @@ static int64_t copied_for_ms(const struct request_input *input, const struct pol
     return input->is_copied && rest_of_second_ms <= policy_copy_ms(view, bounds) ? rest_of_second_ms : 0;
 }
 
-/* What nginx is told: Cache-Control (which it keeps to itself, and gives the client ours) that a copy may be
- * served while one request asks for the next, then until when it is good. In this order: after an
- * X-Accel-Expires it reads no Cache-Control. A copy that is out of date from the start costs nothing and lets
- * nginx answer 304. */
-static void put_copy_terms(struct response *response, const struct request_input *input, bool is_kept)
+/* For how long a copy may still be served while one request asks for the next, in seconds: where the row ends
+ * before the copy does, its time is up with it. */
+static int copy_stale_s(const struct policy_view *view, const struct policy_bounds *bounds, int64_t kept_ms)
 {
-    response_header(response, "Cache-Control", "stale-while-revalidate=%d", POLICY_COPY_STALE_MS / 1000);
-    response_header(response, "X-Accel-Expires", "@%" PRId64, is_kept ? input->now_ms / 1000 : 1);
+    return policy_copy_ms(view, bounds) >= kept_ms + POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS / 1000 : 0;
+}
+
+/* Cache-Control in one line; or in two, with X-Accel-Expires between them, for nginx to keep a copy: it reads
+ * the first, then until when the copy is good, and after that no Cache-Control, so that private does not keep
+ * it from copying. The client gets both lines, which mean the same as one. A copy that is out of date from
+ * the start costs nothing and lets nginx answer 304. */
+static void put_cache_control(struct response *response, const struct request_input *input,
+                              const struct policy_view *view, const struct policy_bounds *bounds,
+                              int64_t kept_ms)
+{
+    int max_age_s = seconds(bounds->ttl_ms - view->age_ms - kept_ms);
+    int error_s = seconds(bounds->stale_error_ms);
+    if (input->is_copied) {
+        response_header(response, "Cache-Control", "stale-while-revalidate=%d",
+                        copy_stale_s(view, bounds, kept_ms));
+        response_header(response, "X-Accel-Expires", "@%" PRId64, kept_ms > 0 ? input->now_ms / 1000 : 1);
+        response_header(response, "Cache-Control", "private, max-age=%d, stale-if-error=%d", max_age_s,
+                        error_s);
+    } else {
+        response_header(response, "Cache-Control",
+                        "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d", max_age_s,
+                        POLICY_COPY_STALE_MS / 1000, error_s);
+    }
 }
 
 static void put_headers(struct response *response, const struct request_input *input, const char *etag,
@@ -75,13 +95,7 @@ static void put_headers(struct response *response, const struct request_input *i
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
     response_header(response, "Age", "%d", seconds(age_ms));
-    if (input->is_copied)
-        put_copy_terms(response, input, kept_ms > 0);
-    response_header(response, input->is_copied ? "X-Client-Cache-Control" : "Cache-Control",
-                    "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
-                    seconds(bounds->ttl_ms - age_ms), seconds(bounds->stale_ms - bounds->ttl_ms),
-                    seconds(bounds->stale_error_ms));
-    response_header(response, "Vary", "Accept, X-CB-AK");
+    put_cache_control(response, input, &lookup->view, bounds, kept_ms);
     if (freshness == ANSWER_STALE)
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
@@ -130,14 +144,22 @@ static void put_csv(struct buffer *out, const struct increase_list *list)
     }
 }
 
-static enum up_result find_increase(struct store_lookup *lookup, struct arena *arena,
+/* Of a copy, which is taken apart: others may be answered from the same row. */
+static enum up_result decode(const char *pages, size_t pages_bytes, struct arena *arena,
+                             struct page_list *list_r)
+{
+    char *copy = arena_copy(arena, pages, pages_bytes);
+    return copy ? pages_decode(copy, pages_bytes, arena, list_r) : UP_NO_MEMORY;
+}
+
+static enum up_result find_increase(const struct store_lookup *lookup, struct arena *arena,
                                     struct increase_list *list_r)
 {
     struct page_list newest = {0};
     struct page_list previous = {0};
-    enum up_result result = pages_decode(lookup->pages, lookup->pages_bytes, arena, &newest);
+    enum up_result result = decode(lookup->pages, lookup->pages_bytes, arena, &newest);
     if (result == UP_OK && lookup->previous_pages)
-        result = pages_decode(lookup->previous_pages, lookup->previous_pages_bytes, arena, &previous);
+        result = decode(lookup->previous_pages, lookup->previous_pages_bytes, arena, &previous);
     if (result == UP_OK)
         result = increase_between(&previous, &newest, arena, list_r);
     return result;
@@ -163,7 +185,7 @@ bool answer_begin(struct response *response, const struct request_input *input, 
 }
 
 enum up_result answer_increase(struct response *response, const struct request_input *input,
-                               const struct request *request, struct store_lookup *lookup,
+                               const struct request *request, const struct store_lookup *lookup,
                                const struct policy_bounds *bounds, enum answer_freshness freshness,
                                const struct buffer *body, struct arena *arena)
 {

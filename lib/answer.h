@@ -22,11 +22,11 @@ bool answer_begin(struct response *response, const struct request_input *input, 
                   enum answer_freshness freshness);
 
 /* Writes the whole answer of /increasingconcurrents, or the 304 that stands for it; the caller ends the
- * response. The lists of the lookup are taken apart in place; where `body` is given it is what they come to,
- * written before. UP_INVALID: a list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the
- * response is to be begun again. */
+ * response. Where `body` is given it is what the lists of the lookup come to, written before. UP_INVALID: a
+ * list that is not in the form of pages_decode(). UP_NO_MEMORY. On an error the response is to be begun
+ * again. */
 enum up_result answer_increase(struct response *response, const struct request_input *input,
-                               const struct request *request, struct store_lookup *lookup,
+                               const struct request *request, const struct store_lookup *lookup,
                                const struct policy_bounds *bounds, enum answer_freshness freshness,
                                const struct buffer *body, struct arena *arena) MUST_CHECK;
 

@@ -33,7 +33,7 @@ struct exchange {
     struct arena arena; /* what the request and its answer need */
     struct arena rows;  /* what was read for it */
     struct deadline deadline;
-    bool refill_after; /* the answer was stale: refill once it is sent */
+    int64_t refill_in_ms; /* once it is answered: -1 not, 0 it was stale, else when it will be */
 };
 
 /* Makes an exchange ready for its first use, and frees what it holds. */

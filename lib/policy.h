@@ -12,7 +12,7 @@ enum {
 };
 
 enum {
-    POLICY_COPY_STALE_MS = 1000, /* a copy is served so much longer while one request asks for the next */
+    POLICY_COPY_STALE_MS = 1000, /* a copy may outlive the TTL by so much, and no more */
 };
 
 enum key_verdict {
@@ -50,8 +50,8 @@ enum policy_action policy_decide(const struct policy_view *view, const struct po
 /* May this row be served although it could not be refilled? */
 bool policy_may_serve_stale(const struct policy_view *view, const struct policy_bounds *bounds);
 
-/* For how long may a copy of the answer be served without asking again: what is left of the TTL, or of the
- * bound on revocation less POLICY_COPY_STALE_MS, whichever is less; 0 where the row is not fresh. */
+/* For how long may a copy of the answer be served: what is left of the TTL and POLICY_COPY_STALE_MS more, or
+ * what is left of the bound on revocation, whichever is less; 0 where the row is not fresh. */
 int64_t policy_copy_ms(const struct policy_view *view, const struct policy_bounds *bounds);
 
 /* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has

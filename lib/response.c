@@ -62,7 +62,8 @@ void response_begin(struct response *response, int status, const char *request_i
 {
     response_clear(response);
     response->status = status;
-    buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
+    if (!response->is_fronted || status != 200)
+        buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
     if (response->is_fronted)
         return;
     response_header(response, "X-Request-Id", "%.64s", request_id);
@@ -70,6 +71,7 @@ void response_begin(struct response *response, int status, const char *request_i
                        "Access-Control-Allow-Origin: *\r\n"
                        "Access-Control-Expose-Headers: Age, ETag, Retry-After, Warning, X-RateLimit-Limit, "
                        "X-RateLimit-Remaining, X-Request-Id, X-Snapshot-Interval\r\n"
+                       "Vary: Accept, X-CB-AK\r\n"
                        "X-Content-Type-Options: nosniff\r\n");
 }
 

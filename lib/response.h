@@ -32,8 +32,8 @@ void response_init(struct response *response);
 void response_release(struct response *response);
 void response_clear(struct response *response);
 
-/* Starts the head: status and, unless is_fronted, what every answer carries (request id, CORS, nosniff). What
- * was written before is dropped. */
+/* Starts the head: status (that is_fronted takes a missing one for 200) and, unless is_fronted, what every
+ * answer carries (request id, CORS, Vary, nosniff). What was written before is dropped. */
 void response_begin(struct response *response, int status, const char *request_id);
 
 /* Appends one header. Control characters in the value come out as spaces, so that a value can never start

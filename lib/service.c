@@ -146,7 +146,7 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
         exchange->input.id = "-";
     arena_clear(&exchange->arena);
     exchange->deadline = deadline_in(service->settings->deadline_ms - late_ms);
-    exchange->refill_after = false;
+    exchange->refill_in_ms = -1;
     exchange->route = routes_find(exchange->input.path);
     if (!exchange->route)
         exchange_finish_problem(
@@ -199,6 +199,15 @@ static struct problem problem_of(const struct obstacle *obstacle)
     return problem;
 }
 
+/* A copy in front may outlive the row by less than a second, and keeps us from hearing of those who ask. */
+static void want_refill_of_copied(const struct service *service, struct exchange *exchange)
+{
+    enum { AFTER_TTL_MS = 5 }; /* so that it has ended by any clock */
+    int64_t left_ms = service->bounds.ttl_ms - exchange->lookup.view.age_ms;
+    if (exchange->input.is_copied && left_ms < 1000 - exchange->input.now_ms % 1000)
+        exchange->refill_in_ms = (left_ms > 0 ? left_ms : 0) + AFTER_TTL_MS;
+}
+
 static void finish_list(struct service *service, struct exchange *exchange, enum answer_freshness freshness)
 {
     exchange->input.now_ms = clock_wall_ms();
@@ -214,6 +223,8 @@ static void finish_list(struct service *service, struct exchange *exchange, enum
         if (!body && exchange->route->is_kept && exchange->response.status == 200 &&
             freshness == ANSWER_FRESH)
             kept_put(service->kept, &exchange->request, exchange->lookup.taken_at, &exchange->response.body);
+        if (freshness == ANSWER_FRESH)
+            want_refill_of_copied(service, exchange);
         exchange_finish(exchange);
         return;
     }
@@ -256,7 +267,7 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
     case POLICY_ANSWER_AND_REFILL:
         finish_list(service, exchange,
                     exchange->lookup.view.failures > 0 ? ANSWER_STALE_ERROR : ANSWER_STALE);
-        exchange->refill_after = true;
+        exchange->refill_in_ms = 0;
         return true;
     case POLICY_REFUSE:
         finish_refused(exchange);
@@ -280,23 +291,62 @@ static void finish_obstacle(struct service *service, struct exchange *exchange,
     exchange_finish_problem(exchange, &problem);
 }
 
+/* Does its answer take more than the row? Then who only needs theirs come first. */
+static bool is_slow(const struct service *service, const struct exchange *exchange)
+{
+    return !exchange->route->wants_lists && !kept_body(service, exchange);
+}
+
+static bool asks_the_same(const struct store_lookup *a, const struct store_lookup *b)
+{
+    return a->known_at == b->known_at && memcmp(a->digest, b->digest, sizeof *a->digest) == 0 &&
+           strcmp(a->host, b->host) == 0;
+}
+
+/* What is to be read for all of them; places[i] is where the row of the i-th will be. One read answers all
+ * who ask for the same host with the same key at the same time. */
+static size_t gather_lookups(struct exchange **exchanges, size_t count, struct store_lookup *lookups,
+                             size_t *places)
+{
+    size_t different = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < different && !asks_the_same(&lookups[at], &exchanges[i]->lookup))
+            at++;
+        if (at == different)
+            lookups[different++] = exchanges[i]->lookup;
+        places[i] = at;
+    }
+    return different;
+}
+
+static void take_row(struct exchange *exchange, const struct store_lookup *row)
+{
+    const struct store_lookup asked = exchange->lookup;
+    exchange->lookup = *row;
+    exchange->lookup.host = asked.host;
+    exchange->lookup.digest = asked.digest;
+}
+
 void service_read(struct service *service, struct exchange **exchanges, size_t count)
 {
     struct store_lookup lookups[STORE_BATCH];
+    size_t places[STORE_BATCH];
     if (count == 0)
         return;
-    for (size_t i = 0; i < count; i++)
-        lookups[i] = exchanges[i]->lookup;
+    size_t different = gather_lookups(exchanges, count, lookups, places);
     arena_clear(&exchanges[0]->rows); /* for all of them: who is not answered here reads again for itself */
     enum up_result result =
-        store_read(service->store, lookups, count, &exchanges[0]->rows, exchanges[0]->deadline);
+        store_read(service->store, lookups, different, &exchanges[0]->rows, exchanges[0]->deadline);
+    bool is_too_much = result == UP_NO_MEMORY && count > 1; /* together; each alone may fit */
     for (size_t i = 0; i < count; i++) {
         enum policy_action action = POLICY_ANSWER;
-        exchanges[i]->lookup = lookups[i];
-        if (result != UP_OK)
+        take_row(exchanges[i], &lookups[places[i]]);
+        if (result != UP_OK && !is_too_much)
             finish_obstacle(service, exchanges[i],
                             &(struct obstacle){.from = FROM_DATABASE, .result = result});
-        else if (!answer_from_row(service, exchanges[i], &action))
+        else if (is_too_much || is_slow(service, exchanges[i]) ||
+                 !answer_from_row(service, exchanges[i], &action))
             exchanges[i]->state = EXCHANGE_BLOCKING;
     }
 }
@@ -380,7 +430,7 @@ static bool settle(struct service *service, struct exchange *exchange, struct ob
         if (!leased || deadline_left_ms(wait_until) == 0)
             return false;
         if (*wait_slot_r < 0)
-            *wait_slot_r = slots_take(&service->waiting);
+            *wait_slot_r = slots_take(&service->waiting, NULL);
         if (*wait_slot_r < 0)
             return false;
         deadline_sleep(wait_until, POLL_LEASE_MS);
@@ -388,36 +438,43 @@ static bool settle(struct service *service, struct exchange *exchange, struct ob
     return false;
 }
 
+/* With one of the slots of those who may block. */
+static bool settle_blocking(struct service *service, struct exchange *exchange, int slot,
+                            struct obstacle *obstacle_r)
+{
+    int wait_slot = -1;
+    service->before_block(service->context);
+    bool settled = settle(service, exchange, obstacle_r, &wait_slot);
+    slots_release(wait_slot);
+    slots_release(slot);
+    return settled;
+}
+
 void service_settle(struct service *service, struct exchange *exchange, bool may_wait)
 {
     struct obstacle obstacle = {.from = FROM_POOL};
-    int wait_slot = -1;
-    bool settled = false;
-    int slot = may_wait ? slots_take(&service->blocked) : -1;
-    if (slot >= 0) {
+    enum policy_action action = POLICY_ANSWER;
+    if (is_slow(service, exchange)) {
         service->before_block(service->context);
-        settled = settle(service, exchange, &obstacle, &wait_slot);
-        slots_release(wait_slot);
-        slots_release(slot);
-    } else {
-        enum policy_action action = POLICY_ANSWER;
-        settled = read_again(service, exchange, &action);
+        if (read_again(service, exchange, &action))
+            return;
     }
+    int slot = may_wait ? slots_take(&service->blocked, NULL) : -1;
+    bool settled = slot >= 0 ? settle_blocking(service, exchange, slot, &obstacle)
+                             : read_again(service, exchange, &action);
     if (!settled)
         finish_obstacle(service, exchange, &obstacle);
 }
 
-void service_refill(struct service *service, struct exchange *exchange)
+void service_refill(struct service *service, const char *host, const struct digest *digest)
 {
     struct refill_job job;
     struct refill_report report;
     struct deadline deadline = deadline_in(service->settings->deadline_ms);
-    exchange->refill_after = false;
-    int slot = slots_take(&service->blocked);
+    int slot = slots_take(&service->blocked, NULL);
     if (slot < 0)
         return;
-    enum up_result result = refill_begin(&service->refill, exchange->request.host, &exchange->request.digest,
-                                         NULL, false, deadline, &job);
+    enum up_result result = refill_begin(&service->refill, host, digest, NULL, false, deadline, &job);
     if (result == UP_OK && job.claim.outcome == STORE_GRANTED) {
         service->before_block(service->context);
         fetch(service, &job, deadline, &report);

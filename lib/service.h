@@ -2,8 +2,8 @@
  * of FastCGI.
  *
  * An exchange goes through service_begin(), then service_read() together with others, and if it is still open
- * through service_settle(), which may block; then its response is sent; then service_refill() does what was
- * put off until after the reply. */
+ * through service_settle(), which may block; then its response is sent; then, refill_in_ms later, somebody
+ * calls service_refill(): what was put off until after the reply. */
 #ifndef UPBEAT_SERVICE_H
 #define UPBEAT_SERVICE_H
 
@@ -35,14 +35,15 @@ void service_free(struct service *service);
 void service_begin(struct service *service, struct exchange *exchange, int late_ms);
 
 /* Reads the rows of up to STORE_BATCH exchanges that are EXCHANGE_READ in one round trip, and answers those
- * that can be answered from them. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
+ * that can be answered from them alone. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Answers an exchange that is EXCHANGE_BLOCKING, by its deadline: refills, waits for who does, or serves
  * stale; without may_wait the latter only. */
 void service_settle(struct service *service, struct exchange *exchange, bool may_wait);
 
-/* Refills the host of an exchange with refill_after, if no one else does. */
-void service_refill(struct service *service, struct exchange *exchange);
+/* Refills a host that was asked for with the key of this digest, if no one else does, and if no more than
+ * half of the pool is inside a request to Chartbeat. Blocks. */
+void service_refill(struct service *service, const char *host, const struct digest *digest);
 
 #endif

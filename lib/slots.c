@@ -27,16 +27,36 @@ enum up_result slots_init(struct slots *slots, const char *run_dir, const char *
     return UP_OK;
 }
 
-int slots_take(const struct slots *slots)
+static int lock_slot(const struct slots *slots, int number, int how)
 {
-    for (int i = 0; i < slots->count; i++) {
-        int fd = open_slot(slots, i);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return fd;
-        if (fd >= 0)
-            close(fd);
-    }
+    int fd = open_slot(slots, number);
+    if (fd < 0 || flock(fd, how | LOCK_NB) == 0)
+        return fd;
+    close(fd);
     return -1;
+}
+
+int slots_take_one(const struct slots *slots, int number)
+{
+    return lock_slot(slots, number, LOCK_EX);
+}
+
+int slots_take(const struct slots *slots, int *number_r)
+{
+    int slot = -1;
+    int number = 0;
+    while (number < slots->count && (slot = slots_take_one(slots, number)) < 0)
+        number++;
+    if (number_r)
+        *number_r = number;
+    return slot;
+}
+
+bool slots_is_taken(const struct slots *slots, int number)
+{
+    int fd = lock_slot(slots, number, LOCK_SH); /* so that two who look don't see each other */
+    slots_release(fd);
+    return fd < 0;
 }
 
 void slots_release(int slot)

@@ -16,8 +16,15 @@ struct slots {
  * (errno says why). */
 enum up_result slots_init(struct slots *slots, const char *run_dir, const char *name, int count) MUST_CHECK;
 
-/* Takes a free slot without waiting: a descriptor for slots_release(), or -1 where all are taken. */
-int slots_take(const struct slots *slots) MUST_CHECK;
+/* Takes a free slot without waiting, the lowest: a descriptor for slots_release(), with its number, or -1
+ * where all are taken, with their count as the number. number_r may be NULL. */
+int slots_take(const struct slots *slots, int *number_r) MUST_CHECK;
+
+/* Takes this one, or -1 where it is taken. */
+int slots_take_one(const struct slots *slots, int number) MUST_CHECK;
+
+/* Has somebody taken it? */
+bool slots_is_taken(const struct slots *slots, int number);
 
 /* Gives a slot back; -1 is allowed. */
 void slots_release(int slot);

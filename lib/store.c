@@ -151,7 +151,7 @@ enum up_result store_ready(struct store *store, struct deadline deadline)
 }
 
 static enum up_result copy_text(const struct database_rows *rows, int column, struct arena *arena,
-                                char **text_r, size_t *len_r)
+                                const char **text_r, size_t *len_r)
 {
     size_t len = 0;
     const char *bytes = database_bytes(rows, 0, column, &len);

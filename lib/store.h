@@ -23,7 +23,7 @@
 enum {
     STORE_SCHEMA_VERSION = 7, /* the newest migration that the programs need */
     STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
-    STORE_BATCH = 8,          /* look-ups in one round trip */
+    STORE_BATCH = 32,         /* look-ups in one round trip */
     STORE_TOKEN_BYTES = 16,   /* a UUID */
 };
 
@@ -47,10 +47,10 @@ struct store_lookup {
     time_us previous_at;     /* 0: no snapshot before it */
     int rate_limit;          /* as Chartbeat last said; -1: it did not */
     int rate_remaining;
-    char *pages; /* compact text, see pages_decode(); NULL where the key is not accepted, or they are those of
-                    known_at. The arena owns it. */
+    const char *pages; /* compact text, see pages_decode(); NULL where the key is not accepted, or they are
+                          those of known_at. The arena owns it. */
     size_t pages_bytes;
-    char *previous_pages;
+    const char *previous_pages;
     size_t previous_pages_bytes;
 };
 

@@ -36,9 +36,22 @@ static void test_begin(void **state)
     assert_int_equal(strncmp(response.head.data, "Status: 200 OK\r\n", 16), 0);
     assert_int_equal(lines_with("X-Request-Id: id-1\r\n"), 1);
     assert_int_equal(lines_with("Access-Control-Allow-Origin: *\r\n"), 1);
+    assert_int_equal(lines_with("Vary: Accept, X-CB-AK\r\n"), 1);
     assert_int_equal(lines_with("X-Content-Type-Options: nosniff\r\n"), 1);
     assert_int_equal(lines_with("Content-Length: 0\r\n"), 1);
     assert_string_equal(response.head.data + response.head.len_bytes - 4, "\r\n\r\n");
+}
+
+/* What nginx says for us is left out, and so is the status that it takes for granted. */
+static void test_begin_behind_nginx(void **state)
+{
+    (void)state;
+    response.is_fronted = true;
+    response_begin(&response, 200, "id-1");
+    assert_string_equal(response.head.data ? response.head.data : "", "");
+    response_begin(&response, 404, "id-1");
+    assert_string_equal(response.head.data, "Status: 404 Not Found\r\n");
+    response.is_fronted = false;
 }
 
 static void test_begin_drops_what_was_before(void **state)
@@ -72,7 +85,7 @@ static void test_no_header_is_injected(void **state)
             assert_true(at[-1] == '\r');
             lines++;
         }
-        assert_int_equal(lines, 8);
+        assert_int_equal(lines, 9);
         assert_int_equal(lines_with("Set-Cookie"), 0);
         assert_ptr_equal(strstr(response.head.data, "\r\n\r\n"),
                          response.head.data + response.head.len_bytes - 4);
@@ -213,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_begin),
+        cmocka_unit_test(test_begin_behind_nginx),
         cmocka_unit_test(test_begin_drops_what_was_before),
         cmocka_unit_test(test_no_header_is_injected),
         cmocka_unit_test(test_long_values_are_cut),

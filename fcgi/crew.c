@@ -1,0 +1,53 @@
+#include "crew.h"
+
+enum up_result crew_join(struct crew *crew, const char *run_dir, int workers)
+{
+    struct slots ranks;
+    *crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
+    enum up_result result = slots_init(&ranks, run_dir, "rank", workers);
+    if (result == UP_OK)
+        result = slots_init(&crew->ready, run_dir, "ready", workers + 1);
+    if (result == UP_OK)
+        crew->rank_slot = slots_take(&ranks, &crew->rank);
+    return result;
+}
+
+void crew_leave(struct crew *crew)
+{
+    slots_release(crew->ready_slot);
+    slots_release(crew->rank_slot);
+    crew->ready_slot = -1;
+    crew->rank_slot = -1;
+}
+
+void crew_say_ready(struct crew *crew, bool is_ready)
+{
+    if (is_ready && crew->ready_slot < 0) {
+        crew->ready_slot = slots_take_one(&crew->ready, crew->rank);
+    } else if (!is_ready) {
+        slots_release(crew->ready_slot);
+        crew->ready_slot = -1;
+    }
+}
+
+bool crew_is_ready(const struct crew *crew)
+{
+    return crew->ready_slot >= 0;
+}
+
+bool crew_has_ready_before(const struct crew *crew)
+{
+    for (int rank = 0; rank < crew->rank; rank++) {
+        if (slots_is_taken(&crew->ready, rank))
+            return true;
+    }
+    return false;
+}
+
+int crew_last_ready(const struct crew *crew)
+{
+    int rank = crew->ready.count - 1;
+    while (rank >= 0 && (rank == crew->rank || !slots_is_taken(&crew->ready, rank)))
+        rank--;
+    return rank;
+}

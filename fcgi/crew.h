@@ -1,0 +1,34 @@
+/* The workers of a pool among each other: each has a rank, and says whether it takes newcomers. By slots
+ * (slots.h), so that whoever dies, however it dies, no longer counts. */
+#ifndef UPBEAT_CREW_H
+#define UPBEAT_CREW_H
+
+#include "result.h"
+#include "slots.h"
+#include <stdbool.h>
+
+struct crew {
+    struct slots ready; /* a slot for each rank */
+    int ready_slot;     /* -1: we are not */
+    int rank_slot;
+    int rank; /* from 0; as many as there are workers where a pool is replaced while it runs */
+};
+
+/* Takes the lowest free rank, for as long as we live. UP_FAILED: `run_dir`, which must outlive the crew,
+ * can't be written to (errno says why). */
+enum up_result crew_join(struct crew *crew, const char *run_dir, int workers) MUST_CHECK;
+
+void crew_leave(struct crew *crew);
+
+/* Says whether we take newcomers: we have room, and are not about to block. */
+void crew_say_ready(struct crew *crew, bool is_ready);
+
+bool crew_is_ready(const struct crew *crew);
+
+/* Is somebody of a lower rank ready? */
+bool crew_has_ready_before(const struct crew *crew);
+
+/* The highest rank but ours that is ready, or -1: it serves fewer than others. */
+int crew_last_ready(const struct crew *crew);
+
+#endif

@@ -1,0 +1,147 @@
+#include "orders.h"
+
+#include "deadline.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PLACES = 256 }; /* a power of two */
+
+struct place {
+    bool is_wanted;
+    int64_t due_ms; /* while it is wanted, and then of the last time */
+    struct order order;
+};
+
+struct orders {
+    const char *run_dir;
+    int fd;
+    int wanted; /* places */
+    struct place places[PLACES];
+};
+
+static bool address_of(const struct orders *orders, int rank, struct sockaddr_un *address_r)
+{
+    *address_r = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int len =
+        snprintf(address_r->sun_path, sizeof address_r->sun_path, "%s/refill.%d", orders->run_dir, rank);
+    return len > 0 && (size_t)len < sizeof address_r->sun_path;
+}
+
+static int open_socket(const struct orders *orders, int rank)
+{
+    struct sockaddr_un address;
+    errno = ENAMETOOLONG;
+    if (!address_of(orders, rank, &address))
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    unlink(address.sun_path); /* of a worker that was killed */
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return -1;
+}
+
+enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank)
+{
+    struct orders *orders = calloc(1, sizeof *orders);
+    if (!orders)
+        return UP_NO_MEMORY;
+    orders->run_dir = run_dir;
+    orders->fd = open_socket(orders, rank);
+    if (orders->fd < 0) {
+        free(orders);
+        return UP_FAILED;
+    }
+    *orders_r = orders;
+    return UP_OK;
+}
+
+void orders_free(struct orders *orders)
+{
+    if (!orders)
+        return;
+    close(orders->fd);
+    free(orders);
+}
+
+int orders_fd(const struct orders *orders)
+{
+    return orders->fd;
+}
+
+/* FNV-1a (Fowler, Noll, Vo). */
+static size_t place_of(const char *host)
+{
+    uint32_t hash = 2166136261u;
+    for (; *host; host++)
+        hash = (hash ^ (unsigned char)*host) * 16777619u;
+    return (hash ^ hash >> 16) % PLACES;
+}
+
+void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms)
+{
+    struct place *place = &orders->places[place_of(host)];
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_same = strcmp(place->order.host, host) == 0;
+    if (is_same &&
+        (place->is_wanted ? place->due_ms <= now_ms + in_ms : now_ms < place->due_ms + ORDERS_QUIET_MS))
+        return;
+    orders->wanted += !place->is_wanted;
+    place->is_wanted = true;
+    place->due_ms = now_ms + in_ms;
+    place->order.digest = *digest;
+    memcpy(place->order.host, host, strlen(host) + 1);
+}
+
+int orders_wait_ms(const struct orders *orders, int max_ms)
+{
+    int64_t wait_ms = max_ms;
+    int64_t now_ms = orders->wanted > 0 ? clock_monotonic_ms() : 0;
+    for (size_t i = 0; orders->wanted > 0 && i < PLACES; i++) {
+        const struct place *place = &orders->places[i];
+        if (place->is_wanted && place->due_ms - now_ms < wait_ms)
+            wait_ms = place->due_ms - now_ms;
+    }
+    return wait_ms > 0 ? (int)wait_ms : 0;
+}
+
+bool orders_take_due(struct orders *orders, struct order *order_r)
+{
+    int64_t now_ms = orders->wanted > 0 ? clock_monotonic_ms() : 0;
+    for (size_t i = 0; orders->wanted > 0 && i < PLACES; i++) {
+        struct place *place = &orders->places[i];
+        if (!place->is_wanted || place->due_ms > now_ms)
+            continue;
+        place->is_wanted = false;
+        place->due_ms = now_ms;
+        orders->wanted--;
+        *order_r = place->order;
+        return true;
+    }
+    return false;
+}
+
+bool orders_receive(struct orders *orders, struct order *order_r)
+{
+    struct order order = {0};
+    ssize_t len = recv(orders->fd, &order, sizeof order, MSG_DONTWAIT);
+    if (len != (ssize_t)sizeof order || !memchr(order.host, '\0', sizeof order.host))
+        return false;
+    *order_r = order;
+    return true;
+}
+
+bool orders_hand_over(const struct orders *orders, const struct order *order, int rank)
+{
+    struct sockaddr_un address;
+    return address_of(orders, rank, &address) &&
+           sendto(orders->fd, order, sizeof *order, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address,
+                  sizeof address) == (ssize_t)sizeof *order;
+}

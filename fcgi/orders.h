@@ -1,0 +1,46 @@
+/* Refills that are wanted, each host's once: put off until they are due, and handed to a worker that is free,
+ * so that who serves need not wait for Chartbeat. A worker hears of them on a datagram socket of its own in
+ * the run folder; a message holds the host and the digest of the key that asked, never a key. */
+#ifndef UPBEAT_ORDERS_H
+#define UPBEAT_ORDERS_H
+
+#include "access.h"
+#include "keyring.h"
+#include "result.h"
+#include <stdbool.h>
+
+struct orders;
+
+struct order {
+    char host[HOST_MAX_BYTES + 1];
+    struct digest digest; /* of the key that asked */
+};
+
+/* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
+ * UP_FAILED: no socket (errno says why). UP_NO_MEMORY. On an error *orders_r is untouched. */
+enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank) MUST_CHECK;
+
+/* NULL is allowed. */
+void orders_free(struct orders *orders);
+
+/* Readable when another worker has handed something over. */
+int orders_fd(const struct orders *orders);
+
+/* Wants a refill of a host in in_ms. Nothing new where it is wanted already, or was due less than
+ * ORDERS_QUIET_MS ago: many ask at the same time. Of two hosts that fall on one place the later one stays. */
+enum { ORDERS_QUIET_MS = 250 };
+void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms);
+
+/* Until the next one is due, at most max_ms. */
+int orders_wait_ms(const struct orders *orders, int max_ms);
+
+/* Takes one that is due; false: none. */
+bool orders_take_due(struct orders *orders, struct order *order_r);
+
+/* Takes one that was handed over; false: none. */
+bool orders_receive(struct orders *orders, struct order *order_r);
+
+/* Hands one to the worker of another rank; false: it is not there, or has too much to do. */
+bool orders_hand_over(const struct orders *orders, const struct order *order, int rank) MUST_CHECK;
+
+#endif
