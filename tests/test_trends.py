@@ -67,7 +67,7 @@ def rising(number: int, before: float) -> int:
 
 
 def lively(number: int, before: float) -> int:
-    """Others move too: /p0 comes from below the cut-off of a full list, /p19 drops below it, /p1 is away now and then."""
+    """Others move too: /p0 comes from below a full list, /p19 drops below it, /p1 is away now and then."""
     moves = {0: (2.5, 120), 5: (2, 14), 15: (4, -18), 11: (9, 25), 19: (2.2, -85)}
     since, more = moves.get(number, (0, 0))
     is_away = number == 1 and int(before) % 3 == 0

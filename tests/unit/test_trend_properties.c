@@ -1,5 +1,5 @@
-/* What trends.h promises of every site: a few hundred invented ones each, from a seed that a failure names.
- */
+/* What holds of the measure whatever the site: a few hundred invented ones each, from a seed that a failure
+ * names. */
 #include "unit.h"
 
 #include "minutes.h"
