@@ -331,6 +331,31 @@ def test_a_new_headline_changes_nothing(stack: Stack) -> None:
     assert len(before) > 1
 
 
+def test_every_question_about_one_snapshot_has_the_same_figures(stack: Stack) -> None:
+    """What is kept of a window answers other bounds, orders and forms; another window is another thing."""
+    host = "kept.example"
+    seed(stack, host, 40, lively, limit=15)
+    whole = trends(stack, host, direction="both", min_score="0", min_visitors="0").json
+    rows = {row["path"]: row for row in whole["pages"]}
+    for direction in ("up", "down", "both"):
+        for least in ("0", "1.5", "3", "6"):
+            for sort in ("score", "change", "visitors"):
+                asked = {"direction": direction, "min_score": least, "sort": sort, "min_visitors": "0"}
+                said = trends(stack, host, **asked).json
+                wanted = [
+                    row
+                    for row in rows.values()
+                    if (row["score"] >= float(least) and direction != "down")
+                    or (row["score"] <= -float(least) and direction != "up")
+                ]
+                wanted.sort(key=lambda row: -row[sort] if sort == "visitors" else -abs(row[sort]))
+                assert said == whole | {"pages": wanted}, asked
+    table = trends(stack, host, min_score="0", format="csv").csv
+    assert [row[1] for row in table[1:]] == [r["path"] for r in trends(stack, host, min_score="0").json["pages"]]
+    other = trends(stack, host, window="20m", direction="both", min_score="0", min_visitors="0").json
+    assert other["window_s"] == 1200 and other["pages"] != whole["pages"] and len(rows) >= 5
+
+
 def test_csv_jsonp_limit_etag_and_sections(stack: Stack) -> None:
     host = "forms.example"
     seed(stack, host, 40, lambda n, before: steady(n, 0) + (90 + n if n > 16 and before < 3 else 0))
