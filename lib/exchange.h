@@ -26,8 +26,9 @@ struct exchange {
     enum exchange_state state;
     const struct route *route;
     struct request request;
-    struct trends_request trends; /* of /trends */
-    struct report_request report; /* of what is remembered */
+    struct trends_request trends;  /* of /trends */
+    struct weighed_store *weighed; /* the worker's, or NULL: every window is weighed anew */
+    struct report_request report;  /* of what is remembered */
     struct store_lookup lookup;
     struct response response;
     struct arena arena; /* what the request and its answer need */

@@ -233,11 +233,35 @@ static enum up_result read_trends(struct exchange *exchange, struct problem *pro
     return trends_read(&exchange->request, &exchange->arena, &exchange->trends, problem_r);
 }
 
+/* The window that ends at the newest snapshot, weighed: kept, or read in one round trip, into *room.
+ */
+static enum up_result weigh(struct exchange *exchange, struct store *store, struct weighed *room,
+                            const struct weighed **weighed_r)
+{
+    struct window window;
+    const char *host = exchange->request.host;
+    time_us as_of = exchange->lookup.taken_at;
+    int64_t window_ms = exchange->trends.window_ms;
+    *weighed_r = weighed_find(exchange->weighed, host, window_ms, as_of);
+    if (*weighed_r)
+        return UP_OK;
+    enum up_result result = window_read(store_database(store), host, as_of, window_ms, &exchange->arena,
+                                        exchange->deadline, &window);
+    if (result == UP_OK)
+        result = weighed_from(&window, &exchange->arena, room);
+    if (result != UP_OK)
+        return result;
+    weighed_keep(exchange->weighed, host, as_of, room);
+    *weighed_r = room;
+    return UP_OK;
+}
+
 static enum up_result write_trends(struct exchange *exchange, struct store *store,
                                    const struct policy_bounds *bounds, enum answer_freshness freshness,
                                    const struct buffer *body)
 {
-    struct window window;
+    struct weighed room;
+    const struct weighed *weighed = NULL;
     bool is_stale = freshness != ANSWER_FRESH;
     if (answer_begin(&exchange->response, &exchange->input, &exchange->request, &exchange->lookup, bounds,
                      freshness))
@@ -246,12 +270,10 @@ static enum up_result write_trends(struct exchange *exchange, struct store *stor
         buffer_append(&exchange->response.body, body->data, body->len_bytes);
         return UP_OK;
     }
-    enum up_result result =
-        window_read(store_database(store), exchange->request.host, exchange->lookup.taken_at,
-                    exchange->trends.window_ms, &exchange->arena, exchange->deadline, &window);
+    enum up_result result = weigh(exchange, store, &room, &weighed);
     if (result != UP_OK)
         return result;
     bool is_late = exchange->lookup.view.age_ms > trend_recent_ms(exchange->trends.window_ms);
-    return trends_write(&exchange->response.body, &exchange->request, &exchange->trends, &window, is_stale,
+    return trends_write(&exchange->response.body, &exchange->request, &exchange->trends, weighed, is_stale,
                         is_late, &exchange->arena);
 }

@@ -248,13 +248,14 @@ static void put_json_row(struct buffer *out, const struct trend *trend, const st
     buffer_append_char(out, '}');
 }
 
-static void put_json_head(struct buffer *out, const struct request *request, const struct trend *trend,
-                          const struct window *window, bool is_stale, bool is_warming)
+static void put_json_head(struct buffer *out, const struct request *request, const struct weighed *weighed,
+                          bool is_stale, bool is_warming)
 {
+    const struct trend *trend = &weighed->trend;
     buffer_append_format(out, "{\"host\":\"%s\",\"as_of\":\"", request->host);
-    timestamp_put(out, window->input.as_of_ms * 1000);
+    timestamp_put(out, weighed->as_of_ms * 1000);
     buffer_append_format(out, "\",\"stale\":%s,\"warming\":%s,\"window_s\":%" PRId64 ",\"recent_s\":%" PRId64,
-                         truth(is_stale), truth(is_warming), window->input.window_ms / 1000,
+                         truth(is_stale), truth(is_warming), weighed->window_ms / 1000,
                          trend->recent_ms / 1000);
     buffer_append_format(out, ",\"coverage\":%.4f,\"samples\":%" PRId64 ",\"site\":",
                          fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples);
@@ -285,44 +286,52 @@ static void put_csv_row(struct buffer *out, const struct trend *trend, const str
     buffer_append_text(out, "\r\n");
 }
 
-static size_t choose(const struct request *request, const struct trends_request *trends,
-                     const struct window *window, struct trend *trend)
+static enum up_result choose(const struct request *request, const struct trends_request *trends,
+                             const struct weighed *weighed, struct arena *arena, struct trend_page **chosen_r,
+                             size_t *count_r)
 {
     size_t count = 0;
-    for (size_t i = 0; i < trend->page_count; i++) {
-        if (trend_is_shown(&trend->pages[i], &trends->bounds) &&
-            is_in_section(&window->pages[trend->pages[i].page].page, trends->section))
-            trend->pages[count++] = trend->pages[i];
+    struct trend_page *chosen = arena_alloc(arena, (weighed->trend.page_count + 1) * sizeof *chosen);
+    if (!chosen)
+        return UP_NO_MEMORY;
+    for (size_t i = 0; i < weighed->trend.page_count; i++) {
+        const struct trend_page *page = &weighed->trend.pages[i];
+        if (trend_is_shown(page, &trends->bounds) &&
+            is_in_section(&weighed->pages[page->page].page, trends->section))
+            chosen[count++] = *page;
     }
-    trend_sort(trend->pages, count, trends->sort, window->paths);
-    return count < (size_t)request->limit ? count : (size_t)request->limit;
+    trend_sort(chosen, count, trends->sort, weighed->paths);
+    *chosen_r = chosen;
+    *count_r = count < (size_t)request->limit ? count : (size_t)request->limit;
+    return UP_OK;
 }
 
 enum up_result trends_write(struct buffer *out, const struct request *request,
-                            const struct trends_request *trends, const struct window *window, bool is_stale,
+                            const struct trends_request *trends, const struct weighed *weighed, bool is_stale,
                             bool is_late, struct arena *arena)
 {
-    struct trend trend;
-    enum up_result result = trend_weigh(&window->input, arena, &trend);
+    const struct trend *trend = &weighed->trend;
+    struct trend_page *pages = NULL;
+    size_t count = 0;
+    bool is_warming = trend->is_warming || is_late;
+    enum up_result result = is_warming ? UP_OK : choose(request, trends, weighed, arena, &pages, &count);
     if (result != UP_OK)
         return result;
-    bool is_warming = trend.is_warming || is_late;
-    size_t count = is_warming ? 0 : choose(request, trends, window, &trend);
     if (request->format == FORMAT_CSV) {
         buffer_append_text(
             out, "i,path,visitors,change,expected,ratio,score,sigma,baseline_minutes,rank,rank_change,"
                  "new,lower_bound,first_seen\r\n");
         for (size_t i = 0; i < count; i++)
-            put_csv_row(out, &trend, &trend.pages[i], &window->pages[trend.pages[i].page]);
+            put_csv_row(out, trend, &pages[i], &weighed->pages[pages[i].page]);
         return UP_OK;
     }
     if (request->callback)
         buffer_append_format(out, "/**/%s(", request->callback);
-    put_json_head(out, request, &trend, window, is_stale, is_warming);
+    put_json_head(out, request, weighed, is_stale, is_warming);
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buffer_append_text(out, ",\n");
-        put_json_row(out, &trend, &trend.pages[i], &window->pages[trend.pages[i].page]);
+        put_json_row(out, trend, &pages[i], &weighed->pages[pages[i].page]);
     }
     buffer_append_text(out, request->callback ? "]});\n" : "]}\n");
     return UP_OK;

@@ -6,7 +6,7 @@
 #include "buffer.h"
 #include "request.h"
 #include "trend.h"
-#include "window.h"
+#include "weighed.h"
 
 struct trends_request {
     int64_t window_ms;
@@ -20,11 +20,11 @@ struct trends_request {
 enum up_result trends_read(struct request *request, struct arena *arena, struct trends_request *trends_r,
                            struct problem *problem_r) MUST_CHECK;
 
-/* Appends the body: the pages of the window that rise or fall, in the request's format. is_stale: the newest
+/* Appends the body: the pages of a window that rise or fall, in the request's format. is_stale: the newest
  * snapshot is older than it should be. is_late: so old that it says nothing of now, and nothing has a score.
  * See out->status. UP_NO_MEMORY. */
 enum up_result trends_write(struct buffer *out, const struct request *request,
-                            const struct trends_request *trends, const struct window *window, bool is_stale,
+                            const struct trends_request *trends, const struct weighed *weighed, bool is_stale,
                             bool is_late, struct arena *arena) MUST_CHECK;
 
 #endif

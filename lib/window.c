@@ -219,9 +219,10 @@ static enum up_result take_snapshot(struct reading *r, size_t row, bool is_unrol
         if (number_of(r, ids[i], &number))
             sample->entries[sample->count++] = (struct trend_entry){number, visitors[i]};
     }
+    int64_t start_ms = in->as_of_ms - in->window_ms;
     if (sample->at_ms > in->as_of_ms - r->recent_ms)
         take_sources(r, row, ids, count, true);
-    else if (sample->at_ms <= in->as_of_ms - in->window_ms + r->recent_ms)
+    else if (sample->at_ms > start_ms && sample->at_ms <= start_ms + r->recent_ms)
         take_sources(r, row, ids, count, false);
     if (is_unrolled || r->window.input.row_limit == 0)
         r->window.input.row_limit = sample->row_limit;

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+from pathlib import Path
 from typing import Any, Callable, Iterable
 
 import pytest
@@ -11,13 +12,14 @@ import pytest
 from servers.processes import build_folder
 from servers.stack import Stack, page
 
+PROGRAM = build_folder() / "fcgi" / "upbeat-backtest"
 HEADER = "t_ms\tpath\tvisitors\n"
 START_MS = 1_700_000_040_000  # at a whole minute
 
 
 def backtest(text: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(build_folder() / "fcgi" / "upbeat-backtest"), *options],
+        [str(PROGRAM), *options],
         input=text,
         capture_output=True,
         text=True,
@@ -155,6 +157,29 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_number(text: str, said:
 def test_bad_options_are_refused(options: list[str]) -> None:
     ended = backtest(HEADER, *options)
     assert ended.returncode == 2 and ended.stderr
+
+
+@pytest.mark.once
+def test_a_day_of_samples_takes_seconds_and_little_memory(tmp_path: Path) -> None:
+    """A hundred pages every 5 s: 1.7 million lines. Pages come and go, and all counts wander."""
+    file, samples, rows_ = tmp_path / "day.tsv", 24 * 3600 // 5, 100
+    dice = random.Random(1)
+    lists = [
+        [f"\t/section/page-{n + hour}\t{dice.randrange(10, 900)}\n" for n in range(rows_)]
+        for hour in range(24)
+        for _ in range(10)
+    ]
+    with file.open("w", encoding="utf-8") as out:
+        out.write(HEADER)
+        for n in range(samples):
+            at = str(START_MS + 5000 * n)
+            out.write(at + at.join(lists[10 * (n * 24 // samples) + n % 10]))
+    with file.open() as lines_:
+        ended = subprocess.Popen([str(PROGRAM), "--min-score", "1"], stdin=lines_, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(ended.pid, 0)
+    assert status == 0
+    assert used.ru_utime + used.ru_stime < 10
+    assert used.ru_maxrss < 200_000, "kB"
 
 
 @pytest.mark.once

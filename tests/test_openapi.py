@@ -9,10 +9,11 @@ import jsonschema
 import pytest
 
 from servers.processes import ROOT
-from servers.stack import KEY, Stack, page
+from servers.stack import KEY, KEY_MARK, Stack, page
 
 DESCRIPTION = json.loads((ROOT / "lib" / "openapi.json").read_text(encoding="utf-8"))
 API = "/api/v1.0/"
+LISTS = [path for path, item in DESCRIPTION["paths"].items() if "parameters" in item["get"]]
 ASKED = [(path, {}) for path in DESCRIPTION["paths"]] + [
     (API + "trends", {"direction": "both", "min_score": "0", "min_visitors": "0"}),
     (API + "history", {"path": "/p1", "step": "15m"}),
@@ -85,6 +86,77 @@ def test_answers_are_as_described(stack: Stack, path: str, more: dict[str, str])
     check(answer.json if type_ == "application/json" else answer.body.decode(), schema)
     if path in (API + "trends", API + "history") and more:
         assert any(answer.json[name] for name in ("pages", "points") if name in answer.json)
+
+
+FORMS = [
+    # what is asked for, its type, how the body starts
+    ({"format": "csv"}, "text/csv", b""),
+    ({"callback": "show"}, "application/javascript", b"/**/show("),
+    ({"jsonp": "show"}, "application/javascript", b"/**/show("),
+]
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("more, type_, start", FORMS, ids=["csv", "callback", "jsonp"])
+def test_other_forms_are_as_described(
+    stack: Stack, path: str, more: dict[str, str], type_: str, start: bytes
+) -> None:
+    """CSV has the members of a row of the first list, in the order of the JSON; JSONP has the JSON."""
+    given = {"host": "site.example"} | more
+    if path.endswith("trends"):
+        given |= {"direction": "both", "min_score": "0", "min_visitors": "0"}
+    answer = stack.ask(path, headers={"X-CB-AK": KEY}, query=urlencode(given))
+    content = DESCRIPTION["paths"][path]["get"]["responses"]["200"]["content"]
+    assert (answer.status, answer.headers["Content-Type"].split(";")[0]) == (200, type_)
+    check(answer.body.decode(), content[type_]["schema"])
+    assert answer.body.startswith(start)
+    schema = content["application/json"]["schema"]
+    if start:
+        check(json.loads(answer.body[len(start) : -len(b");\n")]), schema)
+        return
+    header, *rows = answer.csv
+    members = row_members(schema)
+    assert set(header) <= members, "a column that is not described"
+    assert rows or path.endswith("increasingconcurrents")
+    assert all(len(row) == len(header) for row in rows)
+
+
+def row_members(schema: dict[str, Any]) -> set[str]:
+    """Of an item of the first list; of the answer where it has none."""
+    while "$ref" in schema:
+        schema = DESCRIPTION["components"]["schemas"][schema["$ref"].split("/")[-1]]
+    if schema["type"] == "array":
+        return row_members(schema["items"])
+    lists = [one for one in schema["properties"].values() if one.get("type") == "array"]
+    is_row = "sections" in schema["properties"] or not lists
+    return set(schema["properties"]) if is_row else row_members(lists[0])
+
+
+def test_refusals_are_as_described(stack: Stack) -> None:
+    """A key that Chartbeat does not take; methods; a 304; Chartbeat gone."""
+    for path in LISTS:
+        responses = DESCRIPTION["paths"][path]["get"]["responses"]
+        refused = stack.ask(path, headers={"X-CB-AK": f"{KEY_MARK}-no"}, host="site.example")
+        assert refused.status == (400 if path.endswith("increasingconcurrents") else 403), path
+        first = stack.ask(path, headers={"X-CB-AK": KEY}, host="site.example")
+        known = {"X-CB-AK": KEY, "If-None-Match": first.headers["ETag"]}
+        again = stack.ask(path, headers=known, host="site.example")
+        assert again.status == 304 or path.endswith("hosts"), path  # whose ages go on
+        for name in responses["200"]["headers"]:
+            assert name in first.headers or name == "Warning", (path, name)
+        post = stack.ask(path, method="POST", headers={"X-CB-AK": KEY}, host="site.example")
+        assert post.status == 405
+        for answer in (refused, post):
+            assert str(answer.status) in responses or answer.status == 405
+            check(answer.json, schema_of("Problem"))
+    stack.simulator.stop()
+    try:
+        cold = stack.ask(API + "trends", headers={"X-CB-AK": KEY}, host="cold.example")
+        assert str(cold.status) in DESCRIPTION["paths"][API + "trends"]["get"]["responses"]
+        assert cold.status in (502, 503, 504) and cold.headers["Retry-After"]
+        check(cold.json, schema_of("Problem"))
+    finally:
+        stack.simulator.start()
 
 
 @pytest.mark.parametrize("path", [path for path in DESCRIPTION["paths"] if path.startswith(API)])

@@ -1,6 +1,7 @@
 """/api/v1.0/trends over HTTP: every figure again from psql's views, parameters, keys, headers."""
 
 import math
+import random
 import statistics
 from datetime import datetime, timedelta
 from typing import Any, Callable
@@ -11,6 +12,7 @@ from servers.stack import KEY, KEY_MARK, Answer, Stack, page
 
 PATH = "/api/v1.0/trends"
 PAGES = 20
+SOURCES = ["search", "social", "links", "direct", "internal"]
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +45,14 @@ def seed(
             key=lambda row: (-row[0], row[1]),
         )[:limit]
         stack.database.rows(
-            "insert into snapshots (host, taken_at, row_limit, page_ids, visitors)"
-            " values (%s, %s, %s, %s::int[], pack_counts(%s))",
+            "insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources)"
+            " values (%s, %s, %s, %s::int[], pack_counts(%s), pack_counts(%s))",
             host,
             newest - timedelta(seconds=step * every_s),
             limit,
             [ids[f"/p{n}"] for _, n in listed],
             [count for count, _ in listed],
+            [(count + 3 * n + step) % 13 for count, _ in listed for n in range(len(SOURCES))],
         )
 
 
@@ -63,25 +66,77 @@ def rising(number: int, before: float) -> int:
     return steady(number, 0) + wander + (100 if number == 3 and before < 3 else 0)
 
 
+def lively(number: int, before: float) -> int:
+    """Others move too: /p0 comes from below a full list, /p19 drops below it, /p1 is away now and then."""
+    moves = {0: (2.5, 120), 5: (2, 14), 15: (4, -18), 11: (9, 25), 19: (2.2, -85)}
+    since, more = moves.get(number, (0, 0))
+    is_away = number == 1 and int(before) % 3 == 0
+    return 1 if is_away else rising(number, before) + (more if before < since else 0)
+
+
 def growing(number: int, before: float) -> int:
     """The whole site grows by a half within the hour, too."""
-    return int(rising(number, before) * (1.5 - 0.5 * min(before, 60) / 60))
+    return int(lively(number, before) * (1.5 - 0.5 * min(before, 60) / 60))
 
 
 def total(means: list[float], limit: int, cutoff: float) -> float:
     return sum(means) - (cutoff * max(0, len(means) - limit) if cutoff > 0 else 0)
 
 
+def sources_by_hand(
+    stack: Stack, host: str, start: datetime, end: datetime
+) -> dict[str, list[float]]:
+    """Means of the five over the snapshots from start to end that list the page."""
+    found: dict[str, list[list[int]]] = {}
+    for path, five in stack.database.rows(
+        "select p.path, (unpack_counts(s.sources))[5 * n.rank - 4 : 5 * n.rank] from snapshots s"
+        " cross join unnest(s.page_ids) with ordinality n (page_id, rank) join pages p using (page_id)"
+        " where s.host = %s and s.taken_at > %s and s.taken_at <= %s",
+        host,
+        start,
+        end,
+    ):
+        found.setdefault(path, []).append(five)
+    return {path: [statistics.fmean(one) for one in zip(*all_)] for path, all_ in found.items()}
+
+
+def worded(now: list[float] | None, then: list[float] | None) -> Any:
+    return now and {
+        name: {
+            "now": pytest.approx(now[n], abs=1e-4),
+            "change": pytest.approx(now[n] - then[n], abs=1e-4) if then else None,
+        }
+        for n, name in enumerate(SOURCES)
+    }
+
+
+def places(values: dict[str, float], ids: dict[str, int]) -> dict[str, int]:
+    order = sorted(values, key=lambda path: (-values[path], ids[path]))
+    return {path: place for place, path in enumerate(order, 1)}
+
+
+def tide_of(always: list[tuple[float, float]]) -> float:
+    """The median of ratios, by weight."""
+    below, half = 0.0, sum(weight for _, weight in always) / 2
+    for ratio, weight in sorted(always):
+        below += weight
+        if below >= half and len(always) >= 10:
+            return ratio
+    return 1.0
+
+
 def by_hand(
     stack: Stack, host: str, as_of: datetime, window_s: int, limit: int
-) -> tuple[float, dict[str, dict[str, Any]]]:
-    """The score, from page_minutes and snapshot_pages alone: the tide, and each page."""
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Every figure from page_minutes, snapshot_pages and headlines alone: the site's, and each page's."""
     start = as_of - timedelta(seconds=window_s)
-    end = as_of - timedelta(seconds=min(max(window_s / 15, 60), 300))
+    recent = timedelta(seconds=min(max(window_s / 15, 60), 300))
+    end = as_of - recent
     minutes: dict[datetime, dict[str, float]] = {}
     cutoffs: dict[datetime, float] = {}
-    for minute, path, visitors, cutoff in stack.database.rows(
-        "select minute, path, visitors::float, cutoff::float from page_minutes"
+    samples: dict[datetime, int] = {}
+    for minute, path, visitors, cutoff, count in stack.database.rows(
+        "select minute, path, visitors::float, cutoff::float, samples from page_minutes"
         " where host = %s and minute >= %s and minute + interval '1 minute' <= %s",
         host,
         start,
@@ -89,6 +144,7 @@ def by_hand(
     ):
         minutes.setdefault(minute, {})[path] = visitors
         cutoffs[minute] = cutoff
+        samples[minute] = count
     lists: dict[datetime, dict[str, int]] = {}
     for at, path, visitors in stack.database.rows(
         "select time, path, visitors from snapshot_pages"
@@ -100,55 +156,65 @@ def by_hand(
         lists.setdefault(at, {})[path] = visitors
     least = {at: min(one.values()) if len(one) >= limit else 0 for at, one in lists.items()}
     recent_cutoff = statistics.fmean(least.values())
-    paths = {path for one in [*minutes.values(), *lists.values()] for path in one}
+    then = {path for one in minutes.values() for path in one}
+    now = {path for one in lists.values() for path in one}
     r = {
         path: statistics.fmean(one.get(path, least[at]) for at, one in lists.items())
-        for path in paths
+        for path in now | then
     }
-    now = {path for one in lists.values() for path in one}
     site = total([r[path] for path in now], limit, recent_cutoff)
+    totals = {minute: total([*one.values()], limit, cutoffs[minute]) for minute, one in minutes.items()}
+    ids = dict(stack.database.rows("select path, page_id from pages where host = %s", host))
+    seen = dict(
+        stack.database.rows("select path, min(since) from headlines where host = %s group by 1", host)
+    )
+    sources = [sources_by_hand(stack, host, *span) for span in ((end, as_of), (start, start + recent))]
     found: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        raw = [one.get(path, cutoffs[minute]) for minute, one in minutes.items()]
+    for path in now | then:
+        raw = {minute: one.get(path, cutoffs[minute]) for minute, one in minutes.items()}
         scaled = [
-            value
-            * (site / total([*one.values()], limit, cutoffs[minute]) if window_s >= 3600 else 1)
-            for value, (minute, one) in zip(raw, minutes.items(), strict=True)
+            value * (site / totals[minute] if window_s >= 3600 else 1)
+            for minute, value in raw.items()
         ]
         b = statistics.median(scaled)
+        raw_b = statistics.median(raw.values())
         found[path] = {
             "b": b,
             "mad": statistics.median(abs(value - b) for value in scaled),
             "visitors": r[path],
-            "change": r[path] - statistics.median(raw),
+            "change": r[path] - raw_b,
             "baseline_minutes": len(minutes),
-            "new": path in now and not any(path in one for one in minutes.values()),
+            "new": path not in then,
+            "lower_bound": recent_cutoff > 0 if path not in now else path not in then and raw_b > 0,
             "always": all(path in one for one in [*minutes.values(), *lists.values()]),
+            "first_seen": seen[path],
+            "sources": [of.get(path) for of in sources],
         }
-    always = sorted(
-        (row["visitors"] / row["b"], row["b"]) for row in found.values() if row["always"]
-    )
-    tide = 1.0
-    if len(always) >= 10:
-        below, half = 0.0, sum(weight for _, weight in always) / 2
-        for ratio, weight in always:
-            below += weight
-            if below >= half:
-                tide = ratio
-                break
-    for row in found.values():
+    tide = tide_of([(row["visitors"] / row["b"], row["b"]) for row in found.values() if row["always"]])
+    ranks = places({path: r[path] for path in now}, ids)
+    old_ranks = places({path: found[path]["b"] for path in then}, ids)
+    for path, row in found.items():
         row["expected"] = tide * row["b"]
         row["sigma"] = max(1.4826 * row["mad"], math.sqrt(row["expected"] + 1))
         row["score"] = (row["visitors"] - row["expected"]) / row["sigma"]
         row["ratio"] = row["visitors"] / row["expected"]
-    return tide, found
+        row["rank"] = ranks.get(path)
+        is_both = path in ranks and path in old_ranks
+        row["rank_change"] = old_ranks[path] - ranks[path] if is_both else None
+    return {
+        "visitors": site,
+        "expected": statistics.median(totals.values()),
+        "tide": tide,
+        "samples": sum(samples.values()) + len(lists),
+        "coverage": min(1, len(minutes) / ((window_s - recent.seconds) // 60)),
+    }, found
 
 
 FIGURES = [
     # name, window, seconds between samples, rows of a full list, counts
-    ("short lists", 1800, 60, 100, rising),
-    ("four samples a minute", 1800, 15, 100, rising),
-    ("full lists", 1800, 15, 15, rising),
+    ("short lists", 1800, 60, 100, lively),
+    ("four samples a minute", 1800, 15, 100, lively),
+    ("full lists", 1800, 15, 15, lively),
     ("an hour of a site that grows", 3600, 15, 15, growing),
 ]
 
@@ -179,17 +245,24 @@ def test_every_figure_is_that_of_psql(
     assert answer.status == 200, answer
     said = answer.json
     as_of = datetime.fromisoformat(said["as_of"].replace("Z", "+00:00")) + timedelta(milliseconds=1)
-    tide, wanted = by_hand(stack, host, as_of, window_s, limit)
+    site, wanted = by_hand(stack, host, as_of, window_s, limit)
     assert (said["warming"], said["stale"], said["window_s"]) == (False, False, window_s)
-    assert said["site"]["tide"] == pytest.approx(tide, abs=1e-4)
-    assert said["pages"][0]["path"] == "/p3"
+    assert said["site"] == {
+        name: pytest.approx(site[name], abs=1e-3) for name in ("visitors", "expected", "tide")
+    }
+    assert said["samples"] == site["samples"]
+    assert said["coverage"] == pytest.approx(site["coverage"], abs=1e-4)
+    assert {"/p0", "/p3", "/p11", "/p15", "/p19"} <= {row["path"] for row in said["pages"]}
     for row in said["pages"]:
-        for member in "visitors expected sigma score change ratio baseline_minutes new".split():
-            assert row[member] == pytest.approx(wanted[row["path"]][member], abs=2e-3), (
-                row,
-                member,
-            )
+        hand = wanted[row["path"]]
+        for member in (
+            "visitors expected sigma score change ratio baseline_minutes new lower_bound rank rank_change"
+        ).split():
+            assert row[member] == pytest.approx(hand[member], abs=2e-3), (row, member)
         assert row["i"] == f"Page {row['path']}"
+        first = datetime.fromisoformat(row["first_seen"].replace("Z", "+00:00"))
+        assert abs(first - hand["first_seen"]) < timedelta(milliseconds=1)
+        assert row["sources"] == worded(*hand["sources"])
 
 
 def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
@@ -221,6 +294,66 @@ def test_a_steady_site_has_no_rows_and_a_young_one_is_warming(stack: Stack) -> N
     answer = trends(stack, "young.example")
     assert answer.status == 200 and answer.json["warming"] and answer.json["pages"] == []
     assert answer.json["site"] == {"visitors": None, "expected": None, "tide": None}
+
+
+def test_a_new_headline_changes_nothing(stack: Stack) -> None:
+    """Any page, any time, any words; the newest snapshot is made another each time, so that it is weighed anew."""
+    host, dice = "renamed.example", random.Random(5)
+    seed(stack, host, 40, rising)
+    ids = [row[0] for row in stack.database.rows("select page_id from pages where host = %s", host)]
+
+    def pages() -> list[dict[str, Any]]:
+        for table in ("cache", "snapshots"):
+            stack.database.rows(
+                f"update {table} set taken_at = taken_at + interval '1 us' where host = %s"
+                " and taken_at = (select max(taken_at) from snapshots where host = %s)",
+                host,
+                host,
+            )
+        return trends(stack, host, direction="both", min_score="0", min_visitors="0").json["pages"]
+
+    before = pages()
+    titles = {row["path"]: row["i"] for row in before}
+    for _ in range(25):
+        page_id, title = dice.choice(ids), f"New {dice.random()} \u202e"
+        stack.database.rows(
+            "insert into titles select page_id, since + %s * interval '1 s', %s from titles"
+            " where page_id = %s order by since limit 1",
+            dice.randrange(1, 2400),
+            title,
+            page_id,
+        )
+        path = stack.database.value(
+            "update pages set title = %s where page_id = %s returning path", title, page_id
+        )
+        titles[path] = title
+        assert pages() == [row | {"i": titles[row["path"]]} for row in before]
+    assert len(before) > 1
+
+
+def test_every_question_about_one_snapshot_has_the_same_figures(stack: Stack) -> None:
+    """What is kept of a window answers other bounds, orders and forms; another window is another thing."""
+    host = "kept.example"
+    seed(stack, host, 40, lively, limit=15)
+    whole = trends(stack, host, direction="both", min_score="0", min_visitors="0").json
+    rows = {row["path"]: row for row in whole["pages"]}
+    for direction in ("up", "down", "both"):
+        for least in ("0", "1.5", "3", "6"):
+            for sort in ("score", "change", "visitors"):
+                asked = {"direction": direction, "min_score": least, "sort": sort, "min_visitors": "0"}
+                said = trends(stack, host, **asked).json
+                wanted = [
+                    row
+                    for row in rows.values()
+                    if (row["score"] >= float(least) and direction != "down")
+                    or (row["score"] <= -float(least) and direction != "up")
+                ]
+                wanted.sort(key=lambda row: -row[sort] if sort == "visitors" else -abs(row[sort]))
+                assert said == whole | {"pages": wanted}, asked
+    table = trends(stack, host, min_score="0", format="csv").csv
+    assert [row[1] for row in table[1:]] == [r["path"] for r in trends(stack, host, min_score="0").json["pages"]]
+    other = trends(stack, host, window="20m", direction="both", min_score="0", min_visitors="0").json
+    assert other["window_s"] == 1200 and other["pages"] != whole["pages"] and len(rows) >= 5
 
 
 def test_csv_jsonp_limit_etag_and_sections(stack: Stack) -> None:

@@ -20,7 +20,7 @@ class Load:
 
 
 def _ms(text: str, percentile: str) -> float:
-    found = re.search(rf"^\s+{percentile}%\s+([\d.]+)(us|ms|s|m)$", text, re.M)
+    found = re.search(rf"^\s+{percentile}%\s+([\d.]+)(us|ms|s|m)\s*$", text, re.M)
     assert found, text
     return float(found[1]) * UNITS_MS[found[2]]
 
