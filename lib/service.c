@@ -5,6 +5,7 @@
 #include "refill.h"
 #include "routes.h"
 #include "slots.h"
+#include "weighed.h"
 
 #include <errno.h>
 
@@ -19,6 +20,7 @@ struct service {
     const struct settings *settings;
     struct store *store;
     struct kept *kept;
+    struct weighed_store *weighed;
     struct chartbeat *chartbeat;
     struct refill_parts refill;
     struct policy_bounds bounds;
@@ -51,7 +53,8 @@ static enum up_result init_parts(struct service *service, const struct settings 
         result = store_new(&service->store, &store);
     if (result == UP_OK) {
         service->kept = kept_new();
-        result = service->kept ? UP_OK : UP_NO_MEMORY;
+        service->weighed = weighed_store_new();
+        result = service->kept && service->weighed ? UP_OK : UP_NO_MEMORY;
     }
     if (result == UP_OK)
         result = chartbeat_new(&service->chartbeat, &chartbeat);
@@ -91,6 +94,7 @@ void service_free(struct service *service)
         return;
     chartbeat_free(service->chartbeat);
     kept_free(service->kept);
+    weighed_store_free(service->weighed);
     store_free(service->store);
     free(service);
 }
@@ -147,6 +151,7 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
     arena_clear(&exchange->arena);
     exchange->deadline = deadline_in(service->settings->deadline_ms - late_ms);
     exchange->refill_in_ms = -1;
+    exchange->weighed = service->weighed;
     exchange->route = routes_find(exchange->input.path);
     if (!exchange->route)
         exchange_finish_problem(
