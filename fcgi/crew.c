@@ -44,10 +44,12 @@ bool crew_has_ready_before(const struct crew *crew)
     return false;
 }
 
-int crew_last_ready(const struct crew *crew)
+int crew_next_ready(struct crew *crew)
 {
-    int rank = crew->ready.count - 1;
-    while (rank >= 0 && (rank == crew->rank || !slots_is_taken(&crew->ready, rank)))
-        rank--;
-    return rank;
+    for (int tries = crew->ready.count; tries > 0; tries--) {
+        crew->next = (crew->next > 0 ? crew->next : crew->ready.count) - 1;
+        if (crew->next != crew->rank && slots_is_taken(&crew->ready, crew->next))
+            return crew->next;
+    }
+    return -1;
 }

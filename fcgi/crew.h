@@ -11,6 +11,7 @@ struct crew {
     struct slots ready; /* a slot for each rank */
     int ready_slot;     /* -1: we are not */
     int rank_slot;
+    int next; /* where crew_next_ready() goes on */
     int rank; /* from 0; as many as there are workers where a pool is replaced while it runs */
 };
 
@@ -28,7 +29,8 @@ bool crew_is_ready(const struct crew *crew);
 /* Is somebody of a lower rank ready? */
 bool crew_has_ready_before(const struct crew *crew);
 
-/* The highest rank but ours that is ready, or -1: it serves fewer than others. */
-int crew_last_ready(const struct crew *crew);
+/* A rank but ours that is ready, another each time: the next one below the last, or -1 where there is none.
+ */
+int crew_next_ready(struct crew *crew);
 
 #endif

@@ -8,11 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PLACES = 256 }; /* a power of two */
+enum {
+    PLACES = 256, /* a power of two */
+    PUT_OFF_MS = 100,
+    PUT_OFF_MAX = 20, /* times */
+};
 
 struct place {
     bool is_wanted;
     int64_t due_ms; /* while it is wanted, and then of the last time */
+    int put_off;    /* times */
     struct order order;
 };
 
@@ -85,6 +90,16 @@ static size_t place_of(const char *host)
     return (hash ^ hash >> 16) % PLACES;
 }
 
+static void put(struct orders *orders, struct place *place, const char *host, const struct digest *digest,
+                int64_t due_ms)
+{
+    orders->wanted += !place->is_wanted;
+    place->is_wanted = true;
+    place->due_ms = due_ms;
+    place->order.digest = *digest;
+    memmove(place->order.host, host, strlen(host) + 1);
+}
+
 void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms)
 {
     struct place *place = &orders->places[place_of(host)];
@@ -93,11 +108,17 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     if (is_same &&
         (place->is_wanted ? place->due_ms <= now_ms + in_ms : now_ms < place->due_ms + ORDERS_QUIET_MS))
         return;
-    orders->wanted += !place->is_wanted;
-    place->is_wanted = true;
-    place->due_ms = now_ms + in_ms;
-    place->order.digest = *digest;
-    memcpy(place->order.host, host, strlen(host) + 1);
+    place->put_off = 0;
+    put(orders, place, host, digest, now_ms + in_ms);
+}
+
+void orders_put_off(struct orders *orders, const struct order *order)
+{
+    struct place *place = &orders->places[place_of(order->host)];
+    bool is_same = strcmp(place->order.host, order->host) == 0;
+    place->put_off = is_same ? place->put_off + 1 : 1;
+    if (place->put_off <= PUT_OFF_MAX)
+        put(orders, place, order->host, &order->digest, clock_monotonic_ms() + PUT_OFF_MS);
 }
 
 int orders_wait_ms(const struct orders *orders, int max_ms)

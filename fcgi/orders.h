@@ -31,6 +31,9 @@ int orders_fd(const struct orders *orders);
 enum { ORDERS_QUIET_MS = 250 };
 void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms);
 
+/* Wants one again a little later, since it could not be done; not for ever. */
+void orders_put_off(struct orders *orders, const struct order *order);
+
 /* Until the next one is due, at most max_ms. */
 int orders_wait_ms(const struct orders *orders, int max_ms);
 

@@ -377,7 +377,7 @@ static void want_refills(struct server *server)
 static bool next_order(struct server *server, struct order *order_r)
 {
     while (orders_take_due(server->orders, order_r)) {
-        int rank = crew_last_ready(&server->crew);
+        int rank = crew_next_ready(&server->crew);
         if (rank < 0 || !orders_hand_over(server->orders, order_r, rank))
             return true;
     }
@@ -407,8 +407,8 @@ static void do_slow_work(struct server *server, struct order *order)
         send_response(server, work);
     }
     want_refills(server);
-    if (order)
-        service_refill(server->service, order->host, &order->digest);
+    if (order && !service_refill(server->service, order->host, &order->digest))
+        orders_put_off(server->orders, order);
     server->late_ms = clock_monotonic_ms() - started_ms;
     if (server->late_ms > LATE_MAX_MS)
         server->late_ms = LATE_MAX_MS;

@@ -8,6 +8,7 @@
 #include "weighed.h"
 
 #include <errno.h>
+#include <malloc.h>
 
 enum {
     POLL_LEASE_MS = 25,    /* how often who waits for another's refill looks */
@@ -364,6 +365,7 @@ static void fetch(struct service *service, struct refill_job *job, struct deadli
     struct deadline fetch_deadline = {deadline.at_ms - PUBLISH_RESERVE_MS};
     enum up_result result = chartbeat_fetch(service->chartbeat, job->host, job->key, fetch_deadline, &answer);
     refill_end(&service->refill, job, result, &answer, deadline, report_r);
+    malloc_trim(0); /* some MB for a moment, of a worker that has to live with few */
 }
 
 /* One try at a refill. True: worth reading again; false: *obstacle_r says why not, with *leased_r for
@@ -471,18 +473,19 @@ void service_settle(struct service *service, struct exchange *exchange, bool may
         finish_obstacle(service, exchange, &obstacle);
 }
 
-void service_refill(struct service *service, const char *host, const struct digest *digest)
+bool service_refill(struct service *service, const char *host, const struct digest *digest)
 {
     struct refill_job job;
     struct refill_report report;
     struct deadline deadline = deadline_in(service->settings->deadline_ms);
     int slot = slots_take(&service->blocked, NULL);
     if (slot < 0)
-        return;
+        return false;
     enum up_result result = refill_begin(&service->refill, host, digest, NULL, false, deadline, &job);
     if (result == UP_OK && job.claim.outcome == STORE_GRANTED) {
         service->before_block(service->context);
         fetch(service, &job, deadline, &report);
     }
     slots_release(slot);
+    return true;
 }

@@ -42,8 +42,8 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
  * stale; without may_wait the latter only. */
 void service_settle(struct service *service, struct exchange *exchange, bool may_wait);
 
-/* Refills a host that was asked for with the key of this digest, if no one else does, and if no more than
- * half of the pool is inside a request to Chartbeat. Blocks. */
-void service_refill(struct service *service, const char *host, const struct digest *digest);
+/* Refills a host that was asked for with the key of this digest, if no one else does. Blocks. False: half of
+ * the pool is inside a request to Chartbeat already, and nothing was done. */
+bool service_refill(struct service *service, const char *host, const struct digest *digest);
 
 #endif
