@@ -24,6 +24,7 @@ struct place {
 struct orders {
     const char *run_dir;
     int fd;
+    int quiet_ms;
     int wanted; /* places */
     struct place places[PLACES];
 };
@@ -53,12 +54,13 @@ static int open_socket(const struct orders *orders, int rank)
     return -1;
 }
 
-enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank)
+enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms)
 {
     struct orders *orders = calloc(1, sizeof *orders);
     if (!orders)
         return UP_NO_MEMORY;
     orders->run_dir = run_dir;
+    orders->quiet_ms = quiet_ms;
     orders->fd = open_socket(orders, rank);
     if (orders->fd < 0) {
         free(orders);
@@ -106,7 +108,7 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     int64_t now_ms = clock_monotonic_ms();
     bool is_same = strcmp(place->order.host, host) == 0;
     if (is_same &&
-        (place->is_wanted ? place->due_ms <= now_ms + in_ms : now_ms < place->due_ms + ORDERS_QUIET_MS))
+        (place->is_wanted ? place->due_ms <= now_ms + in_ms : now_ms < place->due_ms + orders->quiet_ms))
         return;
     place->put_off = 0;
     put(orders, place, host, digest, now_ms + in_ms);

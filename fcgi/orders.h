@@ -18,7 +18,7 @@ struct order {
 
 /* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
  * UP_FAILED: no socket (errno says why). UP_NO_MEMORY. On an error *orders_r is untouched. */
-enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank) MUST_CHECK;
+enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms) MUST_CHECK;
 
 /* NULL is allowed. */
 void orders_free(struct orders *orders);
@@ -27,8 +27,7 @@ void orders_free(struct orders *orders);
 int orders_fd(const struct orders *orders);
 
 /* Wants a refill of a host in in_ms. Nothing new where it is wanted already, or was due less than
- * ORDERS_QUIET_MS ago: many ask at the same time. Of two hosts that fall on one place the later one stays. */
-enum { ORDERS_QUIET_MS = 250 };
+ * quiet_ms ago: many ask at the same time. Of two hosts that fall on one place the later one stays. */
 void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms);
 
 /* Wants one again a little later, since it could not be done; not for ever. */

@@ -27,6 +27,7 @@ enum {
     BATCH = STORE_BATCH,  /* requests answered in one round */
     PEERS_FAIR = 64,      /* of these it takes by itself; once it has so many, again below half of it */
     TURN_MS = 10,         /* for so long a new connection is left to another worker */
+    QUIET_MAX_MS = 250,   /* after a refill was due its host's is not wanted again for so long, or the TTL */
     LOOK_MS = 50,         /* how often one looks whether another could serve its connections as well */
     LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
     ORDERS,
@@ -486,7 +487,8 @@ static enum up_result join_pool(struct server *server, const struct settings *se
 {
     enum up_result result = crew_join(&server->crew, settings->run_dir, settings->workers);
     if (result == UP_OK)
-        result = orders_new(&server->orders, settings->run_dir, server->crew.rank);
+        result = orders_new(&server->orders, settings->run_dir, server->crew.rank,
+                            settings->ttl_ms < QUIET_MAX_MS ? settings->ttl_ms : QUIET_MAX_MS);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = ORDERS};
     if (result == UP_OK && epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, orders_fd(server->orders), &event) != 0)
         result = UP_FAILED;
