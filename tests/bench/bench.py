@@ -18,6 +18,7 @@ from rig import BUILT, HOST, KEY, Poller, Rig, get, status_of
 
 ROWS = {
     "return": "nginx `return 200`, same body",
+    "copy": "nginx's cache and nothing else, same body, two headers",
     "loop": "bare FastCGI loop, same body",
     "select": "the same with one prepared select",
     "hit": "upbeat, hit path",

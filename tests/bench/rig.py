@@ -25,6 +25,7 @@ BUILT = ROOT / "build" / "bench"
 KEY = "bench-key-0001"
 HOST = "bench.example"
 PATH = f"/api/v1.0/increasingconcurrents?host={HOST}"
+COPY = "fastcgi_cache copy; fastcgi_cache_valid 1h; fastcgi_cache_key $args; sendfile off; open_file_cache max=100;"
 READY_WITHIN_S = 120.0
 REFILLED_AFTER_S = 8.0
 
@@ -184,7 +185,7 @@ class Rig:
         self._pool("loop", str(BUILT / "loop"), str(self.folder / "body"))
         self._pool("select", str(BUILT / "loop"), str(self.folder / "body"), database, HOST)
         self._start_go()
-        names = ["return", "loop", "select", "worker", "go"]
+        names = ["return", "copy", "loop", "select", "worker", "go"]
         if with_prototype:
             self._start_prototype()
             names.append("prototype")
@@ -271,6 +272,7 @@ class Rig:
         )
         servers = {
             "return": f"location / {{ default_type application/json;\n{_return(body)} }}",
+            "copy": f"location / {{ {_fastcgi('loop', COPY)} }}",
             "loop": f"location / {{ {_fastcgi('loop')} }}",
             "select": f"location / {{ {_fastcgi('select')} }}",
             "worker": "include snippets/upbeat-locations.conf;",
@@ -291,16 +293,19 @@ class Rig:
             + "events { worker_connections 4096; }\nhttp {\n"
             + "    include /etc/nginx/mime.types;\n    include snippets/upbeat-http.conf;\n"
             + temp
+            + f"    fastcgi_cache_path {folder}/copy keys_zone=copy:1m;\n"
             + upstreams
             + text
             + "}\n"
         )
 
 
-def _fastcgi(name: str) -> str:
-    """The parameters that the worker gets, too."""
-    lines = (ROOT / "nginx" / "snippets" / "upbeat-fastcgi.conf").read_text(encoding="utf-8")
-    return lines.replace("fastcgi_pass upbeat;", f"fastcgi_pass {name};").replace("\n", "\n        ")
+def _fastcgi(name: str, more: str = "") -> str:
+    """The parameters that the worker gets, too; with `more`, nothing else of what the snippet says."""
+    lines = (ROOT / "nginx" / "snippets" / "upbeat-fastcgi.conf").read_text(encoding="utf-8").splitlines()
+    if more:
+        lines = [line for line in lines if line.startswith(("fastcgi_pass", "fastcgi_keep_conn"))] + [more]
+    return "\n        ".join(lines).replace("fastcgi_pass upbeat;", f"fastcgi_pass {name};")
 
 
 def _return(body: bytes) -> str:
