@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    PEERS_MAX = 128,   /* connections kept alive by one worker */
+    PEERS_MAX = 256,   /* connections kept alive by one worker */
     PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
     PARTIAL_MS = 3000, /* and so long to send the rest of a request */
     PARTIAL_LOOK_MS = 500,
@@ -25,7 +25,7 @@ enum {
     DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
     BATCH = STORE_BATCH,  /* requests answered in one round */
-    PEERS_FAIR = 64,      /* of these it takes by itself; once it has so many, again below half of it */
+    PEERS_FAIR = 128,     /* of these it takes by itself; once it has so many, again below half of it */
     TURN_MS = 10,         /* for so long a new connection is left to another worker */
     QUIET_MAX_MS = 250,   /* after a refill was due its host's is not wanted again for so long, or the TTL */
     LOOK_MS = 50,         /* how often one looks whether another could serve its connections as well */
