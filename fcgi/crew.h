@@ -21,7 +21,8 @@ enum up_result crew_join(struct crew *crew, const char *run_dir, int workers) MU
 
 void crew_leave(struct crew *crew);
 
-/* Says whether we take newcomers: we have room, and are not about to block. */
+/* Says whether we take newcomers: we have room, and are not about to block. It may go unheard, see
+ * crew_is_ready(): where another looks at this moment, or shares our rank; to be said again then. */
 void crew_say_ready(struct crew *crew, bool is_ready);
 
 bool crew_is_ready(const struct crew *crew);

@@ -17,7 +17,6 @@ enum {
 struct place {
     bool is_wanted;
     int64_t due_ms; /* while it is wanted, and then of the last time */
-    int put_off;    /* times */
     struct order order;
 };
 
@@ -93,13 +92,20 @@ static size_t place_of(const char *host)
 }
 
 static void put(struct orders *orders, struct place *place, const char *host, const struct digest *digest,
-                int64_t due_ms)
+                int put_off, int64_t due_ms)
 {
     orders->wanted += !place->is_wanted;
     place->is_wanted = true;
     place->due_ms = due_ms;
     place->order.digest = *digest;
+    place->order.put_off = put_off;
     memmove(place->order.host, host, strlen(host) + 1);
+}
+
+/* One that was put off stays so: who asks meanwhile would have it tried again at once, each time. */
+static bool is_wanted_by(const struct place *place, int64_t due_ms)
+{
+    return place->is_wanted && (place->due_ms <= due_ms || place->order.put_off > 0);
 }
 
 void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms)
@@ -107,20 +113,18 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     struct place *place = &orders->places[place_of(host)];
     int64_t now_ms = clock_monotonic_ms();
     bool is_same = strcmp(place->order.host, host) == 0;
-    if (is_same &&
-        (place->is_wanted ? place->due_ms <= now_ms + in_ms : now_ms < place->due_ms + orders->quiet_ms))
+    bool is_quiet = !place->is_wanted && now_ms < place->due_ms + orders->quiet_ms;
+    if (is_same && (is_quiet || is_wanted_by(place, now_ms + in_ms)))
         return;
-    place->put_off = 0;
-    put(orders, place, host, digest, now_ms + in_ms);
+    put(orders, place, host, digest, 0, now_ms + in_ms);
 }
 
 void orders_put_off(struct orders *orders, const struct order *order)
 {
     struct place *place = &orders->places[place_of(order->host)];
-    bool is_same = strcmp(place->order.host, order->host) == 0;
-    place->put_off = is_same ? place->put_off + 1 : 1;
-    if (place->put_off <= PUT_OFF_MAX)
-        put(orders, place, order->host, &order->digest, clock_monotonic_ms() + PUT_OFF_MS);
+    if (order->put_off < PUT_OFF_MAX)
+        put(orders, place, order->host, &order->digest, order->put_off + 1,
+            clock_monotonic_ms() + PUT_OFF_MS);
 }
 
 int orders_wait_ms(const struct orders *orders, int max_ms)
@@ -154,7 +158,7 @@ bool orders_take_due(struct orders *orders, struct order *order_r)
 bool orders_receive(struct orders *orders, struct order *order_r)
 {
     struct order order = {0};
-    ssize_t len = recv(orders->fd, &order, sizeof order, MSG_DONTWAIT);
+    ssize_t len = recv(orders->fd, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC); /* its whole length */
     if (len != (ssize_t)sizeof order || !memchr(order.host, '\0', sizeof order.host))
         return false;
     *order_r = order;

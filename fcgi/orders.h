@@ -14,6 +14,7 @@ struct orders;
 struct order {
     char host[HOST_MAX_BYTES + 1];
     struct digest digest; /* of the key that asked */
+    int put_off;          /* times, whoever did */
 };
 
 /* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
@@ -26,11 +27,12 @@ void orders_free(struct orders *orders);
 /* Readable when another worker has handed something over. */
 int orders_fd(const struct orders *orders);
 
-/* Wants a refill of a host in in_ms. Nothing new where it is wanted already, or was due less than
- * quiet_ms ago: many ask at the same time. Of two hosts that fall on one place the later one stays. */
+/* Wants a refill of a host in in_ms. Nothing new where it is wanted by then already, was put off, or was due
+ * less than quiet_ms ago: many ask at the same time. Of two hosts that fall on one place the later one stays.
+ */
 void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms);
 
-/* Wants one again a little later, since it could not be done; not for ever. */
+/* Wants one again a little later, since it could not be done; not for ever, even where it goes around. */
 void orders_put_off(struct orders *orders, const struct order *order);
 
 /* Until the next one is due, at most max_ms. */

@@ -311,11 +311,13 @@ static void hear_listener(struct server *server)
         ;
 }
 
-/* Our turn has come: whoever is still there is ours. */
+/* Our turn has come: whoever is still there is ours. All of them, as far as we take any by ourselves: if the
+ * one that they should go to is frozen, the next of them would wait as long again. */
 static void take_turn(struct server *server)
 {
     server->awaits_turn = false;
-    accept_peer(server);
+    while (accept_peer(server) && server->open_count < PEERS_FAIR)
+        ;
     watch_listener(server, free_peer(server) != NULL);
 }
 
@@ -458,12 +460,14 @@ static enum up_result drain(struct server *server)
 
 enum up_result server_run(struct server *server)
 {
-    enum { WAIT_MS = 60000 };
+    enum { WAIT_MS = 60000, READY_AGAIN_MS = 250 };
     while (!must_stop()) {
-        crew_say_ready(&server->crew,
-                       server->open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2));
+        bool has_room = server->open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2);
+        crew_say_ready(&server->crew, has_room);
         look_around(server);
-        if (!serve_round(server, WAIT_MS))
+        /* Another who looked just then may have kept us from saying so. */
+        bool is_silent = has_room && !crew_is_ready(&server->crew);
+        if (!serve_round(server, is_silent ? READY_AGAIN_MS : WAIT_MS))
             return UP_FAILED;
         if (server->awaits_turn && deadline_left_ms(server->turn) == 0)
             take_turn(server);

@@ -1,0 +1,153 @@
+"""How the workers of a pool share the work: connections to the first of them, refills to the others."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from servers.load import Load
+from servers.processes import await_true
+from servers.stack import Stack, page
+
+WORKERS = 4
+CLIENTS = 8
+AGED = "select clock_timestamp() - taken_at > interval '600 ms' from cache where host = %s"
+
+
+@pytest.fixture(scope="module")
+def fresh(new_stack: Callable[..., Stack]) -> Stack:
+    """Its rows stay fresh: nobody has anything to do but to answer."""
+    return new_stack(
+        UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS=str(WORKERS)
+    )
+
+
+@pytest.fixture(scope="module")
+def stale(new_stack: Callable[..., Stack]) -> Stack:
+    """Rows are stale soon and stay servable for long."""
+    return new_stack(UPBEAT_TTL_MS="500", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS=str(WORKERS))
+
+
+def sockets_of(worker: int) -> set[int]:
+    """Inodes; none where it has just gone."""
+    found = set()
+    try:
+        for link in Path(f"/proc/{worker}/fd").iterdir():
+            match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link))
+            found |= {int(match[1])} if match else set()
+    except OSError:
+        pass
+    return found
+
+
+def connections(stack: Stack) -> dict[int, int]:
+    """Of each worker that has any, how many of nginx's connections."""
+    accepted = set()
+    for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words[-1] == str(stack.pool.socket) and words[5] == "03":  # connected
+            accepted.add(int(words[6]))
+    counts = {worker: len(sockets_of(worker) & accepted) for worker in stack.pool.workers()}
+    return {worker: count for worker, count in counts.items() if count}
+
+
+def the_one_that_serves(stack: Stack) -> int:
+    """Once all connections have gathered there."""
+    found = await_true(
+        lambda: counts if len(counts := connections(stack)) == 1 else None, 5, "one that serves"
+    )
+    return next(iter(found))
+
+
+def test_connections_gather_at_one_worker_and_go_on_elsewhere_when_it_is_killed(
+    fresh: Stack, host: str
+) -> None:
+    fresh.rising(host)
+    with Load(fresh, host, clients=CLIENTS) as load:
+        for _ in range(2):
+            load.await_more(100)
+            victim = the_one_that_serves(fresh)
+            load.await_more(100)
+            assert the_one_that_serves(fresh) == victim, "and stay there"
+            os.kill(victim, signal.SIGKILL)
+            load.await_more(2 * CLIENTS)
+        after_s = time.monotonic()
+        load.await_more(200)
+    assert load.statuses() <= {200, 502} and load.statuses(after_s) == {200}
+    assert load.count(502) <= 2 * CLIENTS, "no more than what the killed ones held"
+
+
+def test_while_the_one_that_serves_is_frozen_others_serve(fresh: Stack, host: str) -> None:
+    """Who has a request with it waits for it; all that come meanwhile are answered."""
+    fresh.rising(host)
+    with Load(fresh, host, clients=4 * CLIENTS) as load:
+        load.await_more(200)
+        victim = the_one_that_serves(fresh)
+        held = 4 * CLIENTS  # at most a request of each
+        os.kill(victim, signal.SIGSTOP)
+        frozen_s = time.monotonic()
+        try:
+            load.await_more(400)
+            assert time.monotonic() - frozen_s < 3
+        finally:
+            os.kill(victim, signal.SIGCONT)
+    assert load.statuses() == {200}, "even those that it held: it came to before nginx gave it up"
+    assert sum(took_s > 0.5 for _, took_s, _ in load.answers) <= held, "nobody else waited"
+
+
+def test_a_refill_is_done_by_another_worker_than_the_one_that_serves(
+    stale: Stack, host: str
+) -> None:
+    """Chartbeat takes a second; meanwhile the worker that serves goes on, for other hosts too."""
+    other = f"other-{host}"
+    stale.simulator.script(host, [page("/", 1)])
+    for one in (host, other):
+        stale.rising(one)
+    with Load(stale, other, clients=2, pause_s=0.002) as load:
+        load.await_more(50)
+        serving = the_one_that_serves(stale)
+        await_true(lambda: stale.database.value(AGED, host), 5, "a stale row")
+        stale.simulator.fault(host, "slow", latency_ms=1000, times=1)
+        assert stale.rising(host).headers["Warning"].startswith("110")
+        stale.simulator.await_counts(lambda counts: counts["in_flight"] == 1)
+        from_s = time.monotonic()
+        for _ in range(10):
+            assert stale.rising(host).status == 200
+        load.await_more(50)
+        asked = stale.simulator.counts()
+        assert asked["in_flight"] >= 1, "it is still under way"
+        assert set(connections(stale)) == {serving}, "it has given nobody away"
+        until_s = time.monotonic()
+    assert load.statuses() == {200}
+    assert load.slowest_s(from_s, until_s) < 0.3, "nobody waited for Chartbeat"
+    assert load.quantile_s(0.5, from_s) < 0.05
+
+
+def test_the_row_of_a_copy_is_refilled_at_the_end_of_its_ttl_without_another_request(
+    new_stack: Callable[..., Stack], host: str
+) -> None:
+    """A copy keeps its worker from hearing of those who ask; the row is new before the copy ends."""
+    stack = new_stack(cached=True, UPBEAT_TTL_MS="1500", UPBEAT_WORKERS=str(WORKERS))
+    stack.simulator.script(host, [page("/", 1)])
+    taken = "select taken_at from cache where host = %s"
+    time.sleep((1.1 - time.time() % 1) % 1)  # so that the TTL ends in the middle of a second
+    stack.rising(host)
+    first = stack.database.value(taken, host)
+    ends_in_s = float(
+        stack.database.value(
+            "select extract(epoch from taken_at + interval '1.5 s' - clock_timestamp())"
+            " from cache where host = %s",
+            host,
+        )
+    )
+    # In the second in which the TTL ends, and before it does.
+    ends_s = time.time() + ends_in_s
+    time.sleep(max(int(ends_s) - time.time(), 0) + 0.005)
+    stack.rising(host)
+    await_true(
+        lambda: stack.database.value(taken, host) != first, ends_s - time.time() + 0.5, "the refill"
+    )
