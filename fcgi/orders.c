@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -44,8 +45,8 @@ static int open_socket(const struct orders *orders, int rank)
         return -1;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     unlink(address.sun_path); /* of a worker that was killed */
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
+    if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd; /* the mode of the file is that of the socket, whatever the umask */
     int why = errno;
     if (fd >= 0)
         close(fd);
