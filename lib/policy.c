@@ -25,8 +25,10 @@ int64_t policy_copy_ms(const struct policy_view *view, const struct policy_bound
 {
     if (!may_be_served(view) || !policy_is_fresh(view, bounds))
         return 0;
+    /* With snapshots closer than that, some would never be seen. */
+    int64_t over_ms = bounds->ttl_ms >= POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS : 0;
     /* From a clock that has jumped back nothing is gained. */
-    int64_t ttl_left_ms = bounds->ttl_ms - (view->age_ms > 0 ? view->age_ms : 0) + POLICY_COPY_STALE_MS;
+    int64_t ttl_left_ms = bounds->ttl_ms - (view->age_ms > 0 ? view->age_ms : 0) + over_ms;
     int64_t check_left_ms = REVOCATION_MS - (view->check_age_ms > 0 ? view->check_age_ms : 0);
     int64_t left_ms = ttl_left_ms < check_left_ms ? ttl_left_ms : check_left_ms;
     return left_ms;

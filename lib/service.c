@@ -210,7 +210,9 @@ static void want_refill_of_copied(const struct service *service, struct exchange
 {
     enum { AFTER_TTL_MS = 5 }; /* so that it has ended by any clock */
     int64_t left_ms = service->bounds.ttl_ms - exchange->lookup.view.age_ms;
-    if (exchange->input.is_copied && left_ms < 1000 - exchange->input.now_ms % 1000)
+    int64_t rest_of_second_ms = 1000 - exchange->input.now_ms % 1000;
+    if (exchange->input.is_copied && left_ms < rest_of_second_ms &&
+        rest_of_second_ms <= policy_copy_ms(&exchange->lookup.view, &service->bounds))
         exchange->refill_in_ms = (left_ms > 0 ? left_ms : 0) + AFTER_TTL_MS;
 }
 

@@ -128,6 +128,10 @@ static void test_copy(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_case_int(cases[i].name, policy_copy_ms(&cases[i].view, &BOUNDS), cases[i].copy_ms);
+    static const struct policy_bounds SHORT = {
+        .ttl_ms = POLICY_COPY_STALE_MS - 1, .stale_ms = 5000, .stale_error_ms = 9000};
+    const struct policy_view view = {true, 100, KEY_ACCEPTED, 0, 0};
+    assert_int_equal(policy_copy_ms(&view, &SHORT), SHORT.ttl_ms - view.age_ms);
 }
 
 int main(void)
