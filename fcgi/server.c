@@ -20,7 +20,6 @@ enum {
     PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
     PARTIAL_MS = 3000, /* and so long to send the rest of a request */
     PARTIAL_LOOK_MS = 500,
-    SLOW_WORK_MS = 500,   /* of a round; who is still left then is told what there is */
     LATE_MAX_MS = 3000,   /* a request keeps the rest of its deadline */
     DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
@@ -398,17 +397,23 @@ static bool is_blocking(const struct server *server)
     return false;
 }
 
-/* What may block comes last, when everybody who was quick to answer has been answered. */
-static void do_slow_work(struct server *server, struct order *order)
+static void send_settled(struct exchange *exchange, void *context)
 {
-    int64_t started_ms = clock_monotonic_ms();
+    char *work = (char *)exchange - offsetof(struct work, exchange);
+    send_response(context, (struct work *)(void *)work);
+}
+
+/* What may block comes last, when everybody who was quick to answer has been answered. */
+static void do_slow_work(struct server *server, const struct order *order)
+{
+    struct exchange *exchanges[BATCH];
+    size_t count = 0;
     for (size_t i = 0; i < server->count; i++) {
-        struct work *work = &server->works[i];
-        if (!work->peer)
-            continue;
-        service_settle(server->service, &work->exchange, clock_monotonic_ms() - started_ms < SLOW_WORK_MS);
-        send_response(server, work);
+        if (server->works[i].peer)
+            exchanges[count++] = &server->works[i].exchange;
     }
+    int64_t started_ms = clock_monotonic_ms();
+    service_settle(server->service, exchanges, count);
     want_refills(server);
     if (order && !service_refill(server->service, order->host, &order->digest))
         orders_put_off(server->orders, order);
@@ -514,8 +519,9 @@ enum up_result server_new(struct server **server_r, int listen_fd, const struct 
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
     result = server->epoll_fd >= 0 && FCGX_Init() == 0 ? join_pool(server, settings) : UP_FAILED;
+    const struct service_calls calls = {give_way, send_settled, server};
     if (result == UP_OK)
-        result = service_new(&server->service, settings, keyring, give_way, server);
+        result = service_new(&server->service, settings, keyring, &calls);
     if (result == UP_OK) {
         set_up_signals(&server->wait_mask);
         watch_listener(server, true);

@@ -6,38 +6,42 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-enum { KEEP_BODY_BYTES = 512 * 1024, URL_MAX_BYTES = 1024 };
+enum { URL_MAX_BYTES = 1024 };
 
-struct chartbeat {
+struct transfer {
     CURL *easy;
-    struct chartbeat_config config;
+    const struct chartbeat_config *config;
     struct buffer body;
     char reason[160];
     struct curl_slist *headers; /* of the request that is under way; they hold the key */
-    void *context;              /* in a crowd */
+    void *context;
     bool is_busy;
 };
 
-struct chartbeat_crowd {
+struct chartbeat {
     CURLM *multi;
+    struct chartbeat_config config;
     int connections;
     int busy;
-    struct chartbeat *last; /* whose answer is being looked at */
-    struct chartbeat *clients[];
+    struct transfer *last;        /* whose answer is being looked at */
+    struct transfer *transfers[]; /* NULL: never needed yet */
 };
+
+const struct chartbeat_answer chartbeat_no_answer = {
+    .rate_limit = -1, .rate_remaining = -1, .body = "", .reason = "the request could not be made"};
 
 /* libcurl's own size limit lets chunked and compressed bodies through, so the cap is here. */
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 {
-    struct chartbeat *client = context;
-    buffer_append(&client->body, bytes, size * count);
-    return client->body.status == UP_OK ? size * count : 0;
+    struct transfer *transfer = context;
+    buffer_append(&transfer->body, bytes, size * count);
+    return transfer->body.status == UP_OK ? size * count : 0;
 }
 
-static bool set_options(struct chartbeat *client)
+static bool set_options(struct transfer *transfer)
 {
-    const char *protocol = strncmp(client->config.url, "https:", 6) == 0 ? "https" : "http";
-    CURL *easy = client->easy;
+    const char *protocol = strncmp(transfer->config->url, "https:", 6) == 0 ? "https" : "http";
+    CURL *easy = transfer->easy;
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -48,32 +52,32 @@ static bool set_options(struct chartbeat *client)
            curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, client) == CURLE_OK;
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
 }
 
-enum up_result chartbeat_new(struct chartbeat **client_r, const struct chartbeat_config *config)
+static void transfer_free(struct transfer *transfer)
 {
-    struct chartbeat *client = calloc(1, sizeof *client);
-    if (!client)
+    if (!transfer)
+        return;
+    curl_easy_cleanup(transfer->easy);
+    buffer_release(&transfer->body);
+    free(transfer);
+}
+
+static enum up_result transfer_new(struct transfer **transfer_r, const struct chartbeat_config *config)
+{
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    if (!transfer)
         return UP_NO_MEMORY;
-    client->config = *config;
-    buffer_init(&client->body, ANSWER_MAX_BYTES);
-    client->easy = curl_easy_init();
-    if (!client->easy || !set_options(client)) {
-        chartbeat_free(client);
+    transfer->config = config;
+    buffer_init(&transfer->body, ANSWER_MAX_BYTES);
+    transfer->easy = curl_easy_init();
+    if (!transfer->easy || !set_options(transfer)) {
+        transfer_free(transfer);
         return UP_INVALID;
     }
-    *client_r = client;
+    *transfer_r = transfer;
     return UP_OK;
-}
-
-void chartbeat_free(struct chartbeat *client)
-{
-    if (!client)
-        return;
-    curl_easy_cleanup(client->easy);
-    buffer_release(&client->body);
-    free(client);
 }
 
 static int header_int(CURL *easy, const char *name, int absent)
@@ -115,13 +119,13 @@ static enum up_result result_of_status(long status)
     }
 }
 
-static enum up_result result_of_code(const struct chartbeat *client, CURLcode code)
+static enum up_result result_of_code(const struct transfer *transfer, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
         return UP_OK;
     case CURLE_WRITE_ERROR:
-        return client->body.status != UP_OK ? client->body.status : UP_INVALID;
+        return transfer->body.status != UP_OK ? transfer->body.status : UP_INVALID;
     case CURLE_OPERATION_TIMEDOUT:
         return UP_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -139,187 +143,189 @@ static enum up_result result_of_code(const struct chartbeat *client, CURLcode co
     }
 }
 
-static void drop_headers(struct chartbeat *client)
+static void drop_headers(struct transfer *transfer)
 {
-    curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
-    for (struct curl_slist *at = client->headers; at; at = at->next)
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    for (struct curl_slist *at = transfer->headers; at; at = at->next)
         keyring_wipe(at->data, strlen(at->data));
-    curl_slist_free_all(client->headers);
-    client->headers = NULL;
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
 }
 
-static bool set_time(struct chartbeat *client, struct deadline deadline)
+static bool set_time(struct transfer *transfer, struct deadline deadline)
 {
-    long timeout_ms = deadline_left_ms(deadline_within(deadline, client->config.timeout_ms));
+    long timeout_ms = deadline_left_ms(deadline_within(deadline, transfer->config->timeout_ms));
     if (timeout_ms == 0) /* libcurl takes 0 for "no bound" */
         timeout_ms = 1;
-    return curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK;
+    return curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK;
 }
 
 /* Legacy and v3 take the key in the same header; the deprecated parameter would put it into other people's
  * logs. */
-static enum up_result prepare(struct chartbeat *client, const char *host, const char *key,
+static enum up_result prepare(struct transfer *transfer, const char *host, const char *key,
                               struct deadline deadline)
 {
     char url[URL_MAX_BYTES];
     char header[sizeof "X-CB-AK: " + KEY_MAX_BYTES];
-    buffer_clear(&client->body, KEEP_BODY_BYTES);
-    int len =
-        snprintf(url, sizeof url, "%s?host=%s&limit=%d", client->config.url, host, client->config.limit);
+    int len = snprintf(url, sizeof url, "%s?host=%s&limit=%d", transfer->config->url, host,
+                       transfer->config->limit);
     if (len < 0 || (size_t)len >= sizeof url)
         return UP_INVALID;
     snprintf(header, sizeof header, "X-CB-AK: %s", key);
-    client->headers = curl_slist_append(NULL, header);
+    transfer->headers = curl_slist_append(NULL, header);
     keyring_wipe(header, sizeof header);
-    if (client->headers && curl_easy_setopt(client->easy, CURLOPT_URL, url) == CURLE_OK &&
-        curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, client->headers) == CURLE_OK &&
-        set_time(client, deadline))
+    if (transfer->headers && curl_easy_setopt(transfer->easy, CURLOPT_URL, url) == CURLE_OK &&
+        curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK &&
+        set_time(transfer, deadline))
         return UP_OK;
-    drop_headers(client);
+    drop_headers(transfer);
     return UP_NO_MEMORY;
 }
 
-static void say_reason(struct chartbeat *client, enum up_result result, CURLcode code, long status)
+static void say_reason(struct transfer *transfer, enum up_result result, CURLcode code, long status)
 {
     if (result == UP_OK)
-        client->reason[0] = '\0';
+        transfer->reason[0] = '\0';
     else if (result == UP_TOO_LARGE)
-        snprintf(client->reason, sizeof client->reason, "an answer of over %d bytes", ANSWER_MAX_BYTES);
+        snprintf(transfer->reason, sizeof transfer->reason, "an answer of over %d bytes", ANSWER_MAX_BYTES);
     else if (code != CURLE_OK)
-        snprintf(client->reason, sizeof client->reason, "%s", curl_easy_strerror(code));
+        snprintf(transfer->reason, sizeof transfer->reason, "%s", curl_easy_strerror(code));
     else
-        snprintf(client->reason, sizeof client->reason, "status %ld", status);
+        snprintf(transfer->reason, sizeof transfer->reason, "status %ld", status);
 }
 
-static enum up_result take_answer(struct chartbeat *client, CURLcode code, struct chartbeat_answer *answer_r)
+static enum up_result take_answer(struct transfer *transfer, CURLcode code, struct chartbeat_answer *answer_r)
 {
     *answer_r = (struct chartbeat_answer){.rate_limit = -1, .rate_remaining = -1};
-    enum up_result result = result_of_code(client, code);
-    read_headers(client->easy, answer_r);
-    drop_headers(client);
+    enum up_result result = result_of_code(transfer, code);
+    read_headers(transfer->easy, answer_r);
+    drop_headers(transfer);
     if (result == UP_OK)
         result = result_of_status(answer_r->status);
-    say_reason(client, result, code, answer_r->status);
-    answer_r->reason = client->reason;
-    answer_r->body = client->body.data ? client->body.data : "";
-    answer_r->body_bytes = client->body.len_bytes;
+    say_reason(transfer, result, code, answer_r->status);
+    answer_r->reason = transfer->reason;
+    answer_r->body = transfer->body.data ? transfer->body.data : "";
+    answer_r->body_bytes = transfer->body.len_bytes;
     return result;
 }
 
-enum up_result chartbeat_fetch(struct chartbeat *client, const char *host, const char *key,
-                               struct deadline deadline, struct chartbeat_answer *answer_r)
+enum up_result chartbeat_new(struct chartbeat **client_r, const struct chartbeat_config *config,
+                             int connections)
 {
-    enum up_result result = prepare(client, host, key, deadline);
-    if (result == UP_OK)
-        return take_answer(client, curl_easy_perform(client->easy), answer_r);
-    *answer_r = (struct chartbeat_answer){.rate_limit = -1, .rate_remaining = -1, .body = ""};
-    answer_r->reason = result_text(result);
-    return result;
-}
-
-enum up_result chartbeat_crowd_new(struct chartbeat_crowd **crowd_r, const struct chartbeat_config *config,
-                                   int connections)
-{
-    struct chartbeat_crowd *crowd =
-        calloc(1, sizeof *crowd + (size_t)connections * sizeof(struct chartbeat *));
-    if (!crowd)
+    struct chartbeat *client = calloc(1, sizeof *client + (size_t)connections * sizeof(struct transfer *));
+    if (!client)
         return UP_NO_MEMORY;
-    enum up_result result = UP_OK;
-    crowd->multi = curl_multi_init();
-    if (!crowd->multi || curl_multi_setopt(crowd->multi, CURLMOPT_MAXCONNECTS, (long)connections) != CURLM_OK)
-        result = UP_NO_MEMORY;
-    for (; result == UP_OK && crowd->connections < connections; crowd->connections++)
-        result = chartbeat_new(&crowd->clients[crowd->connections], config);
+    client->config = *config;
+    client->connections = connections;
+    client->multi = curl_multi_init();
+    enum up_result result = UP_NO_MEMORY;
+    if (client->multi &&
+        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)connections) == CURLM_OK)
+        result = transfer_new(&client->transfers[0], &client->config);
     if (result == UP_OK)
-        *crowd_r = crowd;
+        *client_r = client;
     else
-        chartbeat_crowd_free(crowd);
+        chartbeat_free(client);
     return result;
 }
 
-static void leave_crowd(struct chartbeat_crowd *crowd, struct chartbeat *client)
+static void take_off(struct chartbeat *client, struct transfer *transfer)
 {
-    curl_multi_remove_handle(crowd->multi, client->easy);
-    client->is_busy = false;
-    crowd->busy--;
+    curl_multi_remove_handle(client->multi, transfer->easy);
+    transfer->is_busy = false;
+    client->busy--;
 }
 
-void chartbeat_crowd_free(struct chartbeat_crowd *crowd)
+void chartbeat_free(struct chartbeat *client)
 {
-    if (!crowd)
+    if (!client)
         return;
-    for (int i = 0; i < crowd->connections; i++) {
-        if (crowd->clients[i] && crowd->clients[i]->is_busy) {
-            leave_crowd(crowd, crowd->clients[i]);
-            drop_headers(crowd->clients[i]);
+    for (int i = 0; i < client->connections; i++) {
+        struct transfer *transfer = client->transfers[i];
+        if (transfer && transfer->is_busy) {
+            take_off(client, transfer);
+            drop_headers(transfer);
         }
-        chartbeat_free(crowd->clients[i]);
+        transfer_free(transfer);
     }
-    curl_multi_cleanup(crowd->multi);
-    free(crowd);
+    curl_multi_cleanup(client->multi);
+    free(client);
 }
 
-bool chartbeat_crowd_has_room(const struct chartbeat_crowd *crowd)
+bool chartbeat_has_room(const struct chartbeat *client)
 {
-    return crowd->busy < crowd->connections;
+    return client->busy < client->connections;
 }
 
-enum up_result chartbeat_crowd_start(struct chartbeat_crowd *crowd, const char *host, const char *key,
-                                     struct deadline deadline, void *context)
+static enum up_result find_idle(struct chartbeat *client, struct transfer **transfer_r)
 {
     int i = 0;
-    while (i < crowd->connections - 1 && crowd->clients[i]->is_busy)
+    while (i < client->connections - 1 && client->transfers[i] && client->transfers[i]->is_busy)
         i++;
-    struct chartbeat *client = crowd->clients[i];
-    enum up_result result = client->is_busy ? UP_INVALID : prepare(client, host, key, deadline);
+    enum up_result result = UP_OK;
+    if (!client->transfers[i])
+        result = transfer_new(&client->transfers[i], &client->config);
+    else if (client->transfers[i]->is_busy)
+        result = UP_INVALID;
+    *transfer_r = client->transfers[i];
+    return result;
+}
+
+enum up_result chartbeat_start(struct chartbeat *client, const char *host, const char *key,
+                               struct deadline deadline, void *context)
+{
+    struct transfer *transfer = NULL;
+    enum up_result result = find_idle(client, &transfer);
+    if (result == UP_OK)
+        result = prepare(transfer, host, key, deadline);
     if (result != UP_OK)
         return result;
-    if (curl_easy_setopt(client->easy, CURLOPT_PRIVATE, client) != CURLE_OK ||
-        curl_multi_add_handle(crowd->multi, client->easy) != CURLM_OK) {
-        drop_headers(client);
+    if (curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer) != CURLE_OK ||
+        curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) {
+        drop_headers(transfer);
         return UP_NO_MEMORY;
     }
-    client->context = context;
-    client->is_busy = true;
-    crowd->busy++;
+    transfer->context = context;
+    transfer->is_busy = true;
+    client->busy++;
     return UP_OK;
 }
 
 /* A request that has ended, or NULL. */
-static struct chartbeat *find_ended(struct chartbeat_crowd *crowd, CURLcode *code_r)
+static struct transfer *find_ended(struct chartbeat *client, CURLcode *code_r)
 {
     int left = 0;
-    for (CURLMsg *message; (message = curl_multi_info_read(crowd->multi, &left));) {
-        char *client = NULL;
+    for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));) {
+        char *transfer = NULL;
         if (message->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &client) != CURLE_OK)
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer) != CURLE_OK)
             continue;
         *code_r = message->data.result;
-        return (struct chartbeat *)(void *)client;
+        return (struct transfer *)(void *)transfer;
     }
     return NULL;
 }
 
-bool chartbeat_crowd_next(struct chartbeat_crowd *crowd, int timeout_ms, void **context_r,
-                          enum up_result *result_r, struct chartbeat_answer *answer_r)
+bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum up_result *result_r,
+                    struct chartbeat_answer *answer_r)
 {
     int running = 0;
     CURLcode code = CURLE_OK;
-    if (crowd->last)
-        buffer_release(&crowd->last->body); /* a crowd's bodies together are too much to keep */
-    crowd->last = NULL;
-    curl_multi_perform(crowd->multi, &running);
-    struct chartbeat *client = find_ended(crowd, &code);
-    if (!client) {
-        curl_multi_poll(crowd->multi, NULL, 0, timeout_ms, NULL);
-        curl_multi_perform(crowd->multi, &running);
-        client = find_ended(crowd, &code);
+    if (client->last)
+        buffer_release(&client->last->body); /* of all together they are too much to keep */
+    client->last = NULL;
+    curl_multi_perform(client->multi, &running);
+    struct transfer *transfer = find_ended(client, &code);
+    if (!transfer) {
+        curl_multi_poll(client->multi, NULL, 0, timeout_ms, NULL);
+        curl_multi_perform(client->multi, &running);
+        transfer = find_ended(client, &code);
     }
-    if (!client)
+    if (!transfer)
         return false;
-    leave_crowd(crowd, client);
-    *result_r = take_answer(client, code, answer_r);
-    *context_r = client->context;
-    crowd->last = client;
+    take_off(client, transfer);
+    *result_r = take_answer(transfer, code, answer_r);
+    *context_r = transfer->context;
+    client->last = transfer;
     return true;
 }

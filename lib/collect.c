@@ -22,7 +22,7 @@ struct collector {
     const struct settings *settings;
     struct store *store;
     struct history *history;
-    struct chartbeat_crowd *crowd;
+    struct chartbeat *chartbeat;
     struct refill_parts refill;
     int64_t maintained_ms; /* 0: not yet */
     struct task *tasks;    /* as many as connections */
@@ -51,7 +51,7 @@ static enum up_result init_parts(struct collector *collector, const struct setti
     if (result == UP_OK)
         result = history_new(&collector->history, settings->database, settings->prepare);
     if (result == UP_OK)
-        result = chartbeat_crowd_new(&collector->crowd, &chartbeat, settings->connections);
+        result = chartbeat_new(&collector->chartbeat, &chartbeat, settings->connections);
     collector->refill = (struct refill_parts){
         .store = collector->store,
         .keyring = keyring,
@@ -81,7 +81,7 @@ void collect_free(struct collector *collector)
 {
     if (!collector)
         return;
-    chartbeat_crowd_free(collector->crowd);
+    chartbeat_free(collector->chartbeat);
     history_free(collector->history);
     store_free(collector->store);
     free(collector->tasks);
@@ -145,15 +145,15 @@ static void start_task(struct round *round, const char *host)
         say(round, host, COLLECT_SKIPPED, why_skipped(task->job.claim.outcome), task->started_ms);
         return;
     }
-    result = chartbeat_crowd_start(collector->crowd, host, task->job.key,
-                                   deadline_in(collector->settings->upstream_timeout_ms), task);
+    result = chartbeat_start(collector->chartbeat, host, task->job.key,
+                             deadline_in(collector->settings->upstream_timeout_ms), task);
     task->is_busy = result == UP_OK;
     round->busy += task->is_busy;
     if (result != UP_OK) {
         struct refill_report report;
-        const struct chartbeat_answer none = {.reason = "no memory", .body = ""};
-        refill_end(&collector->refill, &task->job, result, &none, deadline_in(DATABASE_MS), &report);
-        say(round, host, COLLECT_FAILED, none.reason, task->started_ms);
+        refill_end(&collector->refill, &task->job, result, &chartbeat_no_answer, deadline_in(DATABASE_MS),
+                   &report);
+        say(round, host, COLLECT_FAILED, chartbeat_no_answer.reason, task->started_ms);
     }
 }
 
@@ -180,8 +180,7 @@ enum up_result collect_round(struct collector *collector, const struct due_list 
     struct round round = {collector, report, context, {.due = list->count}, 0, UP_OK};
     size_t next = 0;
     while (round.busy > 0 || (next < list->count && !*stop && round.lost == UP_OK)) {
-        if (next < list->count && !*stop && round.lost == UP_OK &&
-            chartbeat_crowd_has_room(collector->crowd)) {
+        if (next < list->count && !*stop && round.lost == UP_OK && chartbeat_has_room(collector->chartbeat)) {
             start_task(&round, list->items[next++].host);
             /* A claim takes a moment: those who have their answer meanwhile are not kept waiting. */
         }
@@ -190,9 +189,9 @@ enum up_result collect_round(struct collector *collector, const struct due_list 
         enum up_result result = UP_OK;
         struct chartbeat_answer answer;
         bool may_start =
-            next < list->count && !*stop && round.lost == UP_OK && chartbeat_crowd_has_room(collector->crowd);
+            next < list->count && !*stop && round.lost == UP_OK && chartbeat_has_room(collector->chartbeat);
         if (round.busy == 0 ||
-            !chartbeat_crowd_next(collector->crowd, may_start ? 0 : POLL_MS, &ended, &result, &answer))
+            !chartbeat_next(collector->chartbeat, may_start ? 0 : POLL_MS, &ended, &result, &answer))
             continue;
         task = ended;
         end_task(&round, task, result, &answer);

@@ -46,7 +46,8 @@ enum up_result refill_begin(const struct refill_parts *parts, const char *host, 
                             struct refill_job *job_r) MUST_CHECK;
 
 /* Does with Chartbeat's answer what there is to do: publish, record the failure, or record the refusal; logs
- * what went wrong; wipes the key. `result` and `answer` are those of chartbeat_fetch(). */
+ * what went wrong; wipes the key. `result` and `answer` are those of chartbeat_next(), or
+ * of chartbeat_start() with chartbeat_no_answer. */
 void refill_end(const struct refill_parts *parts, struct refill_job *job, enum up_result result,
                 const struct chartbeat_answer *answer, struct deadline deadline,
                 struct refill_report *report_r);

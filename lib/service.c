@@ -1,42 +1,9 @@
-#include "service.h"
+#include "service_parts.h"
 
-#include "kept.h"
 #include "log.h"
-#include "refill.h"
 #include "routes.h"
-#include "slots.h"
-#include "weighed.h"
 
 #include <errno.h>
-#include <malloc.h>
-
-enum {
-    POLL_LEASE_MS = 25,    /* how often who waits for another's refill looks */
-    WAIT_MAX_MS = 2500,    /* and for how long, from the start of its request */
-    WAIT_RESERVE_MS = 500, /* of the deadline, kept back for the last read */
-    REFILLS_MAX = 4,       /* to settle one request: a key that was refused gives way to the next */
-};
-
-struct service {
-    const struct settings *settings;
-    struct store *store;
-    struct kept *kept;
-    struct weighed_store *weighed;
-    struct chartbeat *chartbeat;
-    struct refill_parts refill;
-    struct policy_bounds bounds;
-    struct slots blocked; /* half of the pool may be inside a request to Chartbeat, or wait for one */
-    struct slots waiting; /* a quarter may wait */
-    service_before_block *before_block;
-    void *context;
-};
-
-/* Why a request could not be answered from fresh rows. */
-struct obstacle {
-    enum { NO_OBSTACLE, FROM_CHARTBEAT, FROM_DATABASE, FROM_POOL, FROM_BACK_OFF, FROM_GUESSES } from;
-    enum up_result result;
-    int wait_ms;
-};
 
 static enum up_result init_parts(struct service *service, const struct settings *settings,
                                  const struct keyring *keyring)
@@ -58,7 +25,7 @@ static enum up_result init_parts(struct service *service, const struct settings 
         result = service->kept && service->weighed ? UP_OK : UP_NO_MEMORY;
     }
     if (result == UP_OK)
-        result = chartbeat_new(&service->chartbeat, &chartbeat);
+        result = chartbeat_new(&service->chartbeat, &chartbeat, SERVICE_FETCHES_MAX);
     service->refill = (struct refill_parts){
         .store = service->store,
         .keyring = keyring,
@@ -70,14 +37,13 @@ static enum up_result init_parts(struct service *service, const struct settings 
 }
 
 enum up_result service_new(struct service **service_r, const struct settings *settings,
-                           const struct keyring *keyring, service_before_block *before_block, void *context)
+                           const struct keyring *keyring, const struct service_calls *calls)
 {
     struct service *service = calloc(1, sizeof *service);
     if (!service)
         return UP_NO_MEMORY;
     service->settings = settings;
-    service->before_block = before_block;
-    service->context = context;
+    service->calls = *calls;
     enum up_result result = init_parts(service, settings, keyring);
     if (result == UP_OK) {
         *service_r = service;
@@ -285,8 +251,8 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
     }
 }
 
-static void finish_obstacle(struct service *service, struct exchange *exchange,
-                            const struct obstacle *obstacle)
+void service_finish_obstacle(struct service *service, struct exchange *exchange,
+                             const struct obstacle *obstacle)
 {
     struct policy_view view = view_of(service, exchange);
     if (policy_may_serve_stale(&view, &service->bounds)) {
@@ -299,8 +265,7 @@ static void finish_obstacle(struct service *service, struct exchange *exchange,
     exchange_finish_problem(exchange, &problem);
 }
 
-/* Does its answer take more than the row? Then who only needs theirs come first. */
-static bool is_slow(const struct service *service, const struct exchange *exchange)
+bool service_is_slow(const struct service *service, const struct exchange *exchange)
 {
     return !exchange->route->wants_lists && !kept_body(service, exchange);
 }
@@ -351,56 +316,15 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
         enum policy_action action = POLICY_ANSWER;
         take_row(exchanges[i], &lookups[places[i]]);
         if (result != UP_OK && !is_too_much)
-            finish_obstacle(service, exchanges[i],
-                            &(struct obstacle){.from = FROM_DATABASE, .result = result});
-        else if (is_too_much || is_slow(service, exchanges[i]) ||
+            service_finish_obstacle(service, exchanges[i],
+                                    &(struct obstacle){.from = FROM_DATABASE, .result = result});
+        else if (is_too_much || service_is_slow(service, exchanges[i]) ||
                  !answer_from_row(service, exchanges[i], &action))
             exchanges[i]->state = EXCHANGE_BLOCKING;
     }
 }
 
-/* Asks Chartbeat under a claim that is ours. */
-static void fetch(struct service *service, struct refill_job *job, struct deadline deadline,
-                  struct refill_report *report_r)
-{
-    struct chartbeat_answer answer;
-    struct deadline fetch_deadline = {deadline.at_ms - PUBLISH_RESERVE_MS};
-    enum up_result result = chartbeat_fetch(service->chartbeat, job->host, job->key, fetch_deadline, &answer);
-    refill_end(&service->refill, job, result, &answer, deadline, report_r);
-    malloc_trim(0); /* some MB for a moment, of a worker that has to live with few */
-}
-
-/* One try at a refill. True: worth reading again; false: *obstacle_r says why not, with *leased_r for
- * somebody else's lease. */
-static bool try_refill(struct service *service, struct exchange *exchange, bool check,
-                       struct obstacle *obstacle_r, bool *leased_r)
-{
-    const struct request *request = &exchange->request;
-    struct refill_job job;
-    struct refill_report report = {0};
-    enum up_result result = refill_begin(&service->refill, request->host, &request->digest, request->key,
-                                         check, exchange->deadline, &job);
-    *leased_r = result == UP_OK && job.claim.outcome == STORE_LEASED;
-    if (result != UP_OK) {
-        *obstacle_r =
-            (struct obstacle){.from = result == UP_FAILED ? FROM_BACK_OFF : FROM_DATABASE, .result = result};
-        return false;
-    }
-    if (job.claim.outcome != STORE_GRANTED) {
-        *obstacle_r = (struct obstacle){.wait_ms = job.claim.wait_ms,
-                                        .from = *leased_r                            ? FROM_POOL
-                                                : job.claim.outcome == STORE_GUESSES ? FROM_GUESSES
-                                                                                     : FROM_BACK_OFF};
-        return job.claim.outcome == STORE_DONE;
-    }
-    fetch(service, &job, exchange->deadline, &report);
-    *obstacle_r = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result,
-                                    report.wait_ms};
-    return report.result == UP_OK || report.result == UP_REFUSED;
-}
-
-/* Reads the row again. True: answered. */
-static bool read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
+bool service_read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
     arena_clear(&exchange->rows);
     ask_for_row(service, exchange);
@@ -408,86 +332,6 @@ static bool read_again(struct service *service, struct exchange *exchange, enum 
         store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
     if (result == UP_OK)
         return answer_from_row(service, exchange, action_r);
-    finish_obstacle(service, exchange, &(struct obstacle){.from = FROM_DATABASE, .result = result});
-    return true;
-}
-
-/* From the start of the request, since one worker settles several, one after the other. */
-static struct deadline wait_bound(const struct service *service, const struct exchange *exchange)
-{
-    int after_ms = service->settings->deadline_ms - WAIT_MAX_MS;
-    return (struct deadline){exchange->deadline.at_ms -
-                             (after_ms > WAIT_RESERVE_MS ? after_ms : WAIT_RESERVE_MS)};
-}
-
-/* Refills, or waits for who does, until the row can be answered (true) or *obstacle_r is in the way.
- * *wait_slot_r is for the caller to release. */
-static bool settle(struct service *service, struct exchange *exchange, struct obstacle *obstacle_r,
-                   int *wait_slot_r)
-{
-    struct deadline wait_until = wait_bound(service, exchange);
-    enum policy_action action = POLICY_ANSWER;
-    bool leased = false;
-    for (int refills = 0; refills < REFILLS_MAX;) {
-        /* First of all: those served before us in this round may have refilled our host. */
-        if (read_again(service, exchange, &action))
-            return true;
-        if (try_refill(service, exchange, action == POLICY_CHECK_KEY, obstacle_r, &leased)) {
-            refills++;
-            continue;
-        }
-        if (!leased || deadline_left_ms(wait_until) == 0)
-            return false;
-        if (*wait_slot_r < 0)
-            *wait_slot_r = slots_take(&service->waiting, NULL);
-        if (*wait_slot_r < 0)
-            return false;
-        deadline_sleep(wait_until, POLL_LEASE_MS);
-    }
-    return false;
-}
-
-/* With one of the slots of those who may block. */
-static bool settle_blocking(struct service *service, struct exchange *exchange, int slot,
-                            struct obstacle *obstacle_r)
-{
-    int wait_slot = -1;
-    service->before_block(service->context);
-    bool settled = settle(service, exchange, obstacle_r, &wait_slot);
-    slots_release(wait_slot);
-    slots_release(slot);
-    return settled;
-}
-
-void service_settle(struct service *service, struct exchange *exchange, bool may_wait)
-{
-    struct obstacle obstacle = {.from = FROM_POOL};
-    enum policy_action action = POLICY_ANSWER;
-    if (is_slow(service, exchange)) {
-        service->before_block(service->context);
-        if (read_again(service, exchange, &action))
-            return;
-    }
-    int slot = may_wait ? slots_take(&service->blocked, NULL) : -1;
-    bool settled = slot >= 0 ? settle_blocking(service, exchange, slot, &obstacle)
-                             : read_again(service, exchange, &action);
-    if (!settled)
-        finish_obstacle(service, exchange, &obstacle);
-}
-
-bool service_refill(struct service *service, const char *host, const struct digest *digest)
-{
-    struct refill_job job;
-    struct refill_report report;
-    struct deadline deadline = deadline_in(service->settings->deadline_ms);
-    int slot = slots_take(&service->blocked, NULL);
-    if (slot < 0)
-        return false;
-    enum up_result result = refill_begin(&service->refill, host, digest, NULL, false, deadline, &job);
-    if (result == UP_OK && job.claim.outcome == STORE_GRANTED) {
-        service->before_block(service->context);
-        fetch(service, &job, deadline, &report);
-    }
-    slots_release(slot);
+    service_finish_obstacle(service, exchange, &(struct obstacle){.from = FROM_DATABASE, .result = result});
     return true;
 }

@@ -16,16 +16,19 @@
 
 struct service;
 
-/* Called before the service blocks on something slower than a read: the place to give idle connections back.
- */
-typedef void service_before_block(void *context);
+/* What the service tells its caller while it settles. */
+struct service_calls {
+    void (*before_block)(void *context); /* before it blocks on something slower than a read: the place to
+                                            give idle connections back */
+    void (*answered)(struct exchange *exchange, void *context); /* the exchange is EXCHANGE_DONE */
+    void *context;
+};
 
 /* A service with its own database connection and its own client, to be made after the fork. `settings` and
  * `keyring` must outlive it. UP_FAILED: the run folder can't be written to (errno says why). UP_INVALID: an
  * address that libcurl does not take. UP_NO_MEMORY. On an error *service_r is untouched. */
 enum up_result service_new(struct service **service_r, const struct settings *settings,
-                           const struct keyring *keyring, service_before_block *before_block,
-                           void *context) MUST_CHECK;
+                           const struct keyring *keyring, const struct service_calls *calls) MUST_CHECK;
 
 /* NULL is allowed. */
 void service_free(struct service *service);
@@ -38,9 +41,9 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
  * that can be answered from them alone. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
-/* Answers an exchange that is EXCHANGE_BLOCKING, by its deadline: refills, waits for who does, or serves
- * stale; without may_wait the latter only. */
-void service_settle(struct service *service, struct exchange *exchange, bool may_wait);
+/* Answers up to STORE_BATCH exchanges that are EXCHANGE_BLOCKING, side by side, each by its deadline:
+ * refills, waits for who does, or serves stale. Calls answered() for each as soon as it is. */
+void service_settle(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Refills a host that was asked for with the key of this digest, if no one else does. Blocks. False: half of
  * the pool is inside a request to Chartbeat already, and nothing was done. */

@@ -110,7 +110,6 @@ def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
         for _ in range(20):
             assert stack.ask("/healthz").status == 200
         assert time.monotonic() - started_s < 2, "a worker is free"
-        stack.simulator.await_counts(lambda counts: counts["in_flight"] <= WORKERS // 2, 1)
         assert set(calls) <= {503, 504}
     query = "select extract(epoch from max(next_try) - clock_timestamp())::float from host_status"
     assert 0 < stack.database.value(query) <= 60

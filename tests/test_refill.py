@@ -112,6 +112,20 @@ def test_a_cold_host_costs_one_request_and_who_can_not_wait_is_told_when_to_come
     assert lasting.database.value("select count(*) from snapshots where host = %s", host) == 1
 
 
+def test_one_worker_fetches_the_cold_hosts_of_a_round_side_by_side(
+    new_stack: Callable[..., Stack],
+) -> None:
+    """Six come within the second that the first fetch takes, so in two rounds: three at least in one."""
+    alone = new_stack(UPBEAT_WORKERS="1")
+    hosts = [f"cold-{n}.example" for n in range(6)]
+    alone.simulator.fault("*", "slow", latency_ms=1000)
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        answers = pool.map(alone.rising, hosts)
+        alone.simulator.await_counts(lambda counts: counts["in_flight"] >= 3)
+        assert {answer.status for answer in answers} == {200}
+    assert [asked(alone, host) for host in hosts] == [1] * len(hosts)
+
+
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:
     lasting.rising(host)
     make_older(lasting, host, -3600)

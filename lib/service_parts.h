@@ -1,0 +1,60 @@
+/* What the two halves of the service share: service.c answers from rows, settle.c does what may block. */
+#ifndef UPBEAT_SERVICE_PARTS_H
+#define UPBEAT_SERVICE_PARTS_H
+
+#include "kept.h"
+#include "refill.h"
+#include "service.h"
+#include "slots.h"
+#include "weighed.h"
+
+/* Of one worker at a time: each may be of ANSWER_MAX_BYTES. */
+enum { SERVICE_FETCHES_MAX = 8 };
+
+/* Why a request could not be answered from fresh rows. */
+struct obstacle {
+    enum { NO_OBSTACLE, FROM_CHARTBEAT, FROM_DATABASE, FROM_POOL, FROM_BACK_OFF, FROM_GUESSES } from;
+    enum up_result result;
+    int wait_ms;
+};
+
+/* An exchange that is being settled. */
+struct settling {
+    struct exchange *exchange;
+    enum {
+        SETTLE_LOOK, /* the row is to be read again */
+        SETTLE_WAIT, /* another refills its host */
+        SETTLE_FETCH,
+        SETTLE_DONE,
+    } state;
+    int refills;
+    struct refill_job job; /* SETTLE_FETCH */
+    struct obstacle obstacle;
+};
+
+struct service {
+    const struct settings *settings;
+    struct store *store;
+    struct kept *kept;
+    struct weighed_store *weighed;
+    struct chartbeat *chartbeat;
+    struct refill_parts refill;
+    struct policy_bounds bounds;
+    struct slots blocked; /* half of the pool may be inside requests to Chartbeat, or wait for others' */
+    struct slots waiting; /* a quarter may wait */
+    struct service_calls calls;
+    struct settling settlings[STORE_BATCH];
+};
+
+/* Does its answer take more than the row? Then who only needs theirs come first. */
+bool service_is_slow(const struct service *service, const struct exchange *exchange);
+
+/* Reads the row again. True: answered, if only with what went wrong; false: *action_r says what is missing.
+ */
+bool service_read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r);
+
+/* Answers with the row as it is, if the policy allows that, else with what is in the way. */
+void service_finish_obstacle(struct service *service, struct exchange *exchange,
+                             const struct obstacle *obstacle);
+
+#endif
