@@ -14,7 +14,8 @@
 enum {
     LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
     PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
-    PARSE_MAX_BYTES = 24 * 1024 * 1024, /* what the JSON of one answer may take */
+    PARSE_MAX_BYTES =
+        12 * 1024 * 1024, /* what the rows of one answer may take, and any one value of its JSON */
 };
 
 /* None of it is owned. */

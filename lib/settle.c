@@ -4,8 +4,6 @@
 
 #include "routes.h"
 
-#include <malloc.h>
-
 enum {
     POLL_LEASE_MS = 25,    /* how often who waits for another worker's refill looks */
     WAIT_MAX_MS = 2500,    /* and for how long, from the start of its request */
@@ -44,19 +42,11 @@ static enum up_result start_fetch(struct service *service, const struct refill_j
     return chartbeat_start(service->chartbeat, job->host, job->key, fetch_deadline, context);
 }
 
-static void take_result(struct service *service, struct refill_job *job, enum up_result result,
-                        const struct chartbeat_answer *answer, struct deadline deadline,
-                        struct refill_report *report_r)
-{
-    refill_end(&service->refill, job, result, answer, deadline, report_r);
-    malloc_trim(0); /* some MB for a moment, of a worker that has to live with few */
-}
-
 static void end_fetch(struct settlement *settlement, struct settling *one, enum up_result result,
                       const struct chartbeat_answer *answer)
 {
     struct refill_report report;
-    take_result(settlement->service, &one->job, result, answer, one->exchange->deadline, &report);
+    refill_end(&settlement->service->refill, &one->job, result, answer, one->exchange->deadline, &report);
     one->state = SETTLE_LOOK;
     one->obstacle = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result,
                                       report.wait_ms};
@@ -232,7 +222,7 @@ bool service_refill(struct service *service, const char *host, const struct dige
             while (!chartbeat_next(service->chartbeat, POLL_FETCH_MS, &context, &result, &answer))
                 ;
         }
-        take_result(service, &job, result, &answer, deadline, &report);
+        refill_end(&service->refill, &job, result, &answer, deadline, &report);
     }
     slots_release(slot);
     return true;

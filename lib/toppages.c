@@ -6,41 +6,67 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { COUNT_MAX = 2147483647 };
+enum { COUNT_MAX = 2147483647, ROWS_ROOM = 128 };
 
-/* cJSON's allocator has no context; the arena of the parse under way. */
-static struct arena *parse_arena;
-static bool parse_arena_full;
+static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 
-static void *arena_malloc(size_t len_bytes)
+/* A body that is read value by value, so that what cJSON takes for a row is there for the next one. */
+struct reader {
+    const char *at;
+    const char *end;
+    struct arena scratch; /* of the value that was read last */
+    bool is_full;         /* it took too much memory */
+};
+
+/* cJSON's allocator has no context. */
+static struct reader *under_way;
+
+static void *scratch_malloc(size_t len_bytes)
 {
-    void *at = arena_alloc(parse_arena, len_bytes);
+    void *at = arena_alloc(&under_way->scratch, len_bytes);
     if (!at)
-        parse_arena_full = true;
+        under_way->is_full = true;
     return at;
 }
 
-static void arena_free(void *at)
+static void scratch_free(void *at)
 {
-    (void)at; /* dropped with the arena */
+    (void)at; /* dropped with the scratch arena */
 }
 
-static cJSON *parse_json(const char *body, size_t len_bytes, struct arena *arena, const char **end_r)
+static void skip_space(struct reader *reader)
 {
-    cJSON_Hooks hooks = {arena_malloc, arena_free};
-    parse_arena = arena;
-    parse_arena_full = false;
-    cJSON_InitHooks(&hooks);
-    cJSON *root = cJSON_ParseWithLengthOpts(body, len_bytes, end_r, 0);
-    cJSON_InitHooks(NULL);
-    return root;
+    while (reader->at < reader->end && strchr(" \t\r\n", *reader->at))
+        reader->at++;
 }
 
-static bool only_space(const char *at, const char *end)
+/* Takes this character, with space before it, if it comes next. */
+static bool take_char(struct reader *reader, char c)
 {
-    while (at < end && strchr(" \t\r\n", *at))
-        at++;
-    return at == end;
+    skip_space(reader);
+    bool is_next = reader->at < reader->end && *reader->at == c;
+    reader->at += is_next;
+    return is_next;
+}
+
+static bool comes_array(struct reader *reader)
+{
+    skip_space(reader);
+    return reader->at < reader->end && *reader->at == '[';
+}
+
+/* The value that comes next, until the one after it; NULL: none that is JSON, or is_full. */
+static const cJSON *read_value(struct reader *reader)
+{
+    const char *end = NULL;
+    arena_clear(&reader->scratch);
+    skip_space(reader);
+    if (reader->at < reader->end && *reader->at == BYTE_ORDER_MARK[0])
+        return NULL; /* cJSON would take one before each value */
+    const cJSON *value = cJSON_ParseWithLengthOpts(reader->at, (size_t)(reader->end - reader->at), &end, 0);
+    if (value)
+        reader->at = end;
+    return value;
 }
 
 static bool read_count(const cJSON *item, uint32_t *count_r)
@@ -88,7 +114,7 @@ static void read_sources(const cJSON *stats, struct page *page)
     }
 }
 
-static bool read_sections(const cJSON *sections, struct arena *arena, struct page *page)
+static bool copy_sections(const cJSON *sections, struct arena *arena, struct page *page)
 {
     const cJSON *section = NULL;
     struct buffer joined;
@@ -110,6 +136,7 @@ static bool read_sections(const cJSON *sections, struct arena *arena, struct pag
     return page->sections != NULL;
 }
 
+/* False: the row is of no use. The page's path and title are still the row's. */
 static bool read_row(const cJSON *row, bool legacy, struct page *page)
 {
     const cJSON *path = member(row, "path");
@@ -127,45 +154,130 @@ static bool read_row(const cJSON *row, bool legacy, struct page *page)
     return true;
 }
 
-static enum up_result read_rows(const cJSON *rows, bool legacy, struct arena *arena, struct toppages *out)
+static bool make_room(struct page_list *list, struct arena *arena, size_t *room)
 {
-    size_t room = 0;
-    const cJSON *row = NULL;
-    cJSON_ArrayForEach(row, rows) room++;
-    out->pages.items = arena_alloc(arena, room * sizeof *out->pages.items);
-    if (!out->pages.items)
-        return UP_TOO_LARGE;
-    cJSON_ArrayForEach(row, rows)
-    {
-        struct page *page = &out->pages.items[out->pages.count];
-        if (!read_row(row, legacy, page)) {
-            out->refused_rows++;
-            continue;
-        }
-        if (!read_sections(member(row, "sections"), arena, page))
-            return UP_TOO_LARGE;
-        out->pages.count++;
-    }
-    return pages_merge(&out->pages, arena) == UP_OK ? UP_OK : UP_TOO_LARGE;
+    if (list->count < *room)
+        return true;
+    size_t more = *room > 0 ? *room * 2 : ROWS_ROOM;
+    struct page *items = arena_alloc(arena, more * sizeof *items);
+    if (!items)
+        return false;
+    if (list->count > 0)
+        memcpy(items, list->items, list->count * sizeof *items);
+    list->items = items;
+    *room = more;
+    return true;
 }
 
-/* The array of rows; NULL with *why_r NULL is a quiet site, NULL with a reason is no list. */
-static const cJSON *rows_of(const cJSON *root, bool *legacy_r, const char **why_r)
+/* Keeps what the row says, in the arena. */
+static bool take_row(const cJSON *row, bool legacy, struct arena *arena, size_t *room, struct toppages *out)
 {
-    *why_r = NULL;
-    *legacy_r = cJSON_IsArray(root);
-    if (*legacy_r)
-        return root;
-    const cJSON *pages = member(root, "pages");
-    if (cJSON_IsArray(pages))
-        return pages;
-    if (!cJSON_IsObject(root))
-        *why_r = "JSON, but neither an object nor an array";
-    else if (pages && !cJSON_IsNull(pages))
+    struct page page;
+    if (!read_row(row, legacy, &page)) {
+        out->refused_rows++;
+        return true;
+    }
+    page.path = arena_copy(arena, page.path, page.path_bytes);
+    page.title = arena_copy(arena, page.title, page.title_bytes);
+    if (!page.path || !page.title || !copy_sections(member(row, "sections"), arena, &page) ||
+        !make_room(&out->pages, arena, room))
+        return false;
+    out->pages.items[out->pages.count++] = page;
+    return true;
+}
+
+/* From the bracket to its other half. */
+static enum up_result read_rows(struct reader *reader, bool legacy, struct arena *arena, struct toppages *out)
+{
+    size_t room = 0;
+    if (!take_char(reader, '['))
+        return UP_INVALID;
+    if (take_char(reader, ']'))
+        return UP_OK;
+    do {
+        const cJSON *row = read_value(reader);
+        if (!row)
+            return reader->is_full ? UP_TOO_LARGE : UP_INVALID;
+        if (!take_row(row, legacy, arena, &room, out))
+            return UP_TOO_LARGE;
+    } while (take_char(reader, ','));
+    return take_char(reader, ']') ? UP_OK : UP_INVALID;
+}
+
+/* What an object has besides rows; of a name given twice the first counts. */
+struct members {
+    bool has_pages;
+    bool has_list;
+    bool has_other_pages; /* neither an array nor null */
+    bool has_message;
+};
+
+static enum up_result read_member(struct reader *reader, struct members *members, struct arena *arena,
+                                  struct toppages *out)
+{
+    const cJSON *name = read_value(reader);
+    if (!cJSON_IsString(name))
+        return reader->is_full ? UP_TOO_LARGE : UP_INVALID;
+    bool is_pages = strcmp(name->valuestring, "pages") == 0 && !members->has_pages;
+    members->has_pages |= is_pages;
+    members->has_message |=
+        strcmp(name->valuestring, "error") == 0 || strcmp(name->valuestring, "message") == 0;
+    if (!take_char(reader, ':'))
+        return UP_INVALID;
+    if (is_pages && comes_array(reader)) {
+        members->has_list = true;
+        return read_rows(reader, false, arena, out);
+    }
+    const cJSON *value = read_value(reader);
+    if (!value)
+        return reader->is_full ? UP_TOO_LARGE : UP_INVALID;
+    members->has_other_pages |= is_pages && !cJSON_IsNull(value);
+    return UP_OK;
+}
+
+static enum up_result read_object(struct reader *reader, struct arena *arena, struct toppages *out,
+                                  const char **why_r)
+{
+    struct members members = {0};
+    enum up_result result = UP_OK;
+    if (take_char(reader, '}'))
+        return UP_OK;
+    do {
+        result = read_member(reader, &members, arena, out);
+    } while (result == UP_OK && take_char(reader, ','));
+    if (result != UP_OK)
+        return result;
+    if (!take_char(reader, '}'))
+        return UP_INVALID;
+    if (members.has_other_pages)
         *why_r = "\"pages\" is not an array";
-    else if (member(root, "error") || member(root, "message"))
+    else if (members.has_message && !members.has_list)
         *why_r = "an error message in place of a list";
-    return NULL;
+    return *why_r ? UP_INVALID : UP_OK;
+}
+
+static enum up_result read_body(struct reader *reader, struct arena *arena, struct toppages *out,
+                                const char **why_r)
+{
+    if (reader->end - reader->at >= 3 && memcmp(reader->at, BYTE_ORDER_MARK, 3) == 0)
+        reader->at += 3;
+    enum up_result result = UP_INVALID;
+    skip_space(reader);
+    if (reader->at == reader->end) {
+        *why_r = "empty";
+    } else if (comes_array(reader)) {
+        result = read_rows(reader, true, arena, out);
+    } else if (take_char(reader, '{')) {
+        result = read_object(reader, arena, out, why_r);
+    } else if (read_value(reader)) {
+        *why_r = "JSON, but neither an object nor an array";
+    }
+    skip_space(reader);
+    if (result == UP_OK && reader->at != reader->end) {
+        *why_r = "something behind the JSON";
+        result = UP_INVALID;
+    }
+    return result;
 }
 
 static const char *fault_of_bytes(const char *body, size_t len_bytes)
@@ -174,37 +286,31 @@ static const char *fault_of_bytes(const char *body, size_t len_bytes)
         return "a NUL byte in it";
     if (!utf8_valid(body, len_bytes))
         return "not UTF-8";
-    if (utf8_json_has_nul_escape(body, len_bytes))
-        return "the escape \\u0000 in it";
-    return only_space(body, body + len_bytes) ? "empty" : NULL;
+    return utf8_json_has_nul_escape(body, len_bytes) ? "the escape \\u0000 in it" : NULL;
 }
 
 enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *arena,
                               struct toppages *toppages_r, const char **why_r)
 {
     struct toppages found = {0};
+    struct reader reader = {.at = body, .end = body + len_bytes};
     *why_r = fault_of_bytes(body, len_bytes);
     if (*why_r)
         return UP_INVALID;
-    const char *end = NULL;
-    cJSON *root = parse_json(body, len_bytes, arena, &end);
-    if (!root) {
-        *why_r =
-            parse_arena_full ? "JSON that takes too much memory" : "not JSON, cut short or nested too deeply";
-        return parse_arena_full ? UP_TOO_LARGE : UP_INVALID;
-    }
-    if (!only_space(end, body + len_bytes)) {
-        *why_r = "something behind the JSON";
-        return UP_INVALID;
-    }
-    bool legacy = false;
-    const cJSON *rows = rows_of(root, &legacy, why_r);
-    if (*why_r)
-        return UP_INVALID;
-    enum up_result result = rows ? read_rows(rows, legacy, arena, &found) : UP_OK;
+    cJSON_Hooks hooks = {scratch_malloc, scratch_free};
+    arena_init(&reader.scratch, arena->max_bytes);
+    under_way = &reader;
+    cJSON_InitHooks(&hooks);
+    enum up_result result = read_body(&reader, arena, &found, why_r);
+    cJSON_InitHooks(NULL);
+    under_way = NULL;
+    arena_release(&reader.scratch);
+    if (result == UP_OK)
+        result = pages_merge(&found.pages, arena) == UP_OK ? UP_OK : UP_TOO_LARGE;
     if (result == UP_OK)
         *toppages_r = found;
-    else
-        *why_r = "a list that takes too much memory";
+    else if (!*why_r)
+        *why_r = result == UP_TOO_LARGE ? "JSON that takes too much memory"
+                                        : "not JSON, cut short or nested too deeply";
     return result;
 }

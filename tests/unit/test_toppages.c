@@ -91,6 +91,16 @@ static void test_forms(void **state)
         {"a message beside a list", "{\"message\":\"ok\",\"pages\":[]}", "", 0},
         {"space around", " \r\n\t{\"pages\":[]} \r\n\t", "", 0},
         {"byte-order mark", "\xef\xbb\xbf" COUNTED("1"), "1\t/\tt\n", 0},
+        {"space everywhere",
+         "{ \"x\" : [ ] ,\n\"pages\"\t:\r[ {\"path\" : \"/\" , \"stats\" : { \"people\" : 1 } } , {} ] , "
+         "\"y\" : 1 } ",
+         "1\t/\t\n", 1},
+        {"pages given twice: the first", "{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "],\"pages\":{}}",
+         "1\t/a\t\n", 0},
+        {"pages given twice: null first", "{\"pages\":null,\"pages\":[" ROW("\"/a\"", "\"\"", "1") "]}", "",
+         0},
+        {"pages inside another member", "{\"x\":{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "]}}", "", 0},
+        {"a message behind a list", "{\"pages\":[],\"error\":\"none\"}", "", 0},
         {"names are case-sensitive", "{\"Pages\":[" ROW("\"/\"", "\"\"", "1") "]}", "", 0},
         {"names are case-sensitive in rows", V3("{\"Path\":\"/\",\"stats\":{\"people\":1}}"), "", 1},
         {"names are case-sensitive in stats", V3("{\"path\":\"/\",\"stats\":{\"People\":1}}"), "", 1},
@@ -253,6 +263,16 @@ static void test_refused_answers(void **state)
         {"cut short in a literal", BYTES("[nul"), "not JSON"},
         {"cut short by its end", BYTES("{\"pages\":[]"), "not JSON"},
         {"a list", BYTES("[1,]"), "not JSON"},
+        {"a list without commas", BYTES("{\"pages\":[{}{}]}"), "not JSON"},
+        {"a list that ends as an object", BYTES("{\"pages\":[{}}}"), "not JSON"},
+        {"members without commas", BYTES("{\"a\":1 \"b\":2}"), "not JSON"},
+        {"a comma after the last member", BYTES("{\"a\":1,}"), "not JSON"},
+        {"a name without a value", BYTES("{\"a\"}"), "not JSON"},
+        {"a name without a value behind its colon", BYTES("{\"a\":}"), "not JSON"},
+        {"a name that is none", BYTES("{1:2}"), "not JSON"},
+        {"pages not closed", BYTES("{\"pages\":[{}]"), "not JSON"},
+        {"byte-order mark inside", BYTES("[\xef\xbb\xbf{}]"), "not JSON"},
+        {"byte-order mark alone", BYTES("\xef\xbb\xbf"), "empty"},
         {"bare NaN", BYTES(COUNTED("NaN")), "not JSON"},
         {"bare infinity", BYTES(COUNTED("Infinity")), "not JSON"},
         {"quotes of another kind", BYTES("{'pages':[]}"), "not JSON"},
@@ -307,7 +327,7 @@ static char *repeated(const char *text, size_t times)
 static void test_nesting(void **state)
 {
     (void)state;
-    static const char *const opens[] = {"[", "{\"pages\":", "[{\"a\":"};
+    static const char *const opens[] = {"[", "{\"pages\":", "[{\"a\":", "{\"pages\":["};
     for (size_t i = 0; i < COUNT(opens); i++) {
         char *body = repeated(opens[i], 100000);
         struct toppages toppages;
@@ -333,7 +353,7 @@ static void test_what_takes_too_much_memory(void **state)
         arena_release(&arena);
     }
     char *body = repeated(",1", 1000000);
-    body[0] = '[';
+    memcpy(body, "{\"xx\":[", 7);
     struct toppages toppages;
     const char *why = NULL;
     assert_int_equal(parse(body, strlen(body), &toppages, &why), UP_TOO_LARGE);
