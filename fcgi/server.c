@@ -4,43 +4,24 @@
 #include "deadline.h"
 #include "log.h"
 #include "orders.h"
-#include "record.h"
+#include "peers.h"
 #include "service.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-    PEERS_MAX = 256,   /* connections kept alive by one worker */
-    PEER_STEP_S = 2,   /* a peer may take so long for one read or write */
-    PARTIAL_MS = 3000, /* and so long to send the rest of a request */
     PARTIAL_LOOK_MS = 500,
-    LATE_MAX_MS = 3000,   /* a request keeps the rest of its deadline */
-    DRAIN_MS = 4000,      /* for those who are here when we are told to stop */
-    DRAIN_QUIET_MS = 50,  /* nothing more has come for so long: nginx has noticed */
-    BATCH = STORE_BATCH,  /* requests answered in one round */
-    PEERS_FAIR = 128,     /* of these it takes by itself; once it has so many, again below half of it */
-    TURN_MS = 10,         /* for so long a new connection is left to another worker */
-    QUIET_MAX_MS = 250,   /* after a refill was due its host's is not wanted again for so long, or the TTL */
-    LOOK_MS = 50,         /* how often one looks whether another could serve its connections as well */
-    LISTENER = PEERS_MAX, /* among the peers' numbers in epoll's data */
-    ORDERS,
-};
-
-/* A connection of nginx. libfcgi's request of it lives as long, since it holds what was read ahead. */
-struct peer {
-    FCGX_Request fcgi;
-    bool is_open;
-    bool is_busy;    /* a request of it is being answered */
-    bool has_served; /* nginx asks elsewhere when it finds this connection closed; a new one's loss it reports
-                      */
-    bool is_partial; /* a part of a request has come; the rest has until partial_until */
-    struct deadline partial_until;
+    LATE_MAX_MS = 3000,    /* a request keeps the rest of its deadline */
+    DRAIN_MS = 4000,       /* for those who are here when we are told to stop */
+    DRAIN_QUIET_MS = 50,   /* nothing more has come for so long: nginx has noticed */
+    BATCH = STORE_BATCH,   /* requests answered in one round */
+    PEERS_FAIR = 128,      /* connections it takes by itself; once it has so many, again below half of it */
+    TURN_MS = 10,          /* for so long a new connection is left to another worker */
+    QUIET_MAX_MS = 250,    /* after a refill was due its host's is not wanted again for so long, or the TTL */
+    LOOK_MS = 50,          /* how often one looks whether another could serve its connections as well */
+    ORDERS = PEERS_OTHERS, /* among the peers' numbers in epoll's data */
 };
 
 struct work {
@@ -49,24 +30,19 @@ struct work {
 };
 
 struct server {
-    int listen_fd;
-    int epoll_fd;
-    bool is_listening;
     bool awaits_turn; /* somebody wants to connect, whom we leave to others until `turn` */
     struct deadline turn;
     struct crew crew;
     struct orders *orders;
     bool has_orders; /* from others */
-    int open_count;
     bool gives_back; /* connections, to one before it: each with its next answer */
     struct deadline next_look;
     sigset_t wait_mask;
     struct service *service;
-    struct peer peers[PEERS_MAX];
+    struct peers peers;
     struct work works[BATCH];
     size_t count;    /* of works in this round */
     int64_t late_ms; /* what the last round's slow work took: who has come meanwhile has waited for so long */
-    unsigned char peeked[RECORD_REQUEST_MAX_BYTES];
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -106,108 +82,18 @@ static bool must_stop(void)
     return stop_asked;
 }
 
-static void watch_listener(struct server *server, bool listen)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = LISTENER};
-    if (server->is_listening == listen)
-        return;
-    if (epoll_ctl(server->epoll_fd, listen ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, server->listen_fd, &event) == 0)
-        server->is_listening = listen;
-}
-
-static void lose_peer(struct server *server, struct peer *peer)
-{
-    peer->is_open = false;
-    peer->is_busy = false;
-    server->open_count--;
-}
-
-static void close_peer(struct server *server, struct peer *peer)
-{
-    peer->fcgi.detached = 1; /* else libfcgi waits up to 2 s for the peer to close its side */
-    FCGX_Free(&peer->fcgi, 1);
-    lose_peer(server, peer);
-}
-
-/* A worker that blocks gives its idle connections back: nginx opens them again elsewhere. Not those on which
- * nothing was answered yet, nor those on which a request has just come in. */
+/* A worker that blocks gives its idle connections back. */
 static void give_way(void *context)
 {
     struct server *server = context;
-    char byte;
     crew_say_ready(&server->crew, false);
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        struct peer *peer = &server->peers[i];
-        if (peer->is_open && !peer->is_busy && peer->has_served &&
-            recv(peer->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-            close_peer(server, peer);
-    }
-}
-
-static struct peer *free_peer(struct server *server)
-{
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        if (!server->peers[i].is_open)
-            return &server->peers[i];
-    }
-    return NULL;
-}
-
-/* False: there is nobody to accept, or no room. */
-static bool accept_peer(struct server *server)
-{
-    struct peer *peer = free_peer(server);
-    if (!peer) {
-        watch_listener(server, false); /* the other workers' turn */
-        return false;
-    }
-    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0)
-        return false; /* somebody else was faster, or it is gone again */
-    const struct timeval step = {.tv_sec = PEER_STEP_S};
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u32 = (uint32_t)(peer - server->peers)};
-    /* Without a listening socket of its own libfcgi can't go and accept behind our back. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) != 0 ||
-        FCGX_InitRequest(&peer->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
-        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        close(fd);
-        return true;
-    }
-    peer->fcgi.ipcFd = fd;
-    peer->is_open = true;
-    peer->is_busy = false;
-    peer->has_served = false;
-    peer->is_partial = false;
-    server->open_count++;
-    return true;
-}
-
-/* Reads the request that has arrived on a connection; false where the peer is gone, or sent none in time. */
-static bool read_request(struct server *server, struct peer *peer)
-{
-    /* Else FCGX_Accept_r would close the connection that it is to read from. */
-    peer->fcgi.keepConnection = 1;
-    if (FCGX_Accept_r(&peer->fcgi) != 0) {
-        if (peer->fcgi.ipcFd >= 0)
-            close_peer(server, peer);
-        else
-            lose_peer(server, peer);
-        return false;
-    }
-    /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
-    if (FCGX_GetChar(peer->fcgi.in) != EOF || stop_asked || server->gives_back)
-        peer->fcgi.keepConnection = 0;
-    return true;
+    peers_close_idle(&server->peers);
 }
 
 static void take_request(struct server *server, struct peer *peer)
 {
-    if (!read_request(server, peer))
-        return;
     struct work *work = &server->works[server->count++];
     FCGX_ParamArray params = peer->fcgi.envp;
-    peer->is_busy = true;
     work->peer = peer;
     work->exchange.input = (struct request_input){
         .method = FCGX_GetParam("REQUEST_METHOD", params),
@@ -230,61 +116,9 @@ static void send_response(struct server *server, struct work *work)
     FCGX_PutStr(response->head.data, (int)response->head.len_bytes, peer->fcgi.out);
     if (response->body.len_bytes > 0)
         FCGX_PutStr(response->body.data, (int)response->body.len_bytes, peer->fcgi.out);
-    peer->fcgi.detached = 1; /* as in close_peer() */
-    FCGX_Finish_r(&peer->fcgi);
-    peer->is_busy = false;
-    peer->has_served = true;
-    if (peer->fcgi.ipcFd < 0)
-        lose_peer(server, peer);
+    peers_sent(&server->peers, peer);
     work->peer = NULL;
     response_clear(response);
-}
-
-/* While a part of a request has come, only what is new wakes us. */
-static void watch_peer(struct server *server, struct peer *peer, bool is_partial)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (is_partial ? EPOLLET : 0),
-                                .data.u32 = (uint32_t)(peer - server->peers)};
-    if (peer->is_partial == is_partial)
-        return;
-    if (is_partial)
-        peer->partial_until = deadline_in(PARTIAL_MS);
-    peer->is_partial = is_partial;
-    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, peer->fcgi.ipcFd, &event) != 0)
-        close_peer(server, peer);
-}
-
-/* libfcgi reads only what is there as a whole, since it would wait for the rest with all others behind it. */
-static void hear_peer(struct server *server, struct peer *peer)
-{
-    ssize_t len = recv(peer->fcgi.ipcFd, server->peeked, sizeof server->peeked, MSG_PEEK | MSG_DONTWAIT);
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    enum record_state state = len > 0 ? record_state_of(server->peeked, (size_t)len) : RECORD_BAD;
-    if (state == RECORD_BAD ||
-        (state == RECORD_PARTIAL && peer->is_partial && deadline_left_ms(peer->partial_until) == 0)) {
-        close_peer(server, peer);
-        return;
-    }
-    watch_peer(server, peer, state == RECORD_PARTIAL);
-    if (state == RECORD_WHOLE && peer->is_open)
-        take_request(server, peer);
-}
-
-/* Those who never send the rest are closed. True: there are some whose time is not yet up. */
-static bool close_late_peers(struct server *server)
-{
-    bool any = false;
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        struct peer *peer = &server->peers[i];
-        if (!peer->is_open || !peer->is_partial)
-            continue;
-        if (deadline_left_ms(peer->partial_until) == 0)
-            close_peer(server, peer);
-        else
-            any = true;
-    }
-    return any;
 }
 
 /* The fewer workers serve, the more requests each finds in a round, and answers from one read: so connections
@@ -300,13 +134,13 @@ static void look_around(struct server *server)
 /* A newcomer is left to the one that he should go to, for a moment, in case that it is frozen. */
 static void hear_listener(struct server *server)
 {
-    if (server->open_count >= PEERS_FAIR || crew_has_ready_before(&server->crew)) {
-        watch_listener(server, false);
+    if (server->peers.open_count >= PEERS_FAIR || crew_has_ready_before(&server->crew)) {
+        peers_listen(&server->peers, false);
         server->awaits_turn = true;
         server->turn = deadline_in(TURN_MS);
         return;
     }
-    while (server->open_count < PEERS_FAIR && accept_peer(server))
+    while (server->peers.open_count < PEERS_FAIR && peers_accept(&server->peers))
         ;
 }
 
@@ -315,9 +149,9 @@ static void hear_listener(struct server *server)
 static void take_turn(struct server *server)
 {
     server->awaits_turn = false;
-    while (accept_peer(server) && server->open_count < PEERS_FAIR)
+    while (peers_accept(&server->peers) && server->peers.open_count < PEERS_FAIR)
         ;
-    watch_listener(server, free_peer(server) != NULL);
+    peers_listen(&server->peers, peers_has_room(&server->peers));
 }
 
 /* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. Who is
@@ -327,22 +161,25 @@ static bool gather(struct server *server, int timeout_ms, bool may_accept)
 {
     struct epoll_event events[BATCH];
     int room = (int)(BATCH - server->count);
-    if (close_late_peers(server) && timeout_ms > PARTIAL_LOOK_MS)
+    if (peers_close_late(&server->peers) && timeout_ms > PARTIAL_LOOK_MS)
         timeout_ms = PARTIAL_LOOK_MS;
     if (server->awaits_turn && timeout_ms > deadline_left_ms(server->turn))
         timeout_ms = deadline_left_ms(server->turn);
     timeout_ms = orders_wait_ms(server->orders, timeout_ms);
-    int ready = epoll_pwait(server->epoll_fd, events, room, timeout_ms, &server->wait_mask);
+    int ready = epoll_pwait(server->peers.epoll_fd, events, room, timeout_ms, &server->wait_mask);
     if (ready < 0)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
-        if (events[i].data.u32 == LISTENER) {
+        if (events[i].data.u32 == PEERS_LISTENER) {
             if (may_accept)
                 hear_listener(server);
         } else if (events[i].data.u32 == ORDERS) {
             server->has_orders = true;
-        } else if (server->peers[events[i].data.u32].is_open && !server->peers[events[i].data.u32].is_busy) {
-            hear_peer(server, &server->peers[events[i].data.u32]);
+        } else {
+            bool keep = !stop_asked && !server->gives_back;
+            struct peer *peer = peers_hear(&server->peers, events[i].data.u32, keep);
+            if (peer)
+                take_request(server, peer);
         }
     }
     return true;
@@ -451,9 +288,9 @@ static bool serve_round(struct server *server, int timeout_ms)
 static enum up_result drain(struct server *server)
 {
     struct deadline until = deadline_in(DRAIN_MS);
-    while (accept_peer(server))
+    while (peers_accept(&server->peers))
         ;
-    watch_listener(server, false);
+    peers_listen(&server->peers, false);
     server->awaits_turn = false;
     crew_say_ready(&server->crew, false);
     do {
@@ -467,7 +304,8 @@ enum up_result server_run(struct server *server)
 {
     enum { WAIT_MS = 60000, READY_AGAIN_MS = 250 };
     while (!must_stop()) {
-        bool has_room = server->open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2);
+        bool has_room =
+            server->peers.open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2);
         crew_say_ready(&server->crew, has_room);
         look_around(server);
         /* Another who looked just then may have kept us from saying so. */
@@ -476,20 +314,10 @@ enum up_result server_run(struct server *server)
             return UP_FAILED;
         if (server->awaits_turn && deadline_left_ms(server->turn) == 0)
             take_turn(server);
-        if (!server->awaits_turn && !server->is_listening && free_peer(server))
-            watch_listener(server, true);
+        if (!server->awaits_turn && !server->peers.is_listening && peers_has_room(&server->peers))
+            peers_listen(&server->peers, true);
     }
     return drain(server);
-}
-
-static enum up_result check_listener(int fd)
-{
-    int listens = 0;
-    socklen_t len = sizeof listens;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
-        return UP_INVALID;
-    int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? UP_OK : UP_FAILED;
 }
 
 static enum up_result join_pool(struct server *server, const struct settings *settings)
@@ -499,7 +327,8 @@ static enum up_result join_pool(struct server *server, const struct settings *se
         result = orders_new(&server->orders, settings->run_dir, server->crew.rank,
                             settings->ttl_ms < QUIET_MAX_MS ? settings->ttl_ms : QUIET_MAX_MS);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = ORDERS};
-    if (result == UP_OK && epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, orders_fd(server->orders), &event) != 0)
+    if (result == UP_OK &&
+        epoll_ctl(server->peers.epoll_fd, EPOLL_CTL_ADD, orders_fd(server->orders), &event) != 0)
         result = UP_FAILED;
     return result;
 }
@@ -507,24 +336,21 @@ static enum up_result join_pool(struct server *server, const struct settings *se
 enum up_result server_new(struct server **server_r, int listen_fd, const struct settings *settings,
                           const struct keyring *keyring)
 {
-    enum up_result result = check_listener(listen_fd);
-    if (result != UP_OK)
-        return result;
     struct server *server = calloc(1, sizeof *server);
     if (!server)
         return UP_NO_MEMORY;
     for (size_t i = 0; i < BATCH; i++)
         exchange_init(&server->works[i].exchange);
-    server->listen_fd = listen_fd;
-    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
-    result = server->epoll_fd >= 0 && FCGX_Init() == 0 ? join_pool(server, settings) : UP_FAILED;
+    enum up_result result = peers_init(&server->peers, listen_fd);
+    if (result == UP_OK)
+        result = join_pool(server, settings);
     const struct service_calls calls = {give_way, send_settled, server};
     if (result == UP_OK)
         result = service_new(&server->service, settings, keyring, &calls);
     if (result == UP_OK) {
         set_up_signals(&server->wait_mask);
-        watch_listener(server, true);
+        peers_listen(&server->peers, true);
         *server_r = server;
         return UP_OK;
     }
@@ -538,16 +364,11 @@ void server_free(struct server *server)
 {
     if (!server)
         return;
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        if (server->peers[i].is_open)
-            close_peer(server, &server->peers[i]);
-    }
     orders_free(server->orders);
     crew_leave(&server->crew);
     for (size_t i = 0; i < BATCH; i++)
         exchange_release(&server->works[i].exchange);
     service_free(server->service);
-    if (server->epoll_fd >= 0)
-        close(server->epoll_fd);
+    peers_release(&server->peers);
     free(server);
 }
