@@ -210,10 +210,16 @@ static enum up_result maintain(struct collector *collector)
     if (collector->maintained_ms > 0 && now_ms - collector->maintained_ms < MAINTAIN_MS)
         return UP_OK;
     enum up_result result = history_maintain(collector->history, &periods, deadline_in(ROLL_UP_MS), &done);
-    if (result == UP_OK)
-        collector->maintained_ms = now_ms;
     if (result == UP_OK && done > 0)
         log_line(LOG_INFO, "history", "%d partitions made or dropped", done);
+    done = 1;
+    while (result == UP_OK && done > 0) {
+        result = history_forget(collector->history, &periods, deadline_in(ROLL_UP_MS), &done);
+        if (result == UP_OK && done > 0)
+            log_line(LOG_INFO, "history", "%d pages forgotten", done);
+    }
+    if (result == UP_OK)
+        collector->maintained_ms = now_ms;
     return result;
 }
 

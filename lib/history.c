@@ -6,7 +6,7 @@ struct history {
     struct database *database;
 };
 
-enum { DUE, ROLL_UP, MAINTAIN };
+enum { DUE, ROLL_UP, MAINTAIN, FORGET };
 
 static const struct statement STATEMENTS[] = {
     [DUE] = {DUE, "upbeat_due",
@@ -17,6 +17,7 @@ static const struct statement STATEMENTS[] = {
     [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
     [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
                   "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
+    [FORGET] = {FORGET, "upbeat_forget", "select forget_pages($1::integer)", 1, true},
 };
 
 enum up_result history_new(struct history **history_r, const char *conninfo, bool prepare)
@@ -108,4 +109,12 @@ enum up_result history_maintain(struct history *history, const struct history_pe
         integer(periods->quarter_months, &rooms[2]),
     };
     return run_count(history, MAINTAIN, parameters, deadline, done_r);
+}
+
+enum up_result history_forget(struct history *history, const struct history_periods *periods,
+                              struct deadline deadline, int *done_r)
+{
+    uint32_t room = 0;
+    const struct parameter months = integer(periods->quarter_months, &room);
+    return run_count(history, FORGET, &months, deadline, done_r);
 }

@@ -1,6 +1,6 @@
-/* Who is due to be asked for, and what is remembered of it: roll-ups and partitions. The work itself is in
- * SQL (sql/004_history.sql); this calls it, over a connection of its own, so that a long roll-up delays
- * nobody.
+/* Who is due to be asked for, and what is remembered of it: roll-ups, partitions, and what is forgotten. The
+ * work itself is in SQL (sql/004_history.sql and 008); this calls it, over a connection of its own, so that
+ * a long roll-up delays nobody.
  *
  * Each call: UP_OK; UP_UNREACHABLE, UP_TIMEOUT, UP_FAILED, UP_NO_MEMORY as in store.h. Outputs are untouched
  * on an error. What a call that failed may have done is harmless to repeat. */
@@ -53,5 +53,9 @@ enum up_result history_roll_up(struct history *history, struct deadline deadline
 /* Makes partitions ahead and drops those that are over. *done_r: how many. */
 enum up_result history_maintain(struct history *history, const struct history_periods *periods,
                                 struct deadline deadline, int *done_r) MUST_CHECK;
+
+/* Forgets the pages of one host that stand in no roll-up any more. *done_r: how many; 0: all is done. */
+enum up_result history_forget(struct history *history, const struct history_periods *periods,
+                              struct deadline deadline, int *done_r) MUST_CHECK;
 
 #endif
