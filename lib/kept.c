@@ -6,9 +6,10 @@
 #include <string.h>
 
 enum {
-    PLACES = 64, /* a power of two */
-    BODY_MAX_BYTES = 32 * 1024,
-    VARIANT_MAX_BYTES = 127, /* what has a longer one is not kept */
+    PLACES = 64,                       /* a power of two */
+    SMALL_MAX_BYTES = 32 * 1024,       /* of a list of some hundred pages: there is always room for it */
+    LARGE_MAX_BYTES = 2 * 1024 * 1024, /* all larger ones together */
+    VARIANT_MAX_BYTES = 127,           /* what has a longer one is not kept */
 };
 
 struct place {
@@ -23,6 +24,7 @@ struct place {
 };
 
 struct kept {
+    size_t large_bytes;
     struct place places[PLACES];
 };
 
@@ -53,7 +55,7 @@ struct kept *kept_new(void)
 {
     struct kept *kept = calloc(1, sizeof *kept);
     for (size_t i = 0; kept && i < PLACES; i++)
-        buffer_init(&kept->places[i].body, BODY_MAX_BYTES);
+        buffer_init(&kept->places[i].body, LARGE_MAX_BYTES);
     return kept;
 }
 
@@ -75,15 +77,39 @@ const struct buffer *kept_find(const struct kept *kept, const struct request *re
     return &place->body;
 }
 
+static size_t large_bytes_of(const struct place *place)
+{
+    return place->body.len_bytes > SMALL_MAX_BYTES ? place->body.len_bytes : 0;
+}
+
+static void empty(struct kept *kept, struct place *place)
+{
+    kept->large_bytes -= large_bytes_of(place);
+    place->is_taken = false;
+    buffer_clear(&place->body, SMALL_MAX_BYTES);
+}
+
+/* Whichever comes first: to know which is asked for most is not worth it. */
+static void make_room_for(struct kept *kept, size_t len_bytes)
+{
+    for (size_t i = 0; kept->large_bytes + len_bytes > LARGE_MAX_BYTES && i < PLACES; i++) {
+        if (large_bytes_of(&kept->places[i]) > 0)
+            empty(kept, &kept->places[i]);
+    }
+}
+
 void kept_put(struct kept *kept, const struct request *request, time_us taken_at, const struct buffer *body)
 {
     struct place *place = &kept->places[place_of(request)];
     size_t variant_bytes = strlen(request->variant);
-    if (variant_bytes > VARIANT_MAX_BYTES)
+    if (variant_bytes > VARIANT_MAX_BYTES || body->len_bytes == 0 || body->len_bytes > LARGE_MAX_BYTES)
         return;
-    buffer_clear(&place->body, BODY_MAX_BYTES);
+    empty(kept, place);
+    if (body->len_bytes > SMALL_MAX_BYTES)
+        make_room_for(kept, body->len_bytes);
     buffer_append(&place->body, body->data, body->len_bytes);
-    place->is_taken = body->len_bytes > 0 && place->body.status == UP_OK;
+    place->is_taken = place->body.status == UP_OK;
+    kept->large_bytes += large_bytes_of(place);
     place->limit = request->limit;
     place->format = request->format;
     place->taken_at = taken_at;

@@ -10,7 +10,7 @@
 
 struct kept;
 
-/* Room for a few dozen bodies, which is all that it ever takes. NULL: no memory. */
+/* Room for a few dozen bodies, of which 4 MB are all that it ever takes. NULL: no memory. */
 struct kept *kept_new(void);
 
 /* NULL is allowed. */
