@@ -1,6 +1,10 @@
-"""How the cost of a request on the worker path grows with what there is to know."""
+"""How the cost of a request on the worker path grows with what there is to know.
+
+The points of a row are measured one after the other, and the machine is not the same for minutes: each is measured
+in turns with nginx's `return 200`, and what is compared is the ratio of the two."""
 
 import hashlib
+import statistics
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -47,50 +51,71 @@ def seed(rig: Rig, host: str, first: int, last: int, pages: int = 100) -> None:
     rig.sql(KEYS.format(host=host, digest=mine, first=first, last=last))
 
 
-def worker_path(rig: Rig, path: str, seconds: int, rounds: int, lua: Path | None = None) -> list[float]:
-    url = rig.urls["worker"].replace(PATH, path)
-    more = ["-s", str(lua)] if lua else []
-    found = [load.wrk(url, KEY, CONNECTIONS, seconds, more) for _ in range(rounds)]
-    assert not any(one.failed for one in found), found
-    return sorted(one.rate_per_s for one in found)
+def _rate(url: str, seconds: int, more: list[str] | None = None) -> float:
+    one = load.wrk(url, KEY, CONNECTIONS, seconds, more)
+    assert not one.failed, one
+    return one.rate_per_s
 
 
-def by_pages(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+class Meter:
+    """Rates of the worker path as shares of `return 200` beside it."""
+
+    def __init__(self, seconds: int, rounds: int) -> None:
+        self._seconds = seconds
+        self._rounds = rounds
+        self._returns: list[float] = []
+
+    def share(self, rig: Rig, path: str = PATH, lua: Path | None = None) -> float:
+        url = rig.urls["worker"].replace(PATH, path)
+        more = ["-s", str(lua)] if lua else []
+        _rate(url, 1, more)
+        shares = []
+        for _ in range(self._rounds):
+            before = _rate(rig.urls["return"], 1)
+            rate = _rate(url, self._seconds, more)
+            after = _rate(rig.urls["return"], 1)
+            shares.append(rate / (before + after) * 2)
+            self._returns += [before, after]
+        return statistics.median(shares)
+
+    def rate_per_s(self) -> float:
+        """Of `return 200`, over all rounds: what a share of 1 stands for."""
+        return statistics.median(self._returns)
+
+
+def by_pages(rig: Rig, meter: Meter) -> list[dict[str, Any]]:
     """Once with a body that the worker has kept, and once with lists to take apart: each limit is another body."""
     rows = []
+    lua = rig.folder / "limit.lua"
+    path = PATH + "&limit="
+    lua.write_text(
+        "local n = 0\nfunction request()\n    n = n % 5000 + 1\n"
+        f'    return wrk.format("GET", "{path}" .. (5000 + n), {{["X-CB-AK"] = "{KEY}"}})\nend\n'
+    )
     for pages in (100, 1000, 10000):
         seed(rig, f"'{HOST}'", 1, 1, pages)
-        kept = worker_path(rig, PATH, seconds, rounds)[rounds // 2]
-        lua = rig.folder / "limit.lua"
-        path = PATH + "&limit="
-        lua.write_text(
-            "local n = 0\nfunction request()\n    n = n % 5000 + 1\n"
-            f'    return wrk.format("GET", "{path}" .. (5000 + n), {{["X-CB-AK"] = "{KEY}"}})\nend\n'
-        )
-        computed = worker_path(rig, PATH, seconds, rounds, lua)[rounds // 2]
-        rows.append({"at": pages, "rate_per_s": computed, "kept_per_s": kept})
+        rows.append({"at": pages, "share": meter.share(rig), "apart": meter.share(rig, lua=lua)})
     return rows
 
 
-def by_hosts(rig: Rig, seconds: int, rounds: int, most: int) -> list[dict[str, Any]]:
+def by_hosts(rig: Rig, meter: Meter, most: int) -> list[dict[str, Any]]:
     """Ten hosts are asked for, of so many that are known."""
     rows, known = [], 0
     lua = rig.folder / "hosts.lua"
-    path = PATH.replace(HOST, "")
+    lua.write_text(LUA.format(hosts=10, path=PATH.replace(HOST, ""), key=KEY))
     for hosts in (10, 100, 1000, 10000, 100000):
         if hosts > most:
             break
         seed(rig, NUMBERED, known + 1, hosts)
         known = hosts
         rig.sql("vacuum analyze cache, key_checks")
+        rig.sql("checkpoint")
         seed(rig, NUMBERED, 1, 10)
-        lua.write_text(LUA.format(hosts=10, path=path, key=KEY))
-        few = worker_path(rig, PATH, seconds, rounds, lua)[rounds // 2]
-        rows.append({"at": hosts, "rate_per_s": few})
+        rows.append({"at": hosts, "share": meter.share(rig, PATH.replace(HOST, ""), lua)})
     return rows
 
 
-def by_history(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+def by_history(rig: Rig, meter: Meter) -> list[dict[str, Any]]:
     rows, days = [], 0
     for more in (1, 7, 30, 90):
         rig.sql(
@@ -99,33 +124,35 @@ def by_history(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
             f" from generate_series({days} * 1440 + 1, {more} * 1440) d, generate_series(1, 100) n group by d"
         )
         days = more
+        rig.sql("vacuum analyze snapshots")
+        rig.sql("checkpoint")
         seed(rig, f"'{HOST}'", 1, 1)
-        rows.append({"at": days, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+        rows.append({"at": days, "share": meter.share(rig)})
     return rows
 
 
-def by_keys(rig: Rig, seconds: int, rounds: int) -> list[dict[str, Any]]:
+def by_keys(rig: Rig, meter: Meter) -> list[dict[str, Any]]:
     rows = []
     for keys in (1, 10, 100, 1000):
         others = "sha256(h::text::bytea)"
         rig.sql(KEYS.format(host=f"'{HOST}'", digest=others, first=2, last=keys))
         seed(rig, f"'{HOST}'", 1, 1)
-        rows.append({"at": keys, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+        rows.append({"at": keys, "share": meter.share(rig)})
     return rows
 
 
-def by_workers(seconds: int, rounds: int) -> list[dict[str, Any]]:
+def by_workers(meter: Meter) -> list[dict[str, Any]]:
     rows = []
     for workers in (1, 2, 4, 8, 16, 32):
         with Rig(workers=workers, **LASTING) as rig:
             rig.start_nginx_only()
             seed(rig, f"'{HOST}'", 1, 1)
-            rows.append({"at": workers, "rate_per_s": worker_path(rig, PATH, seconds, rounds)[rounds // 2]})
+            rows.append({"at": workers, "share": meter.share(rig)})
     return rows
 
 
 TITLES = {
-    "pages": "pages per list (lists taken apart)",
+    "pages": "pages per list",
     "hosts": "known hosts",
     "history": "days of history, a snapshot a minute",
     "keys": "keys per host",
@@ -134,31 +161,38 @@ TITLES = {
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    seconds, rounds = (1, 1) if quick else (2, 3)
+    meter = Meter(1, 1) if quick else Meter(2, 5)
     result: dict[str, Any] = {}
     with Rig(**LASTING) as rig:
         rig.start_nginx_only()
-        result["pages"] = by_pages(rig, seconds, rounds)
-        result["keys"] = by_keys(rig, seconds, rounds)
-        result["history"] = by_history(rig, seconds, rounds)
-        result["hosts"] = by_hosts(rig, seconds, rounds, 10000 if quick else 100000)
-    result["workers"] = by_workers(seconds, rounds)
-    first, last = result["pages"][0], result["pages"][-1]
-    factor = last["at"] / first["at"]
-    falls = min(row["rate_per_s"] for row in result["hosts"]) / result["hosts"][0]["rate_per_s"]
-    history = min(row["rate_per_s"] for row in result["history"]) / result["history"][0]["rate_per_s"]
-    result["ratios"] = [
-        _bound(
-            f"time per request at {last['at']} pages ÷ {factor:g} times that at {first['at']}",
-            first["rate_per_s"] / last["rate_per_s"] / factor,
-            1.0,
-            True,
-        ),
-        _bound("lowest rate with more hosts ÷ rate with 10", falls, 0.9, False),
-        _bound("lowest rate with more history ÷ rate with 1 day", history, 0.9, False),
-    ]
+        result["pages"] = by_pages(rig, meter)
+        result["keys"] = by_keys(rig, meter)
+        result["history"] = by_history(rig, meter)
+        result["hosts"] = by_hosts(rig, meter, 10000 if quick else 100000)
+    result["workers"] = by_workers(meter)
+    result["return_per_s"] = meter.rate_per_s()
+    for name in TITLES:
+        for row in result[name]:
+            row["rate_per_s"] = row["share"] * result["return_per_s"]
+    result["ratios"] = bounds(result)
     plot(result)
     return result
+
+
+def bounds(result: dict[str, Any]) -> list[dict[str, Any]]:
+    first, last = result["pages"][0], result["pages"][-1]
+    factor = last["at"] / first["at"]
+    linear = f"time per request at {last['at']} pages ÷ {factor:g} times that at {first['at']}"
+    return [
+        _bound(linear, first["share"] / last["share"] / factor, 1.0, True),
+        _bound(linear + ", lists taken apart", first["apart"] / last["apart"] / factor, 1.0, True),
+        *(_flat(result[name], what) for name, what in (("hosts", "hosts"), ("history", "days"), ("keys", "keys"))),
+    ]
+
+
+def _flat(rows: list[dict[str, Any]], what: str) -> dict[str, Any]:
+    lowest = min(row["share"] for row in rows) / rows[0]["share"]
+    return _bound(f"lowest rate with more {what} ÷ rate with {rows[0]['at']}", lowest, 0.9, False)
 
 
 def _bound(name: str, value: float, bound: float, at_most: bool) -> dict[str, Any]:
@@ -179,12 +213,13 @@ def plot(result: dict[str, Any]) -> None:
 
 
 def show(result: dict[str, Any]) -> None:
-    print(result["machine"])
+    print(f"{result['machine']}; `return 200` beside it: {result['return_per_s']:.0f}/s")
     for name, title in TITLES.items():
         print(f"\n| {title} | requests/s | µs a request |\n| ---: | ---: | ---: |")
         for row in result[name]:
-            kept = f" ({row['kept_per_s']:.0f} where the body was kept)" if "kept_per_s" in row else ""
-            print(f"| {row['at']} | {row['rate_per_s']:.0f}{kept} | {1e6 / row['rate_per_s']:.1f} |")
+            apart = row.get("apart")
+            note = f" ({apart * result['return_per_s']:.0f} where lists are taken apart)" if apart else ""
+            print(f"| {row['at']} | {row['rate_per_s']:.0f}{note} | {1e6 / row['rate_per_s']:.1f} |")
     print("\n| bound | target | measured | |\n| --- | ---: | ---: | --- |")
     for row in result["ratios"]:
         word = "at most" if row["at_most"] else "at least"

@@ -26,6 +26,7 @@ KEY = "bench-key-0001"
 HOST = "bench.example"
 PATH = f"/api/v1.0/increasingconcurrents?host={HOST}"
 COPY = "fastcgi_cache copy; fastcgi_cache_valid 1h; fastcgi_cache_key $args; sendfile off; open_file_cache max=100;"
+LISTS = 500  # one each 3 s, while the host is asked for
 READY_WITHIN_S = 120.0
 REFILLED_AFTER_S = 8.0
 
@@ -166,6 +167,18 @@ class Rig:
             raise RuntimeError(done.stderr)
         return done.stdout
 
+    def script_lists(self) -> None:
+        """Lists of 100 pages, half of which rise by one from each to the next: what is answered has the same length throughout."""
+        title = "What the council decided on the {:03d}th item of its agenda"
+        lists = [
+            [
+                {"path": f"/news/article-{n:03d}", "title": title.format(n), "visitors": 1000 + n + number * (n % 2)}
+                for n in range(100)
+            ]
+            for number in range(LISTS)
+        ]
+        self.simulator.script(HOST, sequence=lists)
+
     def two_snapshots(self) -> bytes:
         """Asks until the host has a list to answer; the list."""
         body = b"[]\n"
@@ -198,10 +211,10 @@ class Rig:
         self.urls["trends"] = self.urls["worker"].replace("increasingconcurrents", "trends")
 
     def start_nginx_only(self) -> None:
-        """The worker path alone."""
-        ports = {"worker": free_port()}
-        self._start_nginx(b"", ports)
-        self.urls["worker"] = f"http://127.0.0.1:{ports['worker']}{PATH}"
+        """The worker path, and `return 200` to compare it with."""
+        ports = {"worker": free_port(), "return": free_port()}
+        self._start_nginx(b"x" * 6000, ports)
+        self.urls |= {name: f"http://127.0.0.1:{port}{PATH}" for name, port in ports.items()}
         await_true(lambda: get(self.urls["worker"]), "worker")
 
     def _pool(self, name: str, *command: str) -> None:
