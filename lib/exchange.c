@@ -26,6 +26,7 @@ void exchange_finish(struct exchange *exchange)
 {
     const char *method = exchange->input.method;
     response_end(&exchange->response, method && strcmp(method, "HEAD") == 0);
+    arena_clear(&exchange->arena); /* the next one of this round needs as much */
     exchange->state = EXCHANGE_DONE;
 }
 

@@ -31,7 +31,7 @@ struct exchange {
     struct report_request report;  /* of what is remembered */
     struct store_lookup lookup;
     struct response response;
-    struct arena arena; /* what the request and its answer need */
+    struct arena arena; /* what the request and its answer need, until that is complete */
     struct arena rows;  /* what was read for it */
     struct deadline deadline;
     int64_t refill_in_ms; /* once it is answered: -1 not, 0 it was stale, else when it will be */

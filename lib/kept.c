@@ -10,7 +10,12 @@ enum {
     SMALL_MAX_BYTES = 32 * 1024,       /* of a list of some hundred pages: there is always room for it */
     LARGE_MAX_BYTES = 2 * 1024 * 1024, /* all larger ones together */
     VARIANT_MAX_BYTES = 127,           /* what has a longer one is not kept */
+    LISTS_PLACES = 16,
+    LISTS_KEEP_BYTES = 64 * 1024,
+    LISTS_MAX_BYTES = 4 * 1024 * 1024, /* all of them together */
 };
+
+static const uint32_t HASH_START = 2166136261u;
 
 struct place {
     bool is_taken;
@@ -23,21 +28,34 @@ struct place {
     struct buffer body;
 };
 
+struct lists_place {
+    char host[HOST_MAX_BYTES + 1]; /* empty: none */
+    time_us taken_at;
+    struct buffer both; /* the newer one first */
+    size_t pages_bytes;
+    bool has_previous;
+};
+
 struct kept {
     size_t large_bytes;
+    size_t lists_bytes;
     struct place places[PLACES];
+    struct lists_place lists[LISTS_PLACES];
 };
 
 /* FNV-1a (Fowler, Noll, Vo); two that fall on one place displace each other. */
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    for (; text && *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
 static size_t place_of(const struct request *request)
 {
-    uint32_t hash = 2166136261u;
-    for (const char *at = request->host; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
-    for (const char *at = request->callback; at && *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
-    for (const char *at = request->variant; at && *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    uint32_t hash = hash_text(HASH_START, request->host);
+    hash = hash_text(hash, request->callback);
+    hash = hash_text(hash, request->variant);
     hash = (hash ^ (uint32_t)request->limit) * 16777619u;
     hash = (hash ^ (uint32_t)request->format) * 16777619u;
     return (hash ^ hash >> 16) % PLACES;
@@ -56,6 +74,8 @@ struct kept *kept_new(void)
     struct kept *kept = calloc(1, sizeof *kept);
     for (size_t i = 0; kept && i < PLACES; i++)
         buffer_init(&kept->places[i].body, LARGE_MAX_BYTES);
+    for (size_t i = 0; kept && i < LISTS_PLACES; i++)
+        buffer_init(&kept->lists[i].both, LISTS_MAX_BYTES);
     return kept;
 }
 
@@ -65,6 +85,8 @@ void kept_free(struct kept *kept)
         return;
     for (size_t i = 0; i < PLACES; i++)
         buffer_release(&kept->places[i].body);
+    for (size_t i = 0; i < LISTS_PLACES; i++)
+        buffer_release(&kept->lists[i].both);
     free(kept);
 }
 
@@ -117,4 +139,58 @@ void kept_put(struct kept *kept, const struct request *request, time_us taken_at
     memcpy(place->host, request->host, strlen(request->host) + 1);
     const char *callback = request->callback ? request->callback : "";
     memcpy(place->callback, callback, strlen(callback) + 1);
+}
+
+static size_t lists_place_of(const char *host)
+{
+    uint32_t hash = hash_text(HASH_START, host);
+    return (hash ^ hash >> 16) % LISTS_PLACES;
+}
+
+bool kept_find_lists(const struct kept *kept, const char *host, struct kept_lists *lists_r,
+                     time_us *taken_at_r)
+{
+    const struct lists_place *place = &kept->lists[lists_place_of(host)];
+    if (strcmp(place->host, host) != 0)
+        return false;
+    const char *previous = place->both.data + place->pages_bytes;
+    *taken_at_r = place->taken_at;
+    *lists_r = (struct kept_lists){
+        .pages = place->both.data,
+        .pages_bytes = place->pages_bytes,
+        .previous_pages = place->has_previous ? previous : NULL,
+        .previous_bytes = place->both.len_bytes - place->pages_bytes,
+    };
+    return true;
+}
+
+static void empty_lists(struct kept *kept, struct lists_place *place)
+{
+    kept->lists_bytes -= place->both.len_bytes;
+    place->host[0] = '\0';
+    buffer_clear(&place->both, LISTS_KEEP_BYTES);
+}
+
+void kept_put_lists(struct kept *kept, const char *host, const struct kept_lists *lists, time_us taken_at)
+{
+    struct lists_place *place = &kept->lists[lists_place_of(host)];
+    size_t len_bytes = lists->pages_bytes + lists->previous_bytes;
+    if (place->taken_at == taken_at && strcmp(place->host, host) == 0)
+        return;
+    empty_lists(kept, place);
+    if (len_bytes > LISTS_MAX_BYTES)
+        return;
+    for (size_t i = 0; kept->lists_bytes + len_bytes > LISTS_MAX_BYTES && i < LISTS_PLACES; i++)
+        empty_lists(kept, &kept->lists[i]);
+    buffer_append(&place->both, lists->pages, lists->pages_bytes);
+    buffer_append(&place->both, lists->previous_pages, lists->previous_bytes);
+    kept->lists_bytes += place->both.len_bytes;
+    if (place->both.status != UP_OK) {
+        empty_lists(kept, place);
+        return;
+    }
+    place->taken_at = taken_at;
+    place->pages_bytes = lists->pages_bytes;
+    place->has_previous = lists->previous_pages != NULL;
+    memcpy(place->host, host, strlen(host) + 1);
 }

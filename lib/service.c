@@ -66,13 +66,19 @@ void service_free(struct service *service)
     free(service);
 }
 
-/* What is to be read: lists only of a snapshot that we have no body of. */
+/* What is to be read: lists only of a snapshot of which we have neither body nor lists. */
 static void ask_for_row(struct service *service, struct exchange *exchange)
 {
-    exchange->lookup =
-        (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+    struct kept_lists lists;
+    time_us lists_at = 0;
+    struct store_lookup *lookup = &exchange->lookup;
+    *lookup = (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
     if (exchange->route->is_kept)
-        (void)kept_find(service->kept, &exchange->request, &exchange->lookup.known_at);
+        (void)kept_find(service->kept, &exchange->request, &lookup->known_at);
+    if (exchange->route->wants_lists &&
+        kept_find_lists(service->kept, exchange->request.host, &lists, &lists_at) &&
+        lists_at > lookup->known_at)
+        lookup->known_at = lists_at;
 }
 
 /* The body that was kept of the row that was read, or NULL. */
@@ -83,6 +89,29 @@ static const struct buffer *kept_body(const struct service *service, const struc
                                     ? NULL
                                     : kept_find(service->kept, &exchange->request, &taken_at);
     return body && taken_at == exchange->lookup.taken_at ? body : NULL;
+}
+
+/* Is there what the answer is made of? Not where another answer of this round has displaced it: it is then to
+ * be read again. */
+static bool has_lists(struct service *service, struct exchange *exchange)
+{
+    struct store_lookup *lookup = &exchange->lookup;
+    struct kept_lists lists = {lookup->pages, lookup->pages_bytes, lookup->previous_pages,
+                               lookup->previous_pages_bytes};
+    time_us taken_at = 0;
+    if (!exchange->route->wants_lists || !lookup->view.has_snapshot || kept_body(service, exchange))
+        return true;
+    if (lookup->pages) {
+        kept_put_lists(service->kept, lookup->host, &lists, lookup->taken_at);
+        return true;
+    }
+    if (!kept_find_lists(service->kept, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
+        return false;
+    lookup->pages = lists.pages;
+    lookup->pages_bytes = lists.pages_bytes;
+    lookup->previous_pages = lists.previous_pages;
+    lookup->previous_pages_bytes = lists.previous_bytes;
+    return true;
 }
 
 /* Reads the request, or answers why it can't be. */
@@ -115,7 +144,6 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
     const char *method = exchange->input.method ? exchange->input.method : "";
     if (!exchange->input.id)
         exchange->input.id = "-";
-    arena_clear(&exchange->arena);
     exchange->deadline = deadline_in(service->settings->deadline_ms - late_ms);
     exchange->refill_in_ms = -1;
     exchange->weighed = service->weighed;
@@ -232,8 +260,8 @@ static bool answer_from_row(struct service *service, struct exchange *exchange, 
     struct policy_view view = view_of(service, exchange);
     *action_r = policy_decide(&view, &service->bounds);
     bool is_answer = *action_r == POLICY_ANSWER || *action_r == POLICY_ANSWER_AND_REFILL;
-    if (is_answer && exchange->route->wants_lists && !exchange->lookup.pages && !kept_body(service, exchange))
-        return false; /* another answer of this round has displaced it: read again */
+    if (is_answer && !has_lists(service, exchange))
+        return false;
     switch (*action_r) {
     case POLICY_ANSWER:
         finish_list(service, exchange, ANSWER_FRESH);
@@ -255,7 +283,7 @@ void service_finish_obstacle(struct service *service, struct exchange *exchange,
                              const struct obstacle *obstacle)
 {
     struct policy_view view = view_of(service, exchange);
-    if (policy_may_serve_stale(&view, &service->bounds)) {
+    if (policy_may_serve_stale(&view, &service->bounds) && has_lists(service, exchange)) {
         finish_list(service, exchange, ANSWER_STALE_ERROR);
         return;
     }

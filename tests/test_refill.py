@@ -87,6 +87,7 @@ def test_one_refills_while_all_others_are_served_stale(stale: Stack, host: str) 
     stale.simulator.fault(host, "slow", latency_ms=1000, times=1)
     answers = at_once(stale, host, 40)
     assert {answer.status for answer in answers} == {200}
+    stale.simulator.await_counts(lambda counts: counts["in_flight"] == 1)  # by whoever has nobody to serve
     assert asked(stale, host) == 2
 
 

@@ -168,7 +168,7 @@ class Rig:
         return done.stdout
 
     def script_lists(self) -> None:
-        """Lists of 100 pages, half of which rise by one from each to the next: what is answered has the same length throughout."""
+        """Of 100 pages, half of which rise by one from list to list: the answer has the same length throughout."""
         title = "What the council decided on the {:03d}th item of its agenda"
         lists = [
             [

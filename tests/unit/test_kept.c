@@ -114,6 +114,56 @@ static void test_large_bodies_have_a_bound(void **state)
     kept_free(kept);
 }
 
+static void put_lists(struct kept *kept, const char *host, time_us taken_at, size_t newer, size_t older)
+{
+    const struct kept_lists lists = {bytes, newer, older > 0 ? bytes + 5 : NULL, older};
+    kept_put_lists(kept, host, &lists, taken_at);
+}
+
+/* Whether the lists of that time and these lengths are found. */
+static bool has_lists(const struct kept *kept, const char *host, time_us taken_at, size_t newer, size_t older)
+{
+    struct kept_lists lists;
+    time_us at = 0;
+    if (!kept_find_lists(kept, host, &lists, &at))
+        return false;
+    assert_int_equal(at, taken_at);
+    assert_non_null(lists.pages); /* of a quiet site, too */
+    assert_int_equal(lists.pages_bytes, newer);
+    assert_int_equal(lists.previous_bytes, older);
+    assert_memory_equal(lists.pages, bytes, newer);
+    if (older > 0)
+        assert_memory_equal(lists.previous_pages, bytes + 5, older);
+    else
+        assert_null(lists.previous_pages);
+    return true;
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    enum { ALL_BYTES = 4 * 1024 * 1024 };
+    struct kept *kept = kept_new();
+    assert_false(has_lists(kept, "a.example", 0, 0, 0));
+    put_lists(kept, "a.example", 7, 100, 0);
+    assert_true(has_lists(kept, "a.example", 7, 100, 0));
+    assert_false(has_lists(kept, "b.example", 7, 100, 0));
+    put_lists(kept, "q.example", 7, 0, 0);
+    assert_true(has_lists(kept, "q.example", 7, 0, 0));
+    put_lists(kept, "a.example", 8, 50, 60);
+    assert_true(has_lists(kept, "a.example", 8, 50, 60));
+    put_lists(kept, "a.example", 9, TOTAL_BYTES, TOTAL_BYTES - 5);
+    assert_true(has_lists(kept, "a.example", 9, TOTAL_BYTES, TOTAL_BYTES - 5));
+    /* All that there is room for is taken: others give way. */
+    put_lists(kept, "c.example", 9, TOTAL_BYTES / 2, TOTAL_BYTES / 2);
+    assert_true(has_lists(kept, "c.example", 9, TOTAL_BYTES / 2, TOTAL_BYTES / 2));
+    assert_false(has_lists(kept, "a.example", 9, 0, 0));
+    const struct kept_lists too_long = {bytes, TOTAL_BYTES, bytes, (size_t)ALL_BYTES};
+    kept_put_lists(kept, "c.example", &too_long, 10);
+    assert_false(has_lists(kept, "c.example", 10, 0, 0));
+    kept_free(kept);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof bytes; i++)
@@ -122,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_what_an_answer_varies_with),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_large_bodies_have_a_bound),
+        cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
