@@ -296,7 +296,7 @@ class Rig:
         }
         log = self.folder / "nginx-access.log"
         text = "".join(
-            f"    server {{ listen 127.0.0.1:{port}; access_log {log} upbeat;"
+            f"    server {{ listen 127.0.0.1:{port}; access_log {log} upbeat buffer=64k flush=1s;"
             f" error_log {self.folder}/nginx-error.log emerg;\n    {servers[name]}\n    }}\n"
             for name, port in ports.items()
         )
