@@ -23,7 +23,7 @@ struct chartbeat {
     struct chartbeat_config config;
     int connections;
     int busy;
-    struct transfer *last;        /* whose answer is being looked at */
+    struct transfer *last;        /* whose answer is being looked at, or NULL */
     struct transfer *transfers[]; /* NULL: never needed yet */
 };
 
@@ -49,7 +49,6 @@ static bool set_options(struct transfer *transfer)
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "upbeat/" UPBEAT_VERSION) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
@@ -275,6 +274,7 @@ enum up_result chartbeat_start(struct chartbeat *client, const char *host, const
                                struct deadline deadline, void *context)
 {
     struct transfer *transfer = NULL;
+    chartbeat_drop(client);
     enum up_result result = find_idle(client, &transfer);
     if (result == UP_OK)
         result = prepare(transfer, host, key, deadline);
@@ -288,6 +288,8 @@ enum up_result chartbeat_start(struct chartbeat *client, const char *host, const
     transfer->context = context;
     transfer->is_busy = true;
     client->busy++;
+    int running = 0;
+    curl_multi_perform(client->multi, &running); /* its time runs from now on */
     return UP_OK;
 }
 
@@ -306,14 +308,20 @@ static struct transfer *find_ended(struct chartbeat *client, CURLcode *code_r)
     return NULL;
 }
 
+/* Of all together they are too much to keep. */
+void chartbeat_drop(struct chartbeat *client)
+{
+    if (client->last)
+        buffer_release(&client->last->body);
+    client->last = NULL;
+}
+
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum up_result *result_r,
                     struct chartbeat_answer *answer_r)
 {
     int running = 0;
     CURLcode code = CURLE_OK;
-    if (client->last)
-        buffer_release(&client->last->body); /* of all together they are too much to keep */
-    client->last = NULL;
+    chartbeat_drop(client);
     curl_multi_perform(client->multi, &running);
     struct transfer *transfer = find_ended(client, &code);
     if (!transfer) {

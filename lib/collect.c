@@ -25,7 +25,8 @@ struct collector {
     struct chartbeat *chartbeat;
     struct refill_parts refill;
     int64_t maintained_ms; /* 0: not yet */
-    struct task *tasks;    /* as many as connections */
+    int64_t forgot_ms;
+    struct task *tasks; /* as many as connections */
 };
 
 /* What a round hands around. */
@@ -195,32 +196,52 @@ enum up_result collect_round(struct collector *collector, const struct due_list 
             continue;
         task = ended;
         end_task(&round, task, result, &answer);
+        chartbeat_drop(collector->chartbeat);
     }
     *totals_r = round.totals;
     return round.lost;
 }
 
+static struct history_periods periods_of(const struct settings *settings)
+{
+    return (struct history_periods){settings->keep_raw_hours, settings->keep_minute_days,
+                                    settings->keep_quarter_months};
+}
+
+static bool is_due(int64_t last_ms)
+{
+    return last_ms == 0 || clock_monotonic_ms() - last_ms >= MAINTAIN_MS;
+}
+
 static enum up_result maintain(struct collector *collector)
 {
-    const struct settings *settings = collector->settings;
-    const struct history_periods periods = {settings->keep_raw_hours, settings->keep_minute_days,
-                                            settings->keep_quarter_months};
+    const struct history_periods periods = periods_of(collector->settings);
     int done = 0;
-    int64_t now_ms = clock_monotonic_ms();
-    if (collector->maintained_ms > 0 && now_ms - collector->maintained_ms < MAINTAIN_MS)
+    if (!is_due(collector->maintained_ms))
         return UP_OK;
     enum up_result result = history_maintain(collector->history, &periods, deadline_in(ROLL_UP_MS), &done);
+    if (result == UP_OK)
+        collector->maintained_ms = clock_monotonic_ms();
     if (result == UP_OK && done > 0)
         log_line(LOG_INFO, "history", "%d partitions made or dropped", done);
-    done = 1;
-    while (result == UP_OK && done > 0) {
-        result = history_forget(collector->history, &periods, deadline_in(ROLL_UP_MS), &done);
-        if (result == UP_OK && done > 0)
-            log_line(LOG_INFO, "history", "%d pages forgotten", done);
-    }
-    if (result == UP_OK)
-        collector->maintained_ms = now_ms;
     return result;
+}
+
+/* When everything else is done; what fails is for the next hour. */
+static void forget(struct collector *collector, struct deadline until)
+{
+    const struct history_periods periods = periods_of(collector->settings);
+    enum up_result result = UP_OK;
+    int done = 1;
+    while (is_due(collector->forgot_ms) && deadline_left_ms(until) > 0) {
+        result = history_forget(collector->history, &periods, deadline_in(DATABASE_MS), &done);
+        if (result != UP_OK)
+            log_line(LOG_WARNING, "history", "pages could not be forgotten: %s", result_text(result));
+        else if (done > 0)
+            log_line(LOG_INFO, "history", "%d pages forgotten", done);
+        if (result != UP_OK || done == 0)
+            collector->forgot_ms = clock_monotonic_ms();
+    }
 }
 
 enum up_result collect_remember(struct collector *collector, int for_ms, bool *more_r)
@@ -235,7 +256,10 @@ enum up_result collect_remember(struct collector *collector, int for_ms, bool *m
     }
     if (rolled > 0)
         log_line(LOG_INFO, "history", "%d quarters rolled up", rolled);
-    if (result == UP_OK)
-        *more_r = done > 0;
-    return result;
+    if (result != UP_OK)
+        return result;
+    *more_r = done > 0;
+    if (done == 0)
+        forget(collector, until);
+    return UP_OK;
 }

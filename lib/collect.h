@@ -52,8 +52,8 @@ enum up_result collect_round(struct collector *collector, const struct due_list 
                              const volatile sig_atomic_t *stop, collect_report *report, void *context,
                              struct collect_totals *totals_r) MUST_CHECK;
 
-/* Rolls up what is over and keeps partitions ahead of time, for up to for_ms. *more_r: there is more to roll
- * up. Errors as in history.h. */
+/* Keeps partitions ahead of time, rolls up what is over, and forgets pages that stand in nothing any more;
+ * begins nothing after for_ms. *more_r: there is more to roll up. Errors as in history.h. */
 enum up_result collect_remember(struct collector *collector, int for_ms, bool *more_r) MUST_CHECK;
 
 #endif

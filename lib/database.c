@@ -11,8 +11,6 @@ enum {
     RESULT_BINARY = 1,
 };
 
-static const int64_t EPOCH_2000_US = INT64_C(946684800000000);
-
 struct database {
     const char *conninfo;
     bool prepare;
@@ -315,5 +313,5 @@ time_us database_time(const struct database_rows *rows, size_t row, int column, 
 {
     size_t len = 0;
     const char *bytes = database_bytes(rows, row, column, &len);
-    return bytes ? database_int(rows, row, column, 0) + EPOCH_2000_US : absent;
+    return bytes ? database_int(rows, row, column, 0) + DATABASE_EPOCH_US : absent;
 }

@@ -17,6 +17,9 @@ enum {
 /* Microseconds since 1970-01-01 UTC. */
 typedef int64_t time_us;
 
+/* Where PostgreSQL counts from, 2000-01-01 UTC. */
+#define DATABASE_EPOCH_US INT64_C(946684800000000)
+
 struct database;
 struct database_rows;
 

@@ -1,6 +1,6 @@
 #include "history.h"
 
-#include <endian.h>
+#include "parameter.h"
 
 struct history {
     struct database *database;
@@ -17,7 +17,8 @@ static const struct statement STATEMENTS[] = {
     [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
     [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
                   "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
-    [FORGET] = {FORGET, "upbeat_forget", "select forget_pages($1::integer)", 1, true},
+    [FORGET] = {FORGET, "upbeat_forget",
+                "select forget_pages($1::integer, $2::integer, $3::integer, $4::integer)", 4, true},
 };
 
 enum up_result history_new(struct history **history_r, const char *conninfo, bool prepare)
@@ -39,12 +40,6 @@ void history_free(struct history *history)
         return;
     database_free(history->database);
     free(history);
-}
-
-static struct parameter integer(int value, uint32_t *room)
-{
-    *room = htobe32((uint32_t)value);
-    return (struct parameter){(const char *)room, (int)sizeof *room, true};
 }
 
 static enum up_result take_due(const struct database_rows *rows, struct arena *arena, struct due_list *list_r)
@@ -70,9 +65,9 @@ static enum up_result take_due(const struct database_rows *rows, struct arena *a
 enum up_result history_due(struct history *history, const char *host, int ttl_ms, struct arena *arena,
                            struct deadline deadline, struct due_list *list_r)
 {
-    uint32_t room = 0;
+    union parameter_room room;
     struct database_rows *rows = NULL;
-    const struct parameter parameters[] = {{.bytes = host}, integer(ttl_ms, &room)};
+    const struct parameter parameters[] = {parameter_text(host), parameter_int(ttl_ms, &room)};
     enum up_result result = database_run(history->database, &STATEMENTS[DUE], parameters, 1, deadline, &rows);
     if (result == UP_OK)
         result = take_due(rows, arena, list_r);
@@ -94,19 +89,19 @@ static enum up_result run_count(struct history *history, int number, const struc
 
 enum up_result history_roll_up(struct history *history, struct deadline deadline, int *done_r)
 {
-    uint32_t room = 0;
-    const struct parameter hosts = integer(HISTORY_ROLL_UP_HOSTS, &room);
+    union parameter_room room;
+    const struct parameter hosts = parameter_int(HISTORY_ROLL_UP_HOSTS, &room);
     return run_count(history, ROLL_UP, &hosts, deadline, done_r);
 }
 
 enum up_result history_maintain(struct history *history, const struct history_periods *periods,
                                 struct deadline deadline, int *done_r)
 {
-    uint32_t rooms[3];
+    union parameter_room rooms[3];
     const struct parameter parameters[] = {
-        integer(periods->raw_hours, &rooms[0]),
-        integer(periods->minute_days, &rooms[1]),
-        integer(periods->quarter_months, &rooms[2]),
+        parameter_int(periods->raw_hours, &rooms[0]),
+        parameter_int(periods->minute_days, &rooms[1]),
+        parameter_int(periods->quarter_months, &rooms[2]),
     };
     return run_count(history, MAINTAIN, parameters, deadline, done_r);
 }
@@ -114,7 +109,12 @@ enum up_result history_maintain(struct history *history, const struct history_pe
 enum up_result history_forget(struct history *history, const struct history_periods *periods,
                               struct deadline deadline, int *done_r)
 {
-    uint32_t room = 0;
-    const struct parameter months = integer(periods->quarter_months, &room);
-    return run_count(history, FORGET, &months, deadline, done_r);
+    union parameter_room rooms[4];
+    const struct parameter parameters[] = {
+        parameter_int(periods->raw_hours, &rooms[0]),
+        parameter_int(periods->minute_days, &rooms[1]),
+        parameter_int(periods->quarter_months, &rooms[2]),
+        parameter_int(HISTORY_FORGET_PAGES, &rooms[3]),
+    };
+    return run_count(history, FORGET, parameters, deadline, done_r);
 }

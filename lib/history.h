@@ -14,7 +14,8 @@
 #include "result.h"
 #include <stdint.h>
 
-enum { HISTORY_ROLL_UP_HOSTS = 10 }; /* in one call, so that each is short */
+/* In one call, so that each is short. */
+enum { HISTORY_ROLL_UP_HOSTS = 10, HISTORY_FORGET_PAGES = 500 };
 
 struct history;
 
@@ -54,7 +55,8 @@ enum up_result history_roll_up(struct history *history, struct deadline deadline
 enum up_result history_maintain(struct history *history, const struct history_periods *periods,
                                 struct deadline deadline, int *done_r) MUST_CHECK;
 
-/* Forgets the pages of one host that stand in no roll-up any more. *done_r: how many; 0: all is done. */
+/* Forgets HISTORY_FORGET_PAGES pages at most that stand in nothing any more that is kept. *done_r: how many;
+ * 0: there are none, or roll-ups lag. */
 enum up_result history_forget(struct history *history, const struct history_periods *periods,
                               struct deadline deadline, int *done_r) MUST_CHECK;
 

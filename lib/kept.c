@@ -124,7 +124,8 @@ void kept_put(struct kept *kept, const struct request *request, time_us taken_at
 {
     struct place *place = &kept->places[place_of(request)];
     size_t variant_bytes = strlen(request->variant);
-    if (variant_bytes > VARIANT_MAX_BYTES || body->len_bytes == 0 || body->len_bytes > LARGE_MAX_BYTES)
+    if (body->status != UP_OK || variant_bytes > VARIANT_MAX_BYTES || body->len_bytes == 0 ||
+        body->len_bytes > LARGE_MAX_BYTES)
         return;
     empty(kept, place);
     if (body->len_bytes > SMALL_MAX_BYTES)

@@ -66,8 +66,8 @@ void service_free(struct service *service)
     free(service);
 }
 
-/* What is to be read: lists only of a snapshot of which we have neither body nor lists. */
-static void ask_for_row(struct service *service, struct exchange *exchange)
+/* What is to be read: lists only of a snapshot of which we have neither body nor, with_lists, lists. */
+static void ask_for_row(struct service *service, struct exchange *exchange, bool with_lists)
 {
     struct kept_lists lists;
     time_us lists_at = 0;
@@ -75,7 +75,7 @@ static void ask_for_row(struct service *service, struct exchange *exchange)
     *lookup = (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
     if (exchange->route->is_kept)
         (void)kept_find(service->kept, &exchange->request, &lookup->known_at);
-    if (exchange->route->wants_lists &&
+    if (with_lists && exchange->route->wants_lists &&
         kept_find_lists(service->kept, exchange->request.host, &lists, &lists_at) &&
         lists_at > lookup->known_at)
         lookup->known_at = lists_at;
@@ -121,7 +121,7 @@ static void begin_read(struct service *service, struct exchange *exchange)
     struct problem refusal = {0};
     enum up_result result = exchange->route->read(exchange, &refusal);
     if (result == UP_OK) {
-        ask_for_row(service, exchange);
+        ask_for_row(service, exchange, true);
         exchange->state = EXCHANGE_READ;
         return;
     }
@@ -193,7 +193,7 @@ static struct problem problem_of(const struct obstacle *obstacle)
         }
         break;
     default:
-        problem.detail = "The first answer for this host is on its way; too many wait for it already.";
+        problem.detail = "Chartbeat is being asked, and too many wait for that already.";
         break;
     }
     return problem;
@@ -355,7 +355,8 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
 bool service_read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
     arena_clear(&exchange->rows);
-    ask_for_row(service, exchange);
+    /* What is kept may be gone when it has been waited for a refill that fails. */
+    ask_for_row(service, exchange, false);
     enum up_result result =
         store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);
     if (result == UP_OK)

@@ -18,15 +18,18 @@ struct obstacle {
     int wait_ms;
 };
 
+enum settle_state {
+    SETTLE_LOOK,       /* the row is to be read again */
+    SETTLE_WAIT_FETCH, /* for a request of this worker's to end: for its host, or in any case for room */
+    SETTLE_WAIT_LEASE, /* for another worker, which refills its host */
+    SETTLE_FETCH,
+    SETTLE_DONE,
+};
+
 /* An exchange that is being settled. */
 struct settling {
     struct exchange *exchange;
-    enum {
-        SETTLE_LOOK, /* the row is to be read again */
-        SETTLE_WAIT, /* another refills its host */
-        SETTLE_FETCH,
-        SETTLE_DONE,
-    } state;
+    enum settle_state state;
     int refills;
     struct refill_job job; /* SETTLE_FETCH */
     struct obstacle obstacle;

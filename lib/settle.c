@@ -5,27 +5,46 @@
 #include "routes.h"
 
 enum {
-    POLL_LEASE_MS = 25,    /* how often who waits for another worker's refill looks */
-    WAIT_MAX_MS = 2500,    /* and for how long, from the start of its request */
-    WAIT_RESERVE_MS = 500, /* of the deadline, kept back for the last read */
-    POLL_FETCH_MS = 500,   /* libcurl bounds the requests themselves */
-    REFILLS_MAX = 4,       /* to settle one request: a key that was refused gives way to the next */
+    LEASE_LOOK_MS = 25,    /* how often who waits for another worker's refill looks */
+    FETCH_LOOK_MS = 100,   /* how often is looked who has waited for one of ours for too long */
+    WAIT_MAX_MS = 2500,    /* from the start of the request */
+    WAIT_RESERVE_MS = 500, /* of the deadline, kept back for the rest */
+    FETCH_LEAST_MS =
+        500,         /* with less left Chartbeat is not asked: its back-off would be for our being late */
+    REFILLS_MAX = 4, /* to settle one request: a key that was refused gives way to the next */
 };
 
 /* Of one round. */
 struct settlement {
     struct service *service;
-    size_t count;  /* of the service's settlings */
-    size_t open;   /* not yet SETTLE_DONE */
-    int wait_slot; /* -1: none yet */
+    size_t count;              /* of the service's settlings */
+    size_t open;               /* not yet SETTLE_DONE */
+    int wait_slot;             /* while somebody waits for a lease; else -1 */
+    struct deadline next_look; /* at leases */
 };
+
+/* Waiters of this kind look again: all, or those for this host. */
+static void wake(struct settlement *settlement, enum settle_state waiting, const char *host)
+{
+    for (size_t i = 0; i < settlement->count; i++) {
+        struct settling *one = &settlement->service->settlings[i];
+        if (one->state == waiting && (!host || strcmp(one->exchange->request.host, host) == 0))
+            one->state = SETTLE_LOOK;
+    }
+}
+
+static void answered(struct service *service, struct exchange *exchange)
+{
+    service->calls.answered(exchange, service->calls.context);
+    arena_clear(&exchange->rows);
+}
 
 static void end(struct settlement *settlement, struct settling *one)
 {
-    struct service *service = settlement->service;
     one->state = SETTLE_DONE;
     settlement->open--;
-    service->calls.answered(one->exchange, service->calls.context);
+    answered(settlement->service, one->exchange);
+    wake(settlement, SETTLE_WAIT_LEASE, one->exchange->request.host); /* of whom only the first has looked */
 }
 
 static void give_up(struct settlement *settlement, struct settling *one)
@@ -52,6 +71,20 @@ static void end_fetch(struct settlement *settlement, struct settling *one, enum 
                                       report.wait_ms};
     if (report.result != UP_OK && report.result != UP_REFUSED)
         give_up(settlement, one);
+    wake(settlement, SETTLE_WAIT_FETCH, NULL);
+}
+
+/* Ends a fetch, if one has come to its end within timeout_ms. */
+static void take_ended(struct settlement *settlement, int timeout_ms)
+{
+    struct chartbeat *chartbeat = settlement->service->chartbeat;
+    void *context = NULL;
+    enum up_result result = UP_OK;
+    struct chartbeat_answer answer;
+    if (!chartbeat_next(chartbeat, timeout_ms, &context, &result, &answer))
+        return;
+    end_fetch(settlement, context, result, &answer);
+    chartbeat_drop(chartbeat);
 }
 
 static void begin_fetch(struct settlement *settlement, struct settling *one)
@@ -72,17 +105,17 @@ static bool is_fetched_by_us(const struct settlement *settlement, const char *ho
     return false;
 }
 
-static bool has_time(const struct service *service, const struct settling *one)
+static bool may_wait(const struct service *service, const struct settling *one)
 {
     int after_ms = service->settings->deadline_ms - WAIT_MAX_MS;
     return deadline_left_ms(one->exchange->deadline) >
            (after_ms > WAIT_RESERVE_MS ? after_ms : WAIT_RESERVE_MS);
 }
 
-/* For another worker's refill. */
-static bool may_wait(struct settlement *settlement, const struct settling *one)
+/* For another worker's refill: of few. */
+static bool may_wait_for_lease(struct settlement *settlement, const struct settling *one)
 {
-    if (!has_time(settlement->service, one))
+    if (!may_wait(settlement->service, one))
         return false;
     if (settlement->wait_slot < 0)
         settlement->wait_slot = slots_take(&settlement->service->waiting, NULL);
@@ -113,93 +146,137 @@ static void claim(struct settlement *settlement, struct settling *one, bool chec
         one->refills++;
     if (result == UP_OK && outcome == STORE_GRANTED)
         begin_fetch(settlement, one);
-    else if (result == UP_OK && outcome == STORE_LEASED && may_wait(settlement, one))
-        one->state = SETTLE_WAIT;
-    else if (result != UP_OK || outcome != STORE_DONE)
-        give_up(settlement, one);
-}
-
-/* Each time with a fresh look at the row: somebody may have refilled it, of this round too. */
-static void look(struct settlement *settlement, struct settling *one)
-{
-    struct service *service = settlement->service;
-    enum policy_action action = POLICY_ANSWER;
-    if (is_fetched_by_us(settlement, one->exchange->request.host)) {
-        one->state = SETTLE_WAIT;
-        return;
-    }
-    if (service_read_again(service, one->exchange, &action)) {
-        end(settlement, one);
-        return;
-    }
-    bool may_try = one->refills < REFILLS_MAX;
-    if (may_try && chartbeat_has_room(service->chartbeat))
-        claim(settlement, one, action == POLICY_CHECK_KEY);
-    else if (may_try && has_time(service, one))
-        one->state = SETTLE_WAIT;
+    else if (result == UP_OK && outcome == STORE_LEASED && may_wait_for_lease(settlement, one))
+        one->state = SETTLE_WAIT_LEASE;
+    else if (result == UP_OK && outcome == STORE_DONE)
+        one->state = SETTLE_LOOK;
     else
         give_up(settlement, one);
 }
 
-/* Until something has ended, or it is time to look how far others are. */
-static void await_any(struct settlement *settlement)
+/* The row was read a moment ago, and can't be answered. */
+static void go_on(struct settlement *settlement, struct settling *one, enum policy_action action)
 {
-    struct service *service = settlement->service;
-    void *context = NULL;
-    enum up_result result = UP_OK;
-    struct chartbeat_answer answer;
-    int timeout_ms = settlement->wait_slot >= 0 ? POLL_LEASE_MS : POLL_FETCH_MS;
-    if (chartbeat_next(service->chartbeat, timeout_ms, &context, &result, &answer))
-        end_fetch(settlement, context, result, &answer);
+    const struct service *service = settlement->service;
+    bool must_wait =
+        is_fetched_by_us(settlement, one->exchange->request.host) || !chartbeat_has_room(service->chartbeat);
+    bool has_time = deadline_left_ms(one->exchange->deadline) >= PUBLISH_RESERVE_MS + FETCH_LEAST_MS;
+    if (one->refills < REFILLS_MAX && must_wait && may_wait(service, one))
+        one->state = SETTLE_WAIT_FETCH;
+    else if (one->refills < REFILLS_MAX && !must_wait && has_time)
+        claim(settlement, one, action == POLICY_CHECK_KEY);
+    else
+        give_up(settlement, one);
+}
+
+static void look(struct settlement *settlement, struct settling *one)
+{
+    enum policy_action action = POLICY_ANSWER;
+    if (service_read_again(settlement->service, one->exchange, &action))
+        end(settlement, one);
+    else
+        go_on(settlement, one, action);
+}
+
+/* Of those who wait for one host's lease the first looks. */
+static void look_at_leases(struct settlement *settlement)
+{
+    struct settling *settlings = settlement->service->settlings;
+    settlement->next_look = deadline_in(LEASE_LOOK_MS);
     for (size_t i = 0; i < settlement->count; i++) {
-        struct settling *one = &service->settlings[i];
-        if (one->state == SETTLE_WAIT && !is_fetched_by_us(settlement, one->exchange->request.host))
-            one->state = SETTLE_LOOK;
+        const char *host = settlings[i].exchange->request.host;
+        bool is_first = settlings[i].state == SETTLE_WAIT_LEASE;
+        for (size_t before = 0; before < i && is_first; before++)
+            is_first = settlings[before].state == SETTLE_DONE ||
+                       strcmp(settlings[before].exchange->request.host, host) != 0;
+        if (is_first)
+            settlings[i].state = SETTLE_LOOK;
     }
 }
 
+static bool is_any(const struct settlement *settlement, enum settle_state state)
+{
+    for (size_t i = 0; i < settlement->count; i++) {
+        if (settlement->service->settlings[i].state == state)
+            return true;
+    }
+    return false;
+}
+
+static void await_any(struct settlement *settlement)
+{
+    bool is_leased = is_any(settlement, SETTLE_WAIT_LEASE);
+    if (!is_leased) {
+        slots_release(settlement->wait_slot);
+        settlement->wait_slot = -1;
+    }
+    take_ended(settlement, is_leased ? deadline_left_ms(settlement->next_look) : FETCH_LOOK_MS);
+    if (is_leased && deadline_left_ms(settlement->next_look) == 0)
+        look_at_leases(settlement);
+    for (size_t i = 0; i < settlement->count; i++) {
+        struct settling *one = &settlement->service->settlings[i];
+        if (one->state == SETTLE_WAIT_FETCH && !may_wait(settlement->service, one))
+            give_up(settlement, one);
+    }
+}
+
+/* Fetches go on between two looks: else what has long come would be found when its time is up. */
 static void settle(struct settlement *settlement)
 {
     while (settlement->open > 0) {
+        bool looked = false;
         for (size_t i = 0; i < settlement->count; i++) {
-            while (settlement->service->settlings[i].state == SETTLE_LOOK)
-                look(settlement, &settlement->service->settlings[i]);
+            struct settling *one = &settlement->service->settlings[i];
+            if (one->state != SETTLE_LOOK)
+                continue;
+            look(settlement, one);
+            take_ended(settlement, 0);
+            looked = true;
         }
-        if (settlement->open > 0)
+        if (!looked)
             await_any(settlement);
     }
     slots_release(settlement->wait_slot);
 }
 
-/* Those whose answer takes more than the row, but nothing from Chartbeat; the number of the others, which
- * are then the first. */
-static size_t answer_slow(struct service *service, struct exchange **exchanges, size_t count)
+/* Those whose answer only takes more than the row, or who lost theirs to another of the round, need no more
+ * than to be read again. */
+static size_t answer_read(struct service *service, struct exchange **exchanges, size_t count,
+                          enum policy_action *actions_r)
 {
-    enum policy_action action = POLICY_ANSWER;
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        bool is_slow = service_is_slow(service, exchanges[i]);
-        if (is_slow)
+        struct exchange *exchange = exchanges[i];
+        if (service_is_slow(service, exchange))
             service->calls.before_block(service->calls.context);
-        if (is_slow && service_read_again(service, exchanges[i], &action))
-            service->calls.answered(exchanges[i], service->calls.context);
+        if (service_read_again(service, exchange, &actions_r[left]))
+            answered(service, exchange);
         else
-            exchanges[left++] = exchanges[i];
+            exchanges[left++] = exchange;
     }
     return left;
 }
 
 void service_settle(struct service *service, struct exchange **exchanges, size_t count)
 {
-    count = answer_slow(service, exchanges, count);
-    int slot = count > 0 ? slots_take(&service->blocked, NULL) : -1;
+    enum policy_action actions[STORE_BATCH];
+    count = answer_read(service, exchanges, count, actions);
+    if (count == 0)
+        return;
+    int slot = slots_take(&service->blocked, NULL);
+    struct settlement settlement = {service, count, count, -1, deadline_in(LEASE_LOOK_MS)};
+    for (size_t i = 0; i < count; i++)
+        service->settlings[i] = (struct settling){
+            .exchange = exchanges[i], .state = SETTLE_WAIT_FETCH, .obstacle = {.from = FROM_POOL}};
     if (slot >= 0)
         service->calls.before_block(service->calls.context);
-    struct settlement settlement = {service, count, count, -1};
-    for (size_t i = 0; i < count; i++)
-        service->settlings[i] = (struct settling){.exchange = exchanges[i],
-                                                  .refills = slot >= 0 ? 0 : REFILLS_MAX,
-                                                  .obstacle = {.from = FROM_POOL}};
+    for (size_t i = 0; i < count; i++) {
+        if (slot < 0)
+            give_up(&settlement, &service->settlings[i]);
+        else if (service->settlings[i].state == SETTLE_WAIT_FETCH)
+            go_on(&settlement, &service->settlings[i], actions[i]);
+        take_ended(&settlement, 0);
+    }
     settle(&settlement);
     slots_release(slot);
 }
@@ -219,10 +296,11 @@ bool service_refill(struct service *service, const char *host, const struct dige
         service->calls.before_block(service->calls.context);
         result = start_fetch(service, &job, deadline, NULL);
         if (result == UP_OK) {
-            while (!chartbeat_next(service->chartbeat, POLL_FETCH_MS, &context, &result, &answer))
+            while (!chartbeat_next(service->chartbeat, FETCH_LOOK_MS, &context, &result, &answer))
                 ;
         }
         refill_end(&service->refill, &job, result, &answer, deadline, &report);
+        chartbeat_drop(service->chartbeat);
     }
     slots_release(slot);
     return true;

@@ -1,8 +1,8 @@
 #include "store.h"
 
+#include "columns.h"
 #include "log.h"
-
-#include <endian.h>
+#include "parameter.h"
 
 struct store {
     struct database *database;
@@ -62,48 +62,11 @@ static const struct statement STATEMENTS[] = {
     [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0, false},
 };
 
-static const time_us EPOCH_2000_US = INT64_C(946684800000000);
-
-static struct parameter text(const char *value)
-{
-    return (struct parameter){.bytes = value};
-}
-
-static struct parameter binary(const void *bytes, size_t len_bytes)
-{
-    return (struct parameter){bytes, (int)len_bytes, true};
-}
-
-/* Storage for a number in PostgreSQL's binary form. */
-union number {
-    uint32_t narrow;
-    uint64_t wide;
-    unsigned char flag;
-};
-
-static struct parameter integer(int value, union number *room)
-{
-    room->narrow = htobe32((uint32_t)value);
-    return binary(room, sizeof room->narrow);
-}
-
 /* -1 stands for what Chartbeat did not say. */
-static struct parameter integer_or_null(int value, union number *room)
+static struct parameter integer_or_null(int value, union parameter_room *room)
 {
     static const struct parameter absent;
-    return value < 0 ? absent : integer(value, room);
-}
-
-static struct parameter timestamp(time_us at, union number *room)
-{
-    room->wide = htobe64((uint64_t)(at - EPOCH_2000_US));
-    return binary(room, sizeof room->wide);
-}
-
-static struct parameter boolean(bool value, union number *room)
-{
-    room->flag = value;
-    return binary(room, 1);
+    return value < 0 ? absent : parameter_int(value, room);
 }
 
 enum up_result store_new(struct store **store_r, const struct store_config *config)
@@ -225,7 +188,7 @@ static enum up_result read_known(struct store *store, struct store_lookup *looku
                                  struct deadline deadline, struct store_lookup **left, size_t *left_r)
 {
     struct parameter parameters[KNOWN_PARAMETERS * STORE_BATCH];
-    union number known_at[STORE_BATCH];
+    union parameter_room known_at[STORE_BATCH];
     struct store_lookup *known[STORE_BATCH];
     struct database_rows *rows[STORE_BATCH] = {0};
     size_t known_count = 0;
@@ -236,9 +199,9 @@ static enum up_result read_known(struct store *store, struct store_lookup *looku
             continue;
         }
         struct parameter *at = parameters + known_count * KNOWN_PARAMETERS;
-        at[0] = text(lookups[i].host);
-        at[1] = binary(lookups[i].digest->bytes, DIGEST_BYTES);
-        at[2] = timestamp(lookups[i].known_at, &known_at[known_count]);
+        at[0] = parameter_text(lookups[i].host);
+        at[1] = parameter_bytes(lookups[i].digest->bytes, DIGEST_BYTES);
+        at[2] = parameter_time(lookups[i].known_at, &known_at[known_count]);
         known[known_count++] = &lookups[i];
     }
     if (known_count == 0)
@@ -257,15 +220,16 @@ static enum up_result read_all(struct store *store, struct store_lookup **lookup
                                struct arena *arena, struct deadline deadline)
 {
     struct parameter parameters[READ_PARAMETERS * STORE_BATCH];
-    union number ttl_ms;
-    union number known_at[STORE_BATCH];
+    union parameter_room ttl_ms;
+    union parameter_room known_at[STORE_BATCH];
     struct database_rows *rows[STORE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
         struct parameter *at = parameters + i * READ_PARAMETERS;
-        at[0] = text(lookups[i]->host);
-        at[1] = binary(lookups[i]->digest->bytes, DIGEST_BYTES);
-        at[2] = integer(store->ttl_ms, &ttl_ms);
-        at[3] = lookups[i]->known_at ? timestamp(lookups[i]->known_at, &known_at[i]) : (struct parameter){0};
+        at[0] = parameter_text(lookups[i]->host);
+        at[1] = parameter_bytes(lookups[i]->digest->bytes, DIGEST_BYTES);
+        at[2] = parameter_int(store->ttl_ms, &ttl_ms);
+        at[3] =
+            lookups[i]->known_at ? parameter_time(lookups[i]->known_at, &known_at[i]) : (struct parameter){0};
     }
     enum up_result result = database_run(store->database, &STATEMENTS[READ], parameters, count,
                                          deadline_within(deadline, STORE_STEP_MS), rows);
@@ -354,19 +318,19 @@ enum up_result store_claim(struct store *store, const char *host, const struct d
                            const struct store_bounds *bounds, struct deadline deadline,
                            struct store_claim *claim_r)
 {
-    union number rooms[5];
+    union parameter_room rooms[5];
     struct database_rows *rows = NULL;
     int step_ms = 0;
     int burst_ms = 0;
     budget_of(bounds->rate_per_minute, &step_ms, &burst_ms);
     const struct parameter parameters[] = {
-        text(host),
-        digest ? binary(digest->bytes, DIGEST_BYTES) : (struct parameter){0},
-        boolean(check, &rooms[0]),
-        integer(bounds->ttl_ms, &rooms[1]),
-        integer(bounds->lease_ms, &rooms[2]),
-        integer(step_ms, &rooms[3]),
-        integer(burst_ms, &rooms[4]),
+        parameter_text(host),
+        digest ? parameter_bytes(digest->bytes, DIGEST_BYTES) : (struct parameter){0},
+        parameter_bool(check, &rooms[0]),
+        parameter_int(bounds->ttl_ms, &rooms[1]),
+        parameter_int(bounds->lease_ms, &rooms[2]),
+        parameter_int(step_ms, &rooms[3]),
+        parameter_int(burst_ms, &rooms[4]),
     };
     enum up_result result = run(store, CLAIM, parameters, deadline, &rows);
     if (result == UP_OK)
@@ -375,92 +339,30 @@ enum up_result store_claim(struct store *store, const char *host, const struct d
     return result;
 }
 
-/* A text of an array literal: quoted, with backslashes in front of quotes and backslashes. */
-static void put_element(struct buffer *out, const char *bytes, size_t len_bytes)
-{
-    buffer_append_char(out, '"');
-    for (size_t i = 0; i < len_bytes; i++) {
-        if (bytes[i] == '"' || bytes[i] == '\\')
-            buffer_append_char(out, '\\');
-        buffer_append_char(out, bytes[i]);
-    }
-    buffer_append_char(out, '"');
-}
-
-/* The columns of a snapshot as array literals, and the list as compact text. */
-enum { TEXT, PATHS, TITLES, SECTIONS, VISITORS, SOURCES, COLUMNS };
-
-struct page_columns {
-    struct buffer of[COLUMNS];
-};
-
-static bool has_sources(const struct page_list *pages)
-{
-    for (size_t i = 0; i < pages->count; i++) {
-        for (int k = 0; k < PAGE_SOURCES; k++) {
-            if (pages->items[i].sources[k] > 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void put_columns(const struct page_list *pages, struct page_columns *columns)
-{
-    struct buffer *of = columns->of;
-    bool with_sources = has_sources(pages);
-    pages_encode(pages, &of[TEXT]);
-    buffer_append(&of[TEXT], "", 0);
-    for (int k = PATHS; k < COLUMNS; k++)
-        buffer_append_char(&of[k], '{');
-    for (size_t i = 0; i < pages->count; i++) {
-        const struct page *page = &pages->items[i];
-        for (int k = PATHS; i > 0 && k < SOURCES; k++)
-            buffer_append_char(&of[k], ',');
-        put_element(&of[PATHS], page->path, page->path_bytes);
-        put_element(&of[TITLES], page->title, page->title_bytes);
-        put_element(&of[SECTIONS], page->sections, page->sections_bytes);
-        buffer_append_int(&of[VISITORS], page->visitors);
-        for (int k = 0; with_sources && k < PAGE_SOURCES; k++)
-            buffer_append_format(&of[SOURCES], "%s%u", i + (size_t)k > 0 ? "," : "", page->sources[k]);
-    }
-    for (int k = PATHS; k < COLUMNS; k++)
-        buffer_append_char(&of[k], '}');
-}
-
-static enum up_result status_of(const struct page_columns *columns)
-{
-    for (int k = 0; k < COLUMNS; k++) {
-        if (columns->of[k].status != UP_OK)
-            return columns->of[k].status;
-    }
-    return UP_OK;
-}
-
 static enum up_result send_publication(struct store *store, const struct store_publication *what,
-                                       const struct page_columns *columns, struct deadline deadline,
+                                       const struct columns *columns, struct deadline deadline,
                                        struct database_rows **rows_r)
 {
-    union number rooms[6];
+    union parameter_room rooms[6];
     const struct store_claim *claim = what->claim;
     time_us taken_at = claim->claimed_at + (clock_monotonic_ms() - claim->claimed_ms) * 1000;
     const struct parameter parameters[] = {
-        text(what->host),
-        binary(claim->token, STORE_TOKEN_BYTES),
-        binary(claim->digest.bytes, DIGEST_BYTES),
-        what->sealed ? binary(what->sealed->bytes, what->sealed->len_bytes) : (struct parameter){0},
-        timestamp(taken_at, &rooms[0]),
-        integer(what->ttl_ms, &rooms[1]),
-        integer(what->row_limit, &rooms[2]),
-        text(columns->of[TEXT].data),
-        text(columns->of[PATHS].data),
-        text(columns->of[TITLES].data),
-        text(columns->of[SECTIONS].data),
-        text(columns->of[VISITORS].data),
-        text(columns->of[SOURCES].data),
+        parameter_text(what->host),
+        parameter_bytes(claim->token, STORE_TOKEN_BYTES),
+        parameter_bytes(claim->digest.bytes, DIGEST_BYTES),
+        what->sealed ? parameter_bytes(what->sealed->bytes, what->sealed->len_bytes) : (struct parameter){0},
+        parameter_time(taken_at, &rooms[0]),
+        parameter_int(what->ttl_ms, &rooms[1]),
+        parameter_int(what->row_limit, &rooms[2]),
+        parameter_text(columns->of[COLUMN_TEXT].data),
+        parameter_text(columns->of[COLUMN_PATHS].data),
+        parameter_text(columns->of[COLUMN_TITLES].data),
+        parameter_text(columns->of[COLUMN_SECTIONS].data),
+        parameter_text(columns->of[COLUMN_VISITORS].data),
+        parameter_text(columns->of[COLUMN_SOURCES].data),
         integer_or_null(what->rate_limit, &rooms[3]),
         integer_or_null(what->rate_remaining, &rooms[4]),
-        integer((int)what->refused_rows, &rooms[5]),
+        parameter_int((int)what->refused_rows, &rooms[5]),
     };
     return run(store, PUBLISH, parameters, deadline, rows_r);
 }
@@ -468,32 +370,28 @@ static enum up_result send_publication(struct store *store, const struct store_p
 enum up_result store_publish(struct store *store, const struct store_publication *publication,
                              struct deadline deadline, bool *stored_r)
 {
-    struct page_columns columns;
+    struct columns columns;
     struct database_rows *rows = NULL;
-    for (int k = 0; k < COLUMNS; k++)
-        buffer_init(&columns.of[k], PAGES_TEXT_MAX_BYTES);
-    put_columns(publication->pages, &columns);
-    enum up_result result = status_of(&columns);
+    enum up_result result = columns_make(publication->pages, &columns);
     if (result == UP_OK)
         result = send_publication(store, publication, &columns, deadline, &rows);
     if (result == UP_OK)
         *stored_r = database_bool(rows, 0, 0);
     database_rows_free(rows);
-    for (int k = 0; k < COLUMNS; k++)
-        buffer_release(&columns.of[k]);
+    columns_release(&columns);
     return result;
 }
 
 enum up_result store_fail(struct store *store, const char *host, const struct store_claim *claim,
                           const char *reason, int retry_after_s, struct deadline deadline, int *back_off_ms_r)
 {
-    union number room;
+    union parameter_room room;
     struct database_rows *rows = NULL;
     const struct parameter parameters[] = {
-        text(host),
-        binary(claim->token, STORE_TOKEN_BYTES),
-        text(reason),
-        integer(retry_after_s * 1000, &room),
+        parameter_text(host),
+        parameter_bytes(claim->token, STORE_TOKEN_BYTES),
+        parameter_text(reason),
+        parameter_int(retry_after_s * 1000, &room),
     };
     enum up_result result = run(store, FAIL, parameters, deadline, &rows);
     if (result == UP_OK)
@@ -507,10 +405,10 @@ enum up_result store_refuse(struct store *store, const char *host, const struct 
 {
     struct database_rows *rows = NULL;
     const struct parameter parameters[] = {
-        text(host),
-        binary(claim->token, STORE_TOKEN_BYTES),
-        binary(claim->digest.bytes, DIGEST_BYTES),
-        text(reason),
+        parameter_text(host),
+        parameter_bytes(claim->token, STORE_TOKEN_BYTES),
+        parameter_bytes(claim->digest.bytes, DIGEST_BYTES),
+        parameter_text(reason),
     };
     enum up_result result = run(store, REFUSE, parameters, deadline, &rows);
     database_rows_free(rows);
@@ -530,9 +428,9 @@ static enum up_result reseal_one(struct store *store, const struct digest *diges
     enum up_result result = keyring_seal(to, key, strlen(key), digest, &fresh);
     keyring_wipe(key, sizeof key);
     const struct parameter parameters[] = {
-        binary(digest->bytes, DIGEST_BYTES),
-        binary(fresh.bytes, fresh.len_bytes),
-        binary(old->bytes, old->len_bytes),
+        parameter_bytes(digest->bytes, DIGEST_BYTES),
+        parameter_bytes(fresh.bytes, fresh.len_bytes),
+        parameter_bytes(old->bytes, old->len_bytes),
     };
     if (result == UP_OK)
         result = run(store, RESEAL, parameters, deadline, &rows);

@@ -48,7 +48,7 @@ struct store_lookup {
     int rate_limit;          /* as Chartbeat last said; -1: it did not */
     int rate_remaining;
     const char *pages; /* compact text, see pages_decode(); NULL where the key is not accepted, or they are
-                          those of known_at. The arena owns it. */
+                          those of known_at. The arena owns it, or who put it there. */
     size_t pages_bytes;
     const char *previous_pages;
     size_t previous_pages_bytes;

@@ -1,4 +1,4 @@
--- Pages that stand in no roll-up any more are forgotten, and their headlines: they were the only rows that were never dropped.
+-- Pages that stand in nothing any more are forgotten, and their headlines: they were the only rows that were never dropped.
 
 -- Not a column of pages: a roll-up of many hosts would hold locks that a publishing that renames pages has to wait for.
 create table page_months (
@@ -67,38 +67,42 @@ begin
     return done;
 end $$;
 
-create function forget_pages(p_quarter_months integer) returns integer
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+create function forget_pages(p_raw_hours integer, p_minute_days integer, p_quarter_months integer, p_pages integer) returns integer
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '2s' as $$
 declare
-    before constant date := date_trunc('month', (clock_timestamp() - p_quarter_months * interval '1 month') at time zone 'UTC')::date;
-    rolled constant timestamptz := (select coalesce(slot, '-infinity') from history_progress);
-    h      text;
-    done   integer := 0;
+    -- Of the periods the longest, and a month more, since months are what is noted.
+    before constant date := (least(clock_timestamp() - p_raw_hours * interval '1 hour', clock_timestamp() - p_minute_days * interval '1 day',
+                                   clock_timestamp() - p_quarter_months * interval '1 month') at time zone 'UTC')::date - 31;
+    rolled constant timestamptz := (select slot from history_progress);
+    ids    integer[];
+    done   integer;
 begin
-    if p_quarter_months < 1 then
+    if p_raw_hours < 1 or p_minute_days < 1 or p_quarter_months < 1 then
         raise exception 'periods must be at least 1';
     end if;
-    select min(p.host) into h from page_months m join pages p using (page_id) where m.month < before;
-    if h is not null then
-        -- Whoever publishes a list of this host does so before us, and is seen below, or after us.
-        perform from refills where host = h for update;
-        delete from pages p using page_months m
-        where m.page_id = p.page_id and p.host = h and m.month < before
-          and p.page_id <> all (array(select distinct n.page_id from snapshots s cross join lateral unnest(s.page_ids) n (page_id)
-                                      where s.host = h and s.taken_at >= rolled));
-        get diagnostics done = row_count;
-        return done;
+    if rolled < clock_timestamp() - interval '1 hour' then
+        return 0; -- so that little is to be looked at below; later is soon enough
     end if;
-    delete from titles t
-    where t.since < before
-      and exists (select from titles n where n.page_id = t.page_id and n.since > t.since and n.since <= before)
-      and exists (select from titles o where o.page_id = t.page_id and o.since < t.since);
-    return 0;
+    insert into page_months
+    select p.page_id, date_trunc('month', clock_timestamp() at time zone 'UTC')::date
+    from pages p left join page_months m using (page_id) where m.page_id is null limit p_pages
+    on conflict do nothing;
+    select array_agg(c.page_id) into ids
+    from (select m.page_id from page_months m join pages p using (page_id)
+          where m.month < before
+            and not exists (select from snapshots s where s.host = p.host and s.taken_at >= rolled and p.page_id = any (s.page_ids))
+          limit p_pages) c;
+    -- Whoever publishes a list of such a host does so before us, and is seen below, or after us.
+    perform from refills r where r.host in (select p.host from pages p where p.page_id = any (ids)) order by r.host for update;
+    delete from pages p
+    where p.page_id = any (ids)
+      and not exists (select from snapshots s where s.host = p.host and s.taken_at >= rolled and p.page_id = any (s.page_ids));
+    get diagnostics done = row_count;
+    return done;
 end $$;
 comment on function forget_pages is
-'Forgets those pages of one host, the first that has any, that were last seen before the roll-ups of p_quarter_months begin, and how they were called.
-Where there are none, the headlines of other pages that were over by then, but for the first, which says since when we know the page. Returns how many
-pages: to be called until that is 0. Harmless to repeat.';
+'Forgets at most p_pages pages that stand in nothing any more that is kept for these periods, and how they were called. Returns how many; 0: there are none,
+or the roll-up lags. A page that was never rolled up counts as seen now. Harmless to repeat; gives up after 2 s behind a lock.';
 
 grant select on page_months to upbeat_app;
 revoke execute on function note_months, forget_pages from public;
