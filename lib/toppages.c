@@ -1,12 +1,13 @@
 #include "toppages.h"
 
+#include "json.h"
 #include "utf8.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdbool.h>
 
-enum { COUNT_MAX = 2147483647, ROWS_ROOM = 128 };
+enum { COUNT_MAX = 2147483647, ROWS_ROOM = 128, REDUCED_KEEP_BYTES = 64 * 1024 };
 
 static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 
@@ -14,8 +15,9 @@ static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 struct reader {
     const char *at;
     const char *end;
-    struct arena scratch; /* of the value that was read last */
-    bool is_full;         /* it took too much memory */
+    struct arena scratch;  /* of the value that was read last */
+    struct buffer reduced; /* the row that was read last */
+    bool is_full;          /* it took too much memory */
 };
 
 /* cJSON's allocator has no context. */
@@ -36,37 +38,146 @@ static void scratch_free(void *at)
 
 static void skip_space(struct reader *reader)
 {
-    while (reader->at < reader->end && strchr(" \t\r\n", *reader->at))
-        reader->at++;
+    reader->at = json_skip_space(reader->at, reader->end);
 }
 
-/* Takes this character, with space before it, if it comes next. */
-static bool take_char(struct reader *reader, char c)
+/* Does this character come next, with space before it? */
+static bool comes(struct reader *reader, char c)
 {
     skip_space(reader);
-    bool is_next = reader->at < reader->end && *reader->at == c;
+    return reader->at < reader->end && *reader->at == c;
+}
+
+/* Takes it if it does. */
+static bool take_char(struct reader *reader, char c)
+{
+    bool is_next = comes(reader, c);
     reader->at += is_next;
     return is_next;
 }
 
-static bool comes_array(struct reader *reader)
+/* A value, until the next one is read; NULL: it is none that is JSON, or is_full. */
+static const cJSON *parse(struct reader *reader, const char *at, const char *end, const char **end_r)
 {
-    skip_space(reader);
-    return reader->at < reader->end && *reader->at == '[';
+    arena_clear(&reader->scratch);
+    return cJSON_ParseWithLengthOpts(at, (size_t)(end - at), end_r, 0);
 }
 
-/* The value that comes next, until the one after it; NULL: none that is JSON, or is_full. */
+/* The value that comes next. */
 static const cJSON *read_value(struct reader *reader)
 {
     const char *end = NULL;
-    arena_clear(&reader->scratch);
     skip_space(reader);
     if (reader->at < reader->end && *reader->at == BYTE_ORDER_MARK[0])
         return NULL; /* cJSON would take one before each value */
-    const cJSON *value = cJSON_ParseWithLengthOpts(reader->at, (size_t)(reader->end - reader->at), &end, 0);
+    const cJSON *value = parse(reader, reader->at, reader->end, &end);
     if (value)
         reader->at = end;
     return value;
+}
+
+/* Names with their quotes; one with escapes may be any. */
+static bool is_one_of(const char *const *names, const char *name, size_t len_bytes)
+{
+    if (memchr(name, '\\', len_bytes))
+        return true;
+    for (; *names; names++) {
+        if (strlen(*names) == len_bytes && memcmp(*names, name, len_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The name of a member, with its quotes, and the colon behind it. */
+static bool take_name(struct reader *reader, const char **name_r, size_t *len_r)
+{
+    bool is_string = comes(reader, '"');
+    const char *end = is_string ? json_skip_value(reader->at, reader->end) : NULL;
+    if (!end)
+        return false;
+    *name_r = reader->at;
+    *len_r = (size_t)(end - reader->at);
+    reader->at = end;
+    return take_char(reader, ':');
+}
+
+/* Writes the value that comes next as it is; out may be NULL. False: it is no JSON. */
+static bool take_raw(struct reader *reader, struct buffer *out)
+{
+    skip_space(reader);
+    const char *end = json_skip_value(reader->at, reader->end);
+    if (end && out)
+        buffer_append(out, reader->at, (size_t)(end - reader->at));
+    if (end)
+        reader->at = end;
+    return end != NULL;
+}
+
+static void put_name(struct buffer *out, const char *name, size_t len_bytes)
+{
+    if (out->len_bytes > 0 && out->data[out->len_bytes - 1] != '{')
+        buffer_append_char(out, ',');
+    buffer_append(out, name, len_bytes);
+    buffer_append_char(out, ':');
+}
+
+typedef bool reduce_member(struct reader *reader, struct buffer *out);
+
+/* Writes the object that comes next, of its members what `reduce` does. */
+static bool reduce_object(struct reader *reader, reduce_member *reduce, struct buffer *out)
+{
+    bool is_good = take_char(reader, '{');
+    buffer_append_char(out, '{');
+    if (!take_char(reader, '}')) {
+        do {
+            is_good = is_good && reduce(reader, out);
+        } while (is_good && take_char(reader, ','));
+        is_good = is_good && take_char(reader, '}');
+    }
+    buffer_append_char(out, '}');
+    return is_good;
+}
+
+static bool reduce_stat(struct reader *reader, struct buffer *out)
+{
+    static const char *const wanted[] = {"\"people\"", "\"visits\"", "\"search\"",   "\"social\"",
+                                         "\"links\"",  "\"direct\"", "\"internal\"", NULL};
+    const char *name = NULL;
+    size_t len = 0;
+    if (!take_name(reader, &name, &len))
+        return false;
+    if (!is_one_of(wanted, name, len))
+        return take_raw(reader, NULL);
+    put_name(out, name, len);
+    return take_raw(reader, out);
+}
+
+static bool reduce_row_member(struct reader *reader, struct buffer *out)
+{
+    static const char *const wanted[] = {"\"path\"",     "\"title\"", "\"i\"", "\"visitors\"",
+                                         "\"sections\"", "\"stats\"", NULL};
+    const char *name = NULL;
+    size_t len = 0;
+    if (!take_name(reader, &name, &len))
+        return false;
+    if (!is_one_of(wanted, name, len))
+        return take_raw(reader, NULL);
+    put_name(out, name, len);
+    return comes(reader, '{') ? reduce_object(reader, reduce_stat, out) : take_raw(reader, out);
+}
+
+/* The row that comes next, of its members those that are read here. */
+static const cJSON *read_row_json(struct reader *reader)
+{
+    struct buffer *out = &reader->reduced;
+    buffer_clear(out, REDUCED_KEEP_BYTES);
+    bool is_good = comes(reader, '{') ? reduce_object(reader, reduce_row_member, out) : take_raw(reader, out);
+    if (!is_good)
+        return NULL;
+    if (out->status == UP_OK)
+        return parse(reader, out->data, out->data + out->len_bytes, NULL);
+    reader->is_full = true;
+    return NULL;
 }
 
 static bool read_count(const cJSON *item, uint32_t *count_r)
@@ -195,7 +306,7 @@ static enum up_result read_rows(struct reader *reader, bool legacy, struct arena
     if (take_char(reader, ']'))
         return UP_OK;
     do {
-        const cJSON *row = read_value(reader);
+        const cJSON *row = read_row_json(reader);
         if (!row)
             return reader->is_full ? UP_TOO_LARGE : UP_INVALID;
         if (!take_row(row, legacy, arena, &room, out))
@@ -224,7 +335,7 @@ static enum up_result read_member(struct reader *reader, struct members *members
         strcmp(name->valuestring, "error") == 0 || strcmp(name->valuestring, "message") == 0;
     if (!take_char(reader, ':'))
         return UP_INVALID;
-    if (is_pages && comes_array(reader)) {
+    if (is_pages && comes(reader, '[')) {
         members->has_list = true;
         return read_rows(reader, false, arena, out);
     }
@@ -265,7 +376,7 @@ static enum up_result read_body(struct reader *reader, struct arena *arena, stru
     skip_space(reader);
     if (reader->at == reader->end) {
         *why_r = "empty";
-    } else if (comes_array(reader)) {
+    } else if (comes(reader, '[')) {
         result = read_rows(reader, true, arena, out);
     } else if (take_char(reader, '{')) {
         result = read_object(reader, arena, out, why_r);
@@ -299,12 +410,14 @@ enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *
         return UP_INVALID;
     cJSON_Hooks hooks = {scratch_malloc, scratch_free};
     arena_init(&reader.scratch, arena->max_bytes);
+    buffer_init(&reader.reduced, arena->max_bytes);
     under_way = &reader;
     cJSON_InitHooks(&hooks);
     enum up_result result = read_body(&reader, arena, &found, why_r);
     cJSON_InitHooks(NULL);
     under_way = NULL;
     arena_release(&reader.scratch);
+    buffer_release(&reader.reduced);
     if (result == UP_OK)
         result = pages_merge(&found.pages, arena) == UP_OK ? UP_OK : UP_TOO_LARGE;
     if (result == UP_OK)
