@@ -66,17 +66,19 @@ void service_free(struct service *service)
     free(service);
 }
 
-/* What is to be read: lists only of a snapshot of which we have neither body nor, with_lists, lists. */
-static void ask_for_row(struct service *service, struct exchange *exchange, bool with_lists)
+/* What is to be read: with may_be_kept, lists only of a snapshot of which we have neither body nor lists. */
+static void ask_for_row(struct service *service, struct exchange *exchange, bool may_be_kept)
 {
     struct kept_lists lists;
     time_us lists_at = 0;
     struct store_lookup *lookup = &exchange->lookup;
+    bool wants_lists = exchange->route->wants_lists;
     *lookup = (struct store_lookup){.host = exchange->request.host, .digest = &exchange->request.digest};
+    if (wants_lists && !may_be_kept)
+        return;
     if (exchange->route->is_kept)
         (void)kept_find(service->kept, &exchange->request, &lookup->known_at);
-    if (with_lists && exchange->route->wants_lists &&
-        kept_find_lists(service->kept, exchange->request.host, &lists, &lists_at) &&
+    if (wants_lists && kept_find_lists(service->kept, exchange->request.host, &lists, &lists_at) &&
         lists_at > lookup->known_at)
         lookup->known_at = lists_at;
 }
@@ -355,7 +357,7 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
 bool service_read_again(struct service *service, struct exchange *exchange, enum policy_action *action_r)
 {
     arena_clear(&exchange->rows);
-    /* What is kept may be gone when it has been waited for a refill that fails. */
+    /* What is kept may be displaced while a refill is waited for that then fails. */
     ask_for_row(service, exchange, false);
     enum up_result result =
         store_read(service->store, &exchange->lookup, 1, &exchange->rows, exchange->deadline);

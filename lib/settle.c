@@ -23,12 +23,12 @@ struct settlement {
     struct deadline next_look; /* at leases */
 };
 
-/* Waiters of this kind look again: all, or those for this host. */
+/* Those who wait so for this host look again. */
 static void wake(struct settlement *settlement, enum settle_state waiting, const char *host)
 {
     for (size_t i = 0; i < settlement->count; i++) {
         struct settling *one = &settlement->service->settlings[i];
-        if (one->state == waiting && (!host || strcmp(one->exchange->request.host, host) == 0))
+        if (one->state == waiting && strcmp(one->exchange->request.host, host) == 0)
             one->state = SETTLE_LOOK;
     }
 }
@@ -71,7 +71,7 @@ static void end_fetch(struct settlement *settlement, struct settling *one, enum 
                                       report.wait_ms};
     if (report.result != UP_OK && report.result != UP_REFUSED)
         give_up(settlement, one);
-    wake(settlement, SETTLE_WAIT_FETCH, NULL);
+    wake(settlement, SETTLE_WAIT_FETCH, one->job.host);
 }
 
 /* Ends a fetch, if one has come to its end within timeout_ms. */
@@ -187,7 +187,7 @@ static void look_at_leases(struct settlement *settlement)
         const char *host = settlings[i].exchange->request.host;
         bool is_first = settlings[i].state == SETTLE_WAIT_LEASE;
         for (size_t before = 0; before < i && is_first; before++)
-            is_first = settlings[before].state == SETTLE_DONE ||
+            is_first = settlings[before].state != SETTLE_LOOK ||
                        strcmp(settlings[before].exchange->request.host, host) != 0;
         if (is_first)
             settlings[i].state = SETTLE_LOOK;
@@ -203,8 +203,23 @@ static bool is_any(const struct settlement *settlement, enum settle_state state)
     return false;
 }
 
+/* One of those who wait for room looks again, if there is any: each may need it, or not any more. */
+static bool wake_for_room(struct settlement *settlement)
+{
+    for (size_t i = 0; i < settlement->count && chartbeat_has_room(settlement->service->chartbeat); i++) {
+        struct settling *one = &settlement->service->settlings[i];
+        if (one->state == SETTLE_WAIT_FETCH && !is_fetched_by_us(settlement, one->exchange->request.host)) {
+            one->state = SETTLE_LOOK;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void await_any(struct settlement *settlement)
 {
+    if (wake_for_room(settlement))
+        return;
     bool is_leased = is_any(settlement, SETTLE_WAIT_LEASE);
     if (!is_leased) {
         slots_release(settlement->wait_slot);
@@ -257,19 +272,28 @@ static size_t answer_read(struct service *service, struct exchange **exchanges, 
     return left;
 }
 
+static bool may_block(const struct service *service, struct exchange *const *exchanges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!service_is_slow(service, exchanges[i]))
+            return true;
+    }
+    return false;
+}
+
 void service_settle(struct service *service, struct exchange **exchanges, size_t count)
 {
     enum policy_action actions[STORE_BATCH];
+    int slot = may_block(service, exchanges, count) ? slots_take(&service->blocked, NULL) : -1;
+    if (slot >= 0) /* before anything else: who comes now would wait as long as we do */
+        service->calls.before_block(service->calls.context);
     count = answer_read(service, exchanges, count, actions);
-    if (count == 0)
-        return;
-    int slot = slots_take(&service->blocked, NULL);
+    if (count > 0 && slot < 0)
+        slot = slots_take(&service->blocked, NULL);
     struct settlement settlement = {service, count, count, -1, deadline_in(LEASE_LOOK_MS)};
     for (size_t i = 0; i < count; i++)
         service->settlings[i] = (struct settling){
             .exchange = exchanges[i], .state = SETTLE_WAIT_FETCH, .obstacle = {.from = FROM_POOL}};
-    if (slot >= 0)
-        service->calls.before_block(service->calls.context);
     for (size_t i = 0; i < count; i++) {
         if (slot < 0)
             give_up(&settlement, &service->settlings[i]);

@@ -121,16 +121,34 @@ static void put_name(struct buffer *out, const char *name, size_t len_bytes)
     buffer_append_char(out, ':');
 }
 
-typedef bool reduce_member(struct reader *reader, struct buffer *out);
+static const char *const OF_ROWS[] = {"\"path\"",     "\"title\"", "\"i\"", "\"visitors\"",
+                                      "\"sections\"", "\"stats\"", NULL};
+static const char *const OF_STATS[] = {"\"people\"", "\"visits\"", "\"search\"",   "\"social\"",
+                                       "\"links\"",  "\"direct\"", "\"internal\"", NULL};
 
-/* Writes the object that comes next, of its members what `reduce` does. */
-static bool reduce_object(struct reader *reader, reduce_member *reduce, struct buffer *out)
+static bool reduce_object(struct reader *reader, const char *const *wanted, struct buffer *out);
+
+/* Writes the member that comes next if it is wanted; of one of a row that is an object, what is of stats. */
+static bool reduce_member(struct reader *reader, const char *const *wanted, struct buffer *out)
+{
+    const char *name = NULL;
+    size_t len = 0;
+    if (!take_name(reader, &name, &len))
+        return false;
+    if (!is_one_of(wanted, name, len))
+        return take_raw(reader, NULL);
+    put_name(out, name, len);
+    return wanted == OF_ROWS && comes(reader, '{') ? reduce_object(reader, OF_STATS, out)
+                                                   : take_raw(reader, out);
+}
+
+static bool reduce_object(struct reader *reader, const char *const *wanted, struct buffer *out)
 {
     bool is_good = take_char(reader, '{');
     buffer_append_char(out, '{');
     if (!take_char(reader, '}')) {
         do {
-            is_good = is_good && reduce(reader, out);
+            is_good = is_good && reduce_member(reader, wanted, out);
         } while (is_good && take_char(reader, ','));
         is_good = is_good && take_char(reader, '}');
     }
@@ -138,40 +156,12 @@ static bool reduce_object(struct reader *reader, reduce_member *reduce, struct b
     return is_good;
 }
 
-static bool reduce_stat(struct reader *reader, struct buffer *out)
-{
-    static const char *const wanted[] = {"\"people\"", "\"visits\"", "\"search\"",   "\"social\"",
-                                         "\"links\"",  "\"direct\"", "\"internal\"", NULL};
-    const char *name = NULL;
-    size_t len = 0;
-    if (!take_name(reader, &name, &len))
-        return false;
-    if (!is_one_of(wanted, name, len))
-        return take_raw(reader, NULL);
-    put_name(out, name, len);
-    return take_raw(reader, out);
-}
-
-static bool reduce_row_member(struct reader *reader, struct buffer *out)
-{
-    static const char *const wanted[] = {"\"path\"",     "\"title\"", "\"i\"", "\"visitors\"",
-                                         "\"sections\"", "\"stats\"", NULL};
-    const char *name = NULL;
-    size_t len = 0;
-    if (!take_name(reader, &name, &len))
-        return false;
-    if (!is_one_of(wanted, name, len))
-        return take_raw(reader, NULL);
-    put_name(out, name, len);
-    return comes(reader, '{') ? reduce_object(reader, reduce_stat, out) : take_raw(reader, out);
-}
-
 /* The row that comes next, of its members those that are read here. */
 static const cJSON *read_row_json(struct reader *reader)
 {
     struct buffer *out = &reader->reduced;
     buffer_clear(out, REDUCED_KEEP_BYTES);
-    bool is_good = comes(reader, '{') ? reduce_object(reader, reduce_row_member, out) : take_raw(reader, out);
+    bool is_good = comes(reader, '{') ? reduce_object(reader, OF_ROWS, out) : take_raw(reader, out);
     if (!is_good)
         return NULL;
     if (out->status == UP_OK)

@@ -20,10 +20,10 @@ struct toppages {
  * or numbers in a string, fractions are rounded to the nearest; a negative one, one beyond 2,147,483,647 and
  * one that is none refuse their row. The arena owns everything in *toppages_r, and nothing else is in it: the
  * JSON of a row is gone with the row, and members that are not named here are only stepped over (json.h). The
- * arena's maximum bounds what a hostile body can make us take, once for the rows and once for the JSON of any
- * one value. UP_INVALID: not UTF-8, NUL or \u0000 in it, not JSON, something behind it, or of another shape;
- * UP_TOO_LARGE: the maximum was reached. *why_r then has the reason in words (static storage) and *toppages_r
- * is untouched. Not for two threads. */
+ * arena's maximum bounds what a hostile body can make us take, for the rows, for the JSON of any one value,
+ * and for what is left of a row. UP_INVALID: not UTF-8, NUL or \u0000 in it, not JSON, something behind it,
+ * or of another shape; UP_TOO_LARGE: the maximum was reached. *why_r then has the reason in words (static
+ * storage) and *toppages_r is untouched. Not for two threads. */
 enum up_result toppages_parse(const char *body, size_t len_bytes, struct arena *arena,
                               struct toppages *toppages_r, const char **why_r) MUST_CHECK;
 
