@@ -14,8 +14,7 @@
 enum {
     LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
     PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
-    PARSE_MAX_BYTES =
-        12 * 1024 * 1024, /* what the rows of one answer may take, and any one value of its JSON */
+    PARSE_MAX_BYTES = 12 * 1024 * 1024, /* what one answer may take of an arena, see toppages_parse() */
 };
 
 /* None of it is owned. */
@@ -47,8 +46,8 @@ enum up_result refill_begin(const struct refill_parts *parts, const char *host, 
                             struct refill_job *job_r) MUST_CHECK;
 
 /* Does with Chartbeat's answer what there is to do: publish, record the failure, or record the refusal; logs
- * what went wrong; wipes the key. `result` and `answer` are those of chartbeat_next(), or
- * of chartbeat_start() with chartbeat_no_answer. */
+ * what went wrong; wipes the key. `result` and `answer` are those of chartbeat_next(), or the
+ * result of chartbeat_start() and chartbeat_no_answer. */
 void refill_end(const struct refill_parts *parts, struct refill_job *job, enum up_result result,
                 const struct chartbeat_answer *answer, struct deadline deadline,
                 struct refill_report *report_r);

@@ -303,6 +303,27 @@ def test_what_is_over_is_dropped_whole_and_the_rest_stays(database: Database) ->
     assert [level for level, _ in levels] == ["minutes", "quarters", "raw"]
 
 
+def test_the_collector_notes_when_pages_were_seen_and_forgets_those_that_stand_in_nothing(
+    new_stack: Callable[..., Stack]
+) -> None:
+    stack = new_stack()
+    database, host = stack.database, "a.example"
+    add_snapshots(database, host, 20, [(some_quarters_ago(2), [("/now", 1)])])
+    database.rows("insert into refills (host) values (%s)", host)
+    database.rows(
+        "insert into pages (host, path, title) select %s, p, p from unnest('{/old,/never}'::text[]) p",
+        host,
+    )
+    database.rows(  # "/now" has come back
+        "insert into page_months select page_id, now() - interval '2 years' from pages where path <> '/never'"
+    )
+    Collector(stack).run()
+    seen = "select path, month = date_trunc('month', now() at time zone 'UTC')::date" + (
+        " from pages left join page_months using (page_id) order by 1"
+    )
+    assert database.rows(seen) == [("/never", True), ("/now", True)]
+
+
 def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., Stack]) -> None:
     """Somebody holds a snapshot of the tables open: upkeep gives up after two seconds, and says so."""
     stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")

@@ -113,17 +113,39 @@ def test_a_cold_host_costs_one_request_and_who_can_not_wait_is_told_when_to_come
     assert lasting.database.value("select count(*) from snapshots where host = %s", host) == 1
 
 
-def test_one_worker_fetches_the_cold_hosts_of_a_round_side_by_side(
-    new_stack: Callable[..., Stack],
+@pytest.fixture(scope="module")
+def alone(new_stack: Callable[..., Stack]) -> Stack:
+    """Who comes while its one worker fetches is met by the next round."""
+    return new_stack(UPBEAT_WORKERS="1")
+
+
+def test_all_who_are_met_by_the_round_that_fetches_a_cold_host_are_answered(
+    alone: Stack, host: str
 ) -> None:
-    """Six come within the second that the first fetch takes, so in two rounds: three at least in one."""
-    alone = new_stack(UPBEAT_WORKERS="1")
-    hosts = [f"cold-{n}.example" for n in range(6)]
-    alone.simulator.fault("*", "slow", latency_ms=1000)
-    with ThreadPoolExecutor(len(hosts)) as pool:
+    first = f"first-{host}"
+    alone.simulator.fault(first, "slow", latency_ms=1000)
+    alone.simulator.fault(host, "slow", latency_ms=300)
+    with ThreadPoolExecutor(1) as pool:
+        before = pool.submit(alone.rising, first)
+        alone.simulator.await_counts(lambda counts: counts["in_flight"] == 1)
+        assert [answer.status for answer in at_once(alone, host, 8)] == [200] * 8
+        assert before.result().status == 200
+    assert asked(alone, host) == 1
+
+
+def test_one_worker_fetches_the_cold_hosts_of_a_round_side_by_side(alone: Stack) -> None:
+    """Eight at a time; the others follow as there is room."""
+    hosts = [f"cold-{n}.example" for n in range(18)]
+    alone.simulator.fault("first.example", "slow", latency_ms=600)
+    for host in hosts:
+        alone.simulator.fault(host, "slow", latency_ms=300)
+    with ThreadPoolExecutor(1 + len(hosts)) as pool:
+        before = pool.submit(alone.rising, "first.example")
+        alone.simulator.await_counts(lambda counts: counts["in_flight"] == 1)
         answers = pool.map(alone.rising, hosts)
-        alone.simulator.await_counts(lambda counts: counts["in_flight"] >= 3)
+        alone.simulator.await_counts(lambda counts: counts["in_flight"] == 8)
         assert {answer.status for answer in answers} == {200}
+        assert before.result().status == 200
     assert [asked(alone, host) for host in hosts] == [1] * len(hosts)
 
 
