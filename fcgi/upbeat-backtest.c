@@ -1,7 +1,7 @@
 /* What would have been called rising: the measure of /trends over recorded samples. */
 #include "arena.h"
+#include "backtest_options.h"
 #include "database.h"
-#include "duration.h"
 #include "minutes.h"
 #include "notation.h"
 #include "page_index.h"
@@ -9,7 +9,6 @@
 #include "settings.h"
 #include "trend.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,20 +16,10 @@
 #include <string.h>
 
 enum {
-    EXIT_USAGE = 2,
-    SAMPLE_MAX = 100000, /* rows of one sample */
-    RECENT_MAX = 4096,   /* samples of the last five minutes */
+    RECENT_MAX = 4096, /* samples of the last five minutes */
     MINUTE_MS = 60000,
     PATHS_MAX_BYTES = 512 * 1024 * 1024,
     LOOK_MAX_BYTES = 256 * 1024 * 1024,
-};
-
-struct options {
-    int32_t limit;
-    int64_t window_ms, every_ms;
-    struct trend_bounds bounds;
-    bool json;
-    const char *host; /* NULL: stdin */
 };
 
 /* A page that was seen, by its path. */
@@ -41,7 +30,7 @@ struct known {
 };
 
 struct backtest {
-    struct options options;
+    struct backtest_options options;
     struct arena arena; /* pages, for the whole run */
     struct arena look;  /* what one look needs */
     struct page_index *index;
@@ -64,130 +53,6 @@ static int fail(const struct backtest *test, const char *why)
     else
         fprintf(stderr, "upbeat-backtest: %s\n", why);
     return EXIT_FAILURE;
-}
-
-static int say_help(void)
-{
-    fputs("upbeat-backtest " UPBEAT_VERSION ", what would have been called rising\n\n"
-          "  upbeat-backtest [options] < samples.tsv\n"
-          "  upbeat-backtest [options] --from-db HOST     the database's history (UPBEAT_DATABASE)\n\n"
-          "A header line names the columns t_ms, path and visitors, in any order; others are passed over. "
-          "Then a line\n"
-          "for each page and sample, samples in order of time.\n\n"
-          "  --limit 100          rows of a full list\n"
-          "  --window 30m         5m to 24h\n"
-          "  --every 60s          how often to look\n"
-          "  --direction up       up, down or both\n"
-          "  --min-score 3        in sigmas\n"
-          "  --min-visitors 10\n"
-          "  --json               JSON lines in place of TSV\n",
-          stdout);
-    return EXIT_SUCCESS;
-}
-
-/* --- Options ----------------------------------------------------------------------------------------------
- */
-
-static bool take_number(const char *text, double least, double most, double *number_r)
-{
-    char *end = NULL;
-    double number = strtod(text, &end);
-    if (end == text || *end != '\0' || !(number >= least && number <= most))
-        return false;
-    *number_r = number;
-    return true;
-}
-
-static bool take_span(const char *text, int64_t least_ms, int64_t most_ms, int64_t *span_ms_r)
-{
-    int64_t span_ms = 0;
-    if (duration_parse(text, &span_ms) != UP_OK || span_ms < least_ms || span_ms > most_ms)
-        return false;
-    *span_ms_r = span_ms;
-    return true;
-}
-
-static bool take_direction(const char *text, enum trend_direction *direction_r)
-{
-    static const char *const names[] = {[TREND_UP] = "up", [TREND_DOWN] = "down", [TREND_BOTH] = "both"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *direction_r = (enum trend_direction)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *take_option(struct options *options, int option, const char *value)
-{
-    double number = 0;
-    switch (option) {
-    case 'l':
-        if (!take_number(value, 1, SAMPLE_MAX, &number))
-            return "--limit must be 1 to 100000";
-        options->limit = (int32_t)number;
-        return NULL;
-    case 'w':
-        return take_span(value, TREND_WINDOW_MIN_S * INT64_C(1000), TREND_WINDOW_MAX_S * INT64_C(1000),
-                         &options->window_ms)
-                   ? NULL
-                   : "--window must be 5m to 24h";
-    case 'e':
-        return take_span(value, 1000, TREND_WINDOW_MAX_S * INT64_C(1000), &options->every_ms)
-                   ? NULL
-                   : "--every must be 1s to 24h";
-    case 'd':
-        return take_direction(value, &options->bounds.direction) ? NULL
-                                                                 : "--direction must be up, down or both";
-    case 's':
-        return take_number(value, 0, 1000, &options->bounds.min_score) ? NULL
-                                                                       : "--min-score must be 0 to 1000";
-    default:
-        return take_number(value, 0, 1e6, &options->bounds.min_visitors)
-                   ? NULL
-                   : "--min-visitors must be 0 to 1000000";
-    }
-}
-
-/* -1: go on; else the exit status. */
-static int read_options(int argc, char **argv, struct options *options)
-{
-    static const struct option names[] = {
-        {"limit", required_argument, NULL, 'l'},
-        {"window", required_argument, NULL, 'w'},
-        {"every", required_argument, NULL, 'e'},
-        {"direction", required_argument, NULL, 'd'},
-        {"min-score", required_argument, NULL, 's'},
-        {"min-visitors", required_argument, NULL, 'v'},
-        {"json", no_argument, NULL, 'j'},
-        {"from-db", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int option = 0;
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        const char *why = NULL;
-        if (option == 'h')
-            return say_help();
-        if (option == '?')
-            return EXIT_USAGE;
-        if (option == 'j')
-            options->json = true;
-        else if (option == 'f')
-            options->host = optarg;
-        else
-            why = take_option(options, option, optarg);
-        if (why) {
-            fprintf(stderr, "upbeat-backtest: %s\n", why);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fputs("upbeat-backtest: reads from stdin; see --help\n", stderr);
-        return EXIT_USAGE;
-    }
-    return -1;
 }
 
 /* --- Looks -------------------------------------------------------------------------------------------------
@@ -358,7 +223,7 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
     }
     if (why)
         return why;
-    if (test->sample.count == SAMPLE_MAX)
+    if (test->sample.count == BACKTEST_SAMPLE_MAX)
         return "over 100000 rows in one sample";
     struct known *known = know(test, path, path_bytes);
     if (!known)
@@ -475,7 +340,7 @@ static int run(struct backtest *test)
     const struct page_list none = {0};
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
-    test->entries = malloc(SAMPLE_MAX * sizeof *test->entries);
+    test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
     if (!test->index || !test->minutes || !test->entries)
         return fail(test, "out of memory");
     if (!test->options.json)
@@ -497,13 +362,7 @@ int main(int argc, char **argv)
 {
     static struct backtest test;
     test.next_look_ms = INT64_MIN;
-    test.options = (struct options){
-        .limit = 100,
-        .window_ms = TREND_WINDOW_S * INT64_C(1000),
-        .every_ms = MINUTE_MS,
-        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS},
-    };
-    int status = read_options(argc, argv, &test.options);
+    int status = backtest_options_read(argc, argv, &test.options);
     if (status >= 0)
         return status;
     arena_init(&test.arena, PATHS_MAX_BYTES);
