@@ -155,7 +155,7 @@ static void take_turn(struct server *server)
 }
 
 /* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. Who is
- * about to block accepts nobody: a connection that has yet to bring its request would wait behind the fetch.
+ * about to block accepts nobody and keeps no connection: what comes on one would wait behind the fetch.
  */
 static bool gather(struct server *server, int timeout_ms, bool may_accept)
 {
@@ -176,7 +176,7 @@ static bool gather(struct server *server, int timeout_ms, bool may_accept)
         } else if (events[i].data.u32 == ORDERS) {
             server->has_orders = true;
         } else {
-            bool keep = !stop_asked && !server->gives_back;
+            bool keep = may_accept && !stop_asked && !server->gives_back;
             struct peer *peer = peers_hear(&server->peers, events[i].data.u32, keep);
             if (peer)
                 take_request(server, peer);
@@ -271,7 +271,9 @@ static bool serve_round(struct server *server, int timeout_ms)
     bool has_order = next_order(server, &order);
     if (!has_order && !is_blocking(server))
         return true;
-    /* Until nobody is here who could be answered now, so that none of them waits behind a fetch. */
+    /* Idle connections first: then until nobody is here who could be answered now. Who came between these two
+     * the other way round would wait behind a fetch. */
+    give_way(server);
     for (size_t first = server->count; first < BATCH; first = server->count) {
         if (!gather(server, 0, false))
             return false;

@@ -18,8 +18,9 @@ struct service;
 
 /* What the service tells its caller while it settles. */
 struct service_calls {
-    void (*before_block)(void *context); /* before it blocks on something slower than a read: the place to
-                                            give idle connections back */
+    void (*before_block)(void *context); /* each time before it blocks on something slower than a read: the
+                                            place to give idle connections back, those of whom was answered
+                                            just now too */
     void (*answered)(struct exchange *exchange, void *context); /* the exchange is EXCHANGE_DONE */
     void *context;
 };

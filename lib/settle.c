@@ -218,6 +218,7 @@ static bool wake_for_room(struct settlement *settlement)
 
 static void await_any(struct settlement *settlement)
 {
+    struct service *service = settlement->service;
     if (wake_for_room(settlement))
         return;
     bool is_leased = is_any(settlement, SETTLE_WAIT_LEASE);
@@ -225,12 +226,13 @@ static void await_any(struct settlement *settlement)
         slots_release(settlement->wait_slot);
         settlement->wait_slot = -1;
     }
+    service->calls.before_block(service->calls.context);
     take_ended(settlement, is_leased ? deadline_left_ms(settlement->next_look) : FETCH_LOOK_MS);
     if (is_leased && deadline_left_ms(settlement->next_look) == 0)
         look_at_leases(settlement);
     for (size_t i = 0; i < settlement->count; i++) {
         struct settling *one = &settlement->service->settlings[i];
-        if (one->state == SETTLE_WAIT_FETCH && !may_wait(settlement->service, one))
+        if (one->state == SETTLE_WAIT_FETCH && !may_wait(service, one))
             give_up(settlement, one);
     }
 }
@@ -285,8 +287,6 @@ void service_settle(struct service *service, struct exchange **exchanges, size_t
 {
     enum policy_action actions[STORE_BATCH];
     int slot = may_block(service, exchanges, count) ? slots_take(&service->blocked, NULL) : -1;
-    if (slot >= 0) /* before anything else: who comes now would wait as long as we do */
-        service->calls.before_block(service->calls.context);
     count = answer_read(service, exchanges, count, actions);
     if (count > 0 && slot < 0)
         slot = slots_take(&service->blocked, NULL);

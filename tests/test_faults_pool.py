@@ -138,11 +138,13 @@ def test_sigterm_to_the_pool_under_load(stack: Stack, measured: Callable[[str], 
     cold = ["cold-1.example", "cold-2.example"]
     for host in cold:
         stack.simulator.script(host, [page("/", 1)])
-        stack.simulator.fault(host, "slow", latency_ms=1000, times=1)
+        stack.simulator.fault(host, "slow", latency_ms=1500, times=1)
     with Load(stack, HOST) as load:
         load.await_more(50)
-        taken = [Asking(stack, host) for host in cold]
-        stack.simulator.await_counts(lambda counts: counts["in_flight"] == len(cold))
+        taken = []
+        for host in cold:
+            taken.append(Asking(stack, host))
+            stack.simulator.await_counts(lambda counts: counts["in_flight"] == len(taken))
         told_s = time.monotonic()
         assert stack.pool.stop() == 0
         gone_s = time.monotonic()

@@ -1,7 +1,10 @@
 """When Chartbeat is asked, by whom and with which key; and what is served meanwhile."""
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -147,6 +150,43 @@ def test_one_worker_fetches_the_cold_hosts_of_a_round_side_by_side(alone: Stack)
         assert {answer.status for answer in answers} == {200}
         assert before.result().status == 200
     assert [asked(alone, host) for host in hosts] == [1] * len(hosts)
+
+
+def at_the_door(stack: Stack) -> int:
+    """Connections to the pool's socket that no worker has accepted."""
+    connecting = "02"
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+    words = [line.split() for line in lines if line.endswith(str(stack.pool.socket))]
+    return sum(state == connecting for _, _, _, _, _, state, *_ in words)
+
+
+@pytest.fixture
+def frozen_pair(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """Two workers that do not run, and to whom nobody is connected."""
+    stack = new_stack(UPBEAT_WORKERS="2")
+    stack.pool.stop()
+    stack.pool.start()
+    workers = stack.pool.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    yield stack
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+
+
+def test_who_was_answered_in_a_round_does_not_wait_behind_its_slowest(frozen_pair: Stack) -> None:
+    stack = frozen_pair
+    stack.simulator.fault("slow.example", "slow", latency_ms=2000)
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(stack.rising, "slow.example")
+        quick = pool.submit(stack.rising, "quick.example")
+        await_true(lambda: at_the_door(stack) == 2, 5, "both at the pool's door")
+        for worker in stack.pool.workers():
+            os.kill(worker, signal.SIGCONT)
+            assert quick.result().status == 200
+        assert [stack.rising("quick.example").status for _ in range(4)] == [200] * 4
+        assert not slow.done(), "they waited behind it"
+        assert slow.result().status == 200
 
 
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:
