@@ -3,7 +3,9 @@
 import itertools
 import os
 import re
+import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -28,7 +30,7 @@ def folder() -> Iterator[Path]:
 def postgres(folder: Path) -> Iterator[Postgres]:
     one = Postgres(folder / "pg").make()
     yield one
-    one.stop()
+    one.stop(signal.SIGQUIT)  # nobody needs what a checkpoint would write
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +52,18 @@ def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]
         return started[-1].start()
 
     yield start
-    faults = []
-    for one in reversed(started):
-        try:
-            one.stop()
-        except AssertionError as fault:
-            faults.append(str(fault))
+    with ThreadPoolExecutor(4) as pool:
+        faults = [fault for fault in pool.map(fault_of_stopping, started) if fault]
     assert not faults, "\n".join(faults)
+
+
+def fault_of_stopping(stack: Stack) -> str:
+    """"" where there was none."""
+    try:
+        stack.stop()
+    except AssertionError as fault:
+        return str(fault) or repr(fault)
+    return ""
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     return one
 
 
+@pytest.fixture(scope="module")
+def shared(new_stack: Callable[..., Stack]) -> Stack:
+    """For tests that have a host of their own."""
+    return new_stack(UPBEAT_WORKERS="2")
+
+
 def add_hosts(stack: Stack, count: int) -> list[str]:
     """Known hosts of which there is no snapshot yet, with the key of the first."""
     hosts = [f"h{n}.example" for n in range(count)]
@@ -33,11 +39,17 @@ def add_hosts(stack: Stack, count: int) -> list[str]:
     return hosts
 
 
-def make_older(stack: Stack, seconds: int) -> None:
+def make_older(stack: Stack, host: str, seconds: int) -> None:
     for table in ("cache", "snapshots"):
         stack.database.rows(
-            f"update {table} set taken_at = taken_at - %s * interval '1 s'", seconds
+            f"update {table} set taken_at = taken_at - %s * interval '1 s' where host = %s",
+            seconds,
+            host,
         )
+
+
+def is_due(stack: Stack, host: str) -> bool:
+    return bool(stack.database.rows("select host from due_hosts(null, 3000) where host = %s", host))
 
 
 DUE = [
@@ -55,34 +67,39 @@ DUE = [
 ]
 
 
-@pytest.mark.parametrize("name, change, age_s, is_due", DUE, ids=[row[0] for row in DUE])
-def test_due_or_not(stack: Stack, name: str, change: str, age_s: int, is_due: bool) -> None:
-    make_older(stack, age_s)
+@pytest.mark.parametrize("name, change, age_s, due", DUE, ids=[row[0] for row in DUE])
+def test_due_or_not(
+    shared: Stack, host: str, name: str, change: str, age_s: int, due: bool
+) -> None:
+    assert shared.rising(host).status == 200
+    make_older(shared, host, age_s)
     if change:
-        stack.database.rows(f"update hosts set {change}")
-    due = stack.database.rows("select host from due_hosts(null, 3000)")
-    assert bool(due) == is_due
-    said = Collector(stack).run("--dry-run").stdout
-    assert said.endswith(f"{int(is_due)} hosts are due\n")
-    assert stack.simulator.counts()["hosts"]["first.example"] == 1
+        shared.database.rows(f"update hosts set {change} where host = %s", host)
+    assert is_due(shared, host) == due
+    said = Collector(shared).run("--dry-run", "--host", host).stdout
+    assert said.endswith(f"{int(due)} hosts are due\n")
+    assert shared.simulator.counts()["hosts"][host] == 1
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "update key_checks set accepted = false",
-        "update refills set next_try_at = now() + interval '1 minute'",
+        "update key_checks set accepted = false where host = %s",
+        "update refills set next_try_at = now() + interval '1 minute' where host = %s",
     ],
 )
-def test_not_due_without_a_key_or_in_back_off(stack: Stack, change: str) -> None:
-    make_older(stack, 7200)
-    stack.database.rows(change)
-    assert stack.database.rows("select host from due_hosts(null, 3000)") == []
-    why = stack.database.value("select left_alone from host_status")
+def test_not_due_without_a_key_or_in_back_off(shared: Stack, host: str, change: str) -> None:
+    assert shared.rising(host).status == 200
+    make_older(shared, host, 7200)
+    assert is_due(shared, host)
+    shared.database.rows(change, host)
+    assert not is_due(shared, host)
+    why = shared.database.value("select left_alone from host_status where host = %s", host)
     assert why == ("no key is accepted" if "accepted" in change else None)
 
 
-def test_a_poll_interval_or_zone_that_cannot_be_is_refused(stack: Stack) -> None:
+def test_a_poll_interval_or_zone_that_cannot_be_is_refused(shared: Stack, host: str) -> None:
+    assert shared.rising(host).status == 200
     for change in (
         "poll_every = '2 hours'",
         "poll_every = '10 ms'",
@@ -90,9 +107,9 @@ def test_a_poll_interval_or_zone_that_cannot_be_is_refused(stack: Stack) -> None
         "time_zone = 'FOO5BAR'",
     ):
         with pytest.raises(psycopg.errors.CheckViolation):
-            stack.database.rows(f"update hosts set {change}")
+            shared.database.rows(f"update hosts set {change} where host = %s", host)
     for zone in ("Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "UTC"):
-        stack.database.rows("update hosts set time_zone = %s", zone)
+        shared.database.rows("update hosts set time_zone = %s where host = %s", zone, host)
 
 
 def test_a_round_asks_for_all_that_are_due_and_ends(stack: Stack) -> None:
@@ -129,15 +146,15 @@ def test_its_words_name_hosts_that_failed_and_with_v_all(stack: Stack) -> None:
         (["more"], "options only"),
     ],
 )
-def test_bad_options_are_refused(stack: Stack, arguments: list[str], said: str) -> None:
-    ended = Collector(stack).run(*arguments)
+def test_bad_options_are_refused(shared: Stack, arguments: list[str], said: str) -> None:
+    ended = Collector(shared).run(*arguments)
     assert ended.returncode == 2 and said in ended.stderr
 
 
-def test_it_can_do_nothing_without_a_database(stack: Stack) -> None:
-    ended = Collector(stack, UPBEAT_DATABASE="host=/nowhere").run()
+def test_it_can_do_nothing_without_a_database(shared: Stack) -> None:
+    ended = Collector(shared, UPBEAT_DATABASE="host=/nowhere").run()
     assert ended.returncode == 1 and "no connection" in ended.stderr
-    assert Collector(stack, UPBEAT_TTL_MS="x").run().returncode == 2
+    assert Collector(shared, UPBEAT_TTL_MS="x").run().returncode == 2
 
 
 def test_two_collectors_at_once_ask_once(stack: Stack) -> None:
@@ -151,6 +168,7 @@ def test_two_collectors_at_once_ask_once(stack: Stack) -> None:
     assert {asked[host] for host in hosts} == {1}
 
 
+@pytest.mark.once
 def test_killed_in_the_middle_of_a_round_it_loses_nothing(stack: Stack) -> None:
     hosts = add_hosts(stack, 30)
     stack.simulator.fault("*", "slow", latency_ms=800)
@@ -167,6 +185,7 @@ def test_killed_in_the_middle_of_a_round_it_loses_nothing(stack: Stack) -> None:
     await_true(all_there, 15, "the others, when the leases of the killed one run out")
 
 
+@pytest.mark.once
 def test_the_loop_keeps_a_host_fresh_that_nobody_asks_for(stack: Stack) -> None:
     stack.database.rows("update hosts set poll_every = '4 s'")
     one = Collector(stack).start("--loop")
@@ -201,6 +220,7 @@ def test_the_database_away_and_back(stack: Stack) -> None:
     assert one.stop() == 0
 
 
+@pytest.mark.once
 def test_workers_and_collector_share_one_budget(new_stack: Callable[..., Stack]) -> None:
     """60 a minute: six seconds' worth at once, then one every 1.1 s, whoever asks."""
     stack = new_stack(

@@ -324,6 +324,7 @@ def test_the_collector_notes_when_pages_were_seen_and_forgets_those_that_stand_i
     assert database.rows(seen) == [("/never", True), ("/now", True)]
 
 
+@pytest.mark.once
 def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., Stack]) -> None:
     """Somebody holds a snapshot of the tables open: upkeep gives up after two seconds, and says so."""
     stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
@@ -339,6 +340,7 @@ def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., S
     assert stack.database.value(f"select to_regclass('snapshots_{day:%Y%m%d}')::text")
 
 
+@pytest.mark.once
 def test_midnight_under_load(new_stack: Callable[..., Stack], folder: Path) -> None:
     """The database's clock goes over midnight UTC while clients ask: nothing fails, nothing is lost."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -381,6 +383,7 @@ def test_midnight_under_load(new_stack: Callable[..., Stack], folder: Path) -> N
 # Kills
 
 
+@pytest.mark.once
 def test_killed_in_the_middle_of_a_roll_up_it_loses_nothing(
     new_stack: Callable[..., Stack]
 ) -> None:
