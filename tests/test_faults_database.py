@@ -169,6 +169,7 @@ def pair(folder: Path) -> Iterator[tuple[Postgres, Postgres]]:
     standby.stop(signal.SIGQUIT)
 
 
+@pytest.mark.once
 def test_primary_kill_9_and_synchronous_standby_promoted(
     new_stack: Callable[..., Stack],
     pair: tuple[Postgres, Postgres],
@@ -214,6 +215,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
     assert len({(host, at) for host, at, _ in kept}) == len(kept)
 
 
+@pytest.mark.once
 def test_synchronous_standby_lost(
     new_stack: Callable[..., Stack],
     pair: tuple[Postgres, Postgres],
@@ -237,6 +239,7 @@ def test_synchronous_standby_lost(
     await_true(lambda: stack.rising("cold.example").status == 200, 70, "writes again")
 
 
+@pytest.mark.once
 def test_disk_full_under_postgresql(new_stack: Callable[..., Stack], folder: Path) -> None:
     place = Path(tempfile.mkdtemp(prefix="disk", dir=folder))
     options = "size=160m,mode=0755"
@@ -362,6 +365,7 @@ def test_pgbouncer_restarted_or_its_pool_full(
     measured(f"200, or 503 within {load.slowest_s(after_s=full_s):.2f} s")
 
 
+@pytest.mark.once
 def test_clock_of_the_database_jumps_by_an_hour(
     new_stack: Callable[..., Stack], folder: Path
 ) -> None:

@@ -88,6 +88,7 @@ def test_worker_kill_9_idle(stack: Stack, measured: Callable[[str], None]) -> No
     measured(f"only 200; full pool after {time.monotonic() - killed_s:.2f} s")
 
 
+@pytest.mark.once
 def test_worker_kill_9_in_the_middle_of_a_fetch(
     refilling: Stack, measured: Callable[[str], None]
 ) -> None:
@@ -108,6 +109,7 @@ def test_worker_kill_9_in_the_middle_of_a_fetch(
     assert whole(refilling)
 
 
+@pytest.mark.once
 def test_worker_sigstop(refilling: Stack, measured: Callable[[str], None]) -> None:
     """Its request is 504 when nginx gives it up; others are served, and the lease runs out."""
     its = Asking(refilling, HOST)

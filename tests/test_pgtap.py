@@ -13,6 +13,9 @@ from servers.processes import ROOT
 FILES = sorted((ROOT / "sql" / "tests").glob("*.sql"))
 
 
+pytestmark = pytest.mark.once  # it is SQL that is tested here
+
+
 @pytest.fixture(scope="module")
 def template(postgres: Postgres) -> Any:
     database = postgres.new_database()

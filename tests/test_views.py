@@ -9,6 +9,9 @@ import pytest
 from servers.stack import KEY, Stack, page
 
 
+pytestmark = pytest.mark.once  # it is SQL that is tested here
+
+
 @pytest.fixture(scope="module")
 def stack(new_stack: Callable[..., Stack]) -> Stack:
     return new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
