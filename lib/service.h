@@ -18,7 +18,7 @@ struct service;
 
 /* What the service tells its caller while it settles. */
 struct service_calls {
-    void (*before_block)(void *context); /* each time before it blocks on something slower than a read: the
+    void (*before_block)(void *context); /* each time before it waits for something slower than a read: the
                                             place to give idle connections back, those of whom was answered
                                             just now too */
     void (*answered)(struct exchange *exchange, void *context); /* the exchange is EXCHANGE_DONE */
@@ -43,7 +43,9 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Answers up to STORE_BATCH exchanges that are EXCHANGE_BLOCKING, side by side, each by its deadline:
- * refills, waits for who does, or serves stale. Calls answered() for each as soon as it is. */
+ * refills, waits for who does, or serves stale. Calls answered() for each as soon as it is, and
+ * before_block() before each wait; a claim is no wait. So the caller gives idle connections back before he
+ * looks for the last time who is there, and then calls this. */
 void service_settle(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Refills a host that was asked for with the key of this digest, if no one else does. Blocks. False: half of

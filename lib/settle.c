@@ -231,7 +231,7 @@ static void await_any(struct settlement *settlement)
     if (is_leased && deadline_left_ms(settlement->next_look) == 0)
         look_at_leases(settlement);
     for (size_t i = 0; i < settlement->count; i++) {
-        struct settling *one = &settlement->service->settlings[i];
+        struct settling *one = &service->settlings[i];
         if (one->state == SETTLE_WAIT_FETCH && !may_wait(service, one))
             give_up(settlement, one);
     }

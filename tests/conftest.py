@@ -58,7 +58,7 @@ def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]
 
 
 def fault_of_stopping(stack: Stack) -> str:
-    """"" where there was none."""
+    """Empty where there was none."""
     try:
         stack.stop()
     except AssertionError as fault:
