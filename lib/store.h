@@ -23,7 +23,7 @@
 enum {
     STORE_SCHEMA_VERSION = 8, /* the newest migration that the programs need */
     STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
-    STORE_BATCH = 32,         /* look-ups in one round trip */
+    STORE_BATCH = 16,         /* look-ups in one round trip */
     STORE_TOKEN_BYTES = 16,   /* a UUID */
 };
 
