@@ -156,14 +156,21 @@ bool orders_take_due(struct orders *orders, struct order *order_r)
     return false;
 }
 
+static bool is_order(const struct order *order, ssize_t len)
+{
+    return len == (ssize_t)sizeof *order && memchr(order->host, '\0', sizeof order->host);
+}
+
 bool orders_receive(struct orders *orders, struct order *order_r)
 {
     struct order order = {0};
-    ssize_t len = recv(orders->fd, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC); /* its whole length */
-    if (len != (ssize_t)sizeof order || !memchr(order.host, '\0', sizeof order.host))
-        return false;
-    *order_r = order;
-    return true;
+    ssize_t len = 0;
+    do {
+        len = recv(orders->fd, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC); /* its whole length */
+    } while (len >= 0 && !is_order(&order, len));
+    if (len >= 0)
+        *order_r = order;
+    return len >= 0;
 }
 
 bool orders_hand_over(const struct orders *orders, const struct order *order, int rank)

@@ -41,7 +41,7 @@ int orders_wait_ms(const struct orders *orders, int max_ms);
 /* Takes one that is due; false: none. */
 bool orders_take_due(struct orders *orders, struct order *order_r);
 
-/* Takes one that was handed over; false: none. */
+/* Takes one that was handed over, past what is none; false: there is no more. */
 bool orders_receive(struct orders *orders, struct order *order_r);
 
 /* Hands one to the worker of another rank; false: it is not there, or has too much to do. */

@@ -10,6 +10,7 @@
 enum {
     STEP_S = 2,        /* a peer may take so long for one read or write */
     PARTIAL_MS = 3000, /* and so long to send the rest of a request */
+    SILENT_MS = 50,    /* nginx sends as soon as it has connected, if the machine lets it */
 };
 
 static enum up_result check_listener(int fd)
@@ -102,8 +103,22 @@ bool peers_accept(struct peers *peers)
     peer->is_busy = false;
     peer->has_served = false;
     peer->is_partial = false;
+    peer->silent_until = deadline_in(SILENT_MS);
     peers->open_count++;
     return true;
+}
+
+int peers_newcomers_ms(const struct peers *peers)
+{
+    int longest_ms = 0;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        const struct peer *peer = &peers->all[i];
+        bool is_silent = peer->is_open && !peer->is_busy && !peer->has_served && !peer->is_partial;
+        int left_ms = is_silent ? deadline_left_ms(peer->silent_until) : 0;
+        if (left_ms > longest_ms)
+            longest_ms = left_ms;
+    }
+    return longest_ms;
 }
 
 /* While a part of a request has come, only what is new wakes us. */

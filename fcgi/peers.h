@@ -26,6 +26,7 @@ struct peer {
                       */
     bool is_partial; /* a part of a request has come; the rest has until partial_until */
     struct deadline partial_until;
+    struct deadline silent_until; /* whose first request has not come by then is not waited for */
 };
 
 struct peers {
@@ -51,6 +52,10 @@ bool peers_has_room(const struct peers *peers);
 
 /* Takes one newcomer. False: there is none, or no room. */
 bool peers_accept(struct peers *peers);
+
+/* For how long at most a newcomer's first request may still be on its way. 0: each has sent it, or is not
+ * about to. */
+int peers_newcomers_ms(const struct peers *peers);
 
 /* Looks at what has come on the connection of this number. The peer, if that is a whole request: it is read,
  * and the peer is busy until peers_sent(); else NULL. keep: the connection afterwards. */

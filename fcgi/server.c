@@ -7,6 +7,7 @@
 #include "peers.h"
 #include "service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -16,7 +17,8 @@ enum {
     LATE_MAX_MS = 3000,    /* a request keeps the rest of its deadline */
     DRAIN_MS = 4000,       /* for those who are here when we are told to stop */
     DRAIN_QUIET_MS = 50,   /* nothing more has come for so long: nginx has noticed */
-    BATCH = STORE_BATCH,   /* requests answered in one round */
+    BATCH = STORE_BATCH,   /* requests answered from one read */
+    WORKS = PEERS_MAX,     /* requests under way: who blocks keeps nobody else from being heard */
     PEERS_FAIR = 128,      /* connections it takes by itself; once it has so many, again below half of it */
     TURN_MS = 10,          /* for so long a new connection is left to another worker */
     QUIET_MAX_MS = 250,    /* after a refill was due its host's is not wanted again for so long, or the TTL */
@@ -24,8 +26,10 @@ enum {
     ORDERS = PEERS_OTHERS, /* among the peers' numbers in epoll's data */
 };
 
+static_assert((size_t)WORKS <= (size_t)SERVICE_SETTLE_MAX, "a crowd that blocks is settled as a whole");
+
 struct work {
-    struct peer *peer;
+    struct peer *peer; /* NULL: free */
     struct exchange exchange;
 };
 
@@ -34,14 +38,15 @@ struct server {
     struct deadline turn;
     struct crew crew;
     struct orders *orders;
-    bool has_orders; /* from others */
+    bool has_orders; /* from others, it may be */
     bool gives_back; /* connections, to one before it: each with its next answer */
     struct deadline next_look;
     sigset_t wait_mask;
     struct service *service;
     struct peers peers;
-    struct work works[BATCH];
-    size_t count;    /* of works in this round */
+    struct work works[WORKS]; /* who comes takes the first that is free */
+    size_t prepared;          /* of works, from the first on: their exchanges may be used */
+    size_t taken;             /* requests in this round */
     int64_t late_ms; /* what the last round's slow work took: who has come meanwhile has waited for so long */
 };
 
@@ -90,10 +95,23 @@ static void give_way(void *context)
     peers_close_idle(&server->peers);
 }
 
+static struct work *free_work(struct server *server)
+{
+    struct work *work = server->works;
+    while (work < server->works + server->prepared && work->peer)
+        work++;
+    if (work == server->works + server->prepared) {
+        exchange_init(&work->exchange);
+        server->prepared++;
+    }
+    return work;
+}
+
 static void take_request(struct server *server, struct peer *peer)
 {
-    struct work *work = &server->works[server->count++];
+    struct work *work = free_work(server);
     FCGX_ParamArray params = peer->fcgi.envp;
+    server->taken++;
     work->peer = peer;
     work->exchange.input = (struct request_input){
         .method = FCGX_GetParam("REQUEST_METHOD", params),
@@ -111,6 +129,7 @@ static void take_request(struct server *server, struct peer *peer)
 
 static void send_response(struct server *server, struct work *work)
 {
+    const struct exchange *exchange = &work->exchange;
     struct response *response = &work->exchange.response;
     struct peer *peer = work->peer;
     FCGX_PutStr(response->head.data, (int)response->head.len_bytes, peer->fcgi.out);
@@ -119,6 +138,9 @@ static void send_response(struct server *server, struct work *work)
     peers_sent(&server->peers, peer);
     work->peer = NULL;
     response_clear(response);
+    if (exchange->refill_in_ms >= 0)
+        orders_want(server->orders, exchange->request.host, &exchange->request.digest,
+                    exchange->refill_in_ms);
 }
 
 /* The fewer workers serve, the more requests each finds in a round, and answers from one read: so connections
@@ -154,19 +176,24 @@ static void take_turn(struct server *server)
     peers_listen(&server->peers, peers_has_room(&server->peers));
 }
 
-/* Waits for what is ready and takes it, as far as there is room in this round. False: epoll failed. Who is
- * about to block accepts nobody and keeps no connection: what comes on one would wait behind the fetch.
- */
+/* Until there is something to do, even if nothing comes; at most max_ms. */
+static int wait_ms(struct server *server, int max_ms)
+{
+    if (server->has_orders)
+        return 0;
+    if (peers_close_late(&server->peers) && max_ms > PARTIAL_LOOK_MS)
+        max_ms = PARTIAL_LOOK_MS;
+    if (server->awaits_turn && max_ms > deadline_left_ms(server->turn))
+        max_ms = deadline_left_ms(server->turn);
+    return orders_wait_ms(server->orders, max_ms);
+}
+
+/* Waits for what is ready and takes it, at most BATCH. False: epoll failed. Who is about to block accepts
+ * nobody and keeps no connection: what comes on one would wait behind the fetch. */
 static bool gather(struct server *server, int timeout_ms, bool may_accept)
 {
     struct epoll_event events[BATCH];
-    int room = (int)(BATCH - server->count);
-    if (peers_close_late(&server->peers) && timeout_ms > PARTIAL_LOOK_MS)
-        timeout_ms = PARTIAL_LOOK_MS;
-    if (server->awaits_turn && timeout_ms > deadline_left_ms(server->turn))
-        timeout_ms = deadline_left_ms(server->turn);
-    timeout_ms = orders_wait_ms(server->orders, timeout_ms);
-    int ready = epoll_pwait(server->peers.epoll_fd, events, room, timeout_ms, &server->wait_mask);
+    int ready = epoll_pwait(server->peers.epoll_fd, events, BATCH, timeout_ms, &server->wait_mask);
     if (ready < 0)
         return errno == EINTR;
     for (int i = 0; i < ready; i++) {
@@ -186,29 +213,20 @@ static bool gather(struct server *server, int timeout_ms, bool may_accept)
 }
 
 /* Answers what can be answered from one read, in one round trip. */
-static void answer_ready(struct server *server, size_t first)
+static void answer_ready(struct server *server)
 {
     struct exchange *exchanges[BATCH];
     size_t count = 0;
-    for (size_t i = first; i < server->count; i++) {
-        if (server->works[i].exchange.state == EXCHANGE_READ)
-            exchanges[count++] = &server->works[i].exchange;
+    for (size_t i = 0; i < server->prepared; i++) {
+        struct work *work = &server->works[i];
+        if (work->peer && work->exchange.state == EXCHANGE_READ)
+            exchanges[count++] = &work->exchange;
     }
     service_read(server->service, exchanges, count);
-    for (size_t i = first; i < server->count; i++) {
-        if (server->works[i].exchange.state == EXCHANGE_DONE)
-            send_response(server, &server->works[i]);
-    }
-}
-
-/* Whose answer was stale, or soon will be. */
-static void want_refills(struct server *server)
-{
-    for (size_t i = 0; i < server->count; i++) {
-        const struct exchange *exchange = &server->works[i].exchange;
-        if (exchange->refill_in_ms >= 0)
-            orders_want(server->orders, exchange->request.host, &exchange->request.digest,
-                        exchange->refill_in_ms);
+    for (size_t i = 0; i < server->prepared; i++) {
+        struct work *work = &server->works[i];
+        if (work->peer && work->exchange.state == EXCHANGE_DONE)
+            send_response(server, work);
     }
 }
 
@@ -220,14 +238,14 @@ static bool next_order(struct server *server, struct order *order_r)
         if (rank < 0 || !orders_hand_over(server->orders, order_r, rank))
             return true;
     }
-    bool has_orders = server->has_orders;
-    server->has_orders = false;
-    return has_orders && orders_receive(server->orders, order_r);
+    server->has_orders = server->has_orders && orders_receive(server->orders, order_r);
+    return server->has_orders;
 }
 
+/* answer_ready() leaves only those that block. */
 static bool is_blocking(const struct server *server)
 {
-    for (size_t i = 0; i < server->count; i++) {
+    for (size_t i = 0; i < server->prepared; i++) {
         if (server->works[i].peer)
             return true;
     }
@@ -243,15 +261,16 @@ static void send_settled(struct exchange *exchange, void *context)
 /* What may block comes last, when everybody who was quick to answer has been answered. */
 static void do_slow_work(struct server *server, const struct order *order)
 {
-    struct exchange *exchanges[BATCH];
+    struct exchange *exchanges[WORKS];
     size_t count = 0;
-    for (size_t i = 0; i < server->count; i++) {
+    for (size_t i = 0; i < server->prepared; i++) {
         if (server->works[i].peer)
             exchanges[count++] = &server->works[i].exchange;
     }
     int64_t started_ms = clock_monotonic_ms();
     service_settle(server->service, exchanges, count);
-    want_refills(server);
+    while (server->prepared > BATCH) /* of a crowd: room that is seldom needed */
+        exchange_release(&server->works[--server->prepared].exchange);
     if (order && !service_refill(server->service, order->host, &order->digest))
         orders_put_off(server->orders, order);
     server->late_ms = clock_monotonic_ms() - started_ms;
@@ -259,28 +278,37 @@ static void do_slow_work(struct server *server, const struct order *order)
         server->late_ms = LATE_MAX_MS;
 }
 
+/* Until nobody is here, nor about to send, who could be answered now. */
+static bool hear_all(struct server *server)
+{
+    size_t before = 0;
+    int newcomers_ms = 0;
+    peers_listen(&server->peers, false);
+    do {
+        before = server->taken;
+        newcomers_ms = peers_newcomers_ms(&server->peers);
+        if (!gather(server, newcomers_ms, false))
+            return false;
+        answer_ready(server);
+    } while (server->taken > before || newcomers_ms > 0);
+    return true;
+}
+
 static bool serve_round(struct server *server, int timeout_ms)
 {
     struct order order;
-    server->count = 0;
-    if (!gather(server, timeout_ms, true))
+    server->taken = 0;
+    if (!gather(server, wait_ms(server, timeout_ms), true))
         return false;
-    answer_ready(server, 0);
-    want_refills(server);
+    answer_ready(server);
     server->late_ms = 0;
     bool has_order = next_order(server, &order);
     if (!has_order && !is_blocking(server))
         return true;
-    /* Idle connections first: then until nobody is here who could be answered now. Who came between these two
-     * the other way round would wait behind a fetch. */
+    /* Idle connections first: who came between these two the other way round would wait behind a fetch. */
     give_way(server);
-    for (size_t first = server->count; first < BATCH; first = server->count) {
-        if (!gather(server, 0, false))
-            return false;
-        if (server->count == first)
-            break;
-        answer_ready(server, first);
-    }
+    if (!hear_all(server))
+        return false;
     do_slow_work(server, has_order ? &order : NULL);
     return true;
 }
@@ -290,15 +318,18 @@ static bool serve_round(struct server *server, int timeout_ms)
 static enum up_result drain(struct server *server)
 {
     struct deadline until = deadline_in(DRAIN_MS);
+    struct deadline quiet_until = deadline_in(DRAIN_QUIET_MS);
     while (peers_accept(&server->peers))
         ;
     peers_listen(&server->peers, false);
     server->awaits_turn = false;
     crew_say_ready(&server->crew, false);
-    do {
-        if (!serve_round(server, DRAIN_QUIET_MS))
+    while (deadline_left_ms(quiet_until) > 0 && deadline_left_ms(until) > 0) {
+        if (!serve_round(server, deadline_left_ms(quiet_until)))
             return UP_FAILED;
-    } while (server->count > 0 && deadline_left_ms(until) > 0);
+        if (server->taken > 0)
+            quiet_until = deadline_in(DRAIN_QUIET_MS);
+    }
     return UP_OK;
 }
 
@@ -328,7 +359,7 @@ static enum up_result join_pool(struct server *server, const struct settings *se
     if (result == UP_OK)
         result = orders_new(&server->orders, settings->run_dir, server->crew.rank,
                             settings->ttl_ms < QUIET_MAX_MS ? settings->ttl_ms : QUIET_MAX_MS);
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = ORDERS};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = ORDERS};
     if (result == UP_OK &&
         epoll_ctl(server->peers.epoll_fd, EPOLL_CTL_ADD, orders_fd(server->orders), &event) != 0)
         result = UP_FAILED;
@@ -341,8 +372,6 @@ enum up_result server_new(struct server **server_r, int listen_fd, const struct 
     struct server *server = calloc(1, sizeof *server);
     if (!server)
         return UP_NO_MEMORY;
-    for (size_t i = 0; i < BATCH; i++)
-        exchange_init(&server->works[i].exchange);
     server->crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
     enum up_result result = peers_init(&server->peers, listen_fd);
     if (result == UP_OK)
@@ -368,7 +397,7 @@ void server_free(struct server *server)
         return;
     orders_free(server->orders);
     crew_leave(&server->crew);
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < server->prepared; i++)
         exchange_release(&server->works[i].exchange);
     service_free(server->service);
     peers_release(&server->peers);

@@ -16,6 +16,8 @@
 
 struct service;
 
+enum { SERVICE_SETTLE_MAX = 256 }; /* exchanges that block, in one service_settle() */
+
 /* What the service tells its caller while it settles. */
 struct service_calls {
     void (*before_block)(void *context); /* each time before it waits for something slower than a read: the
@@ -42,7 +44,7 @@ void service_begin(struct service *service, struct exchange *exchange, int late_
  * that can be answered from them alone. Afterwards each is EXCHANGE_DONE or EXCHANGE_BLOCKING. */
 void service_read(struct service *service, struct exchange **exchanges, size_t count);
 
-/* Answers up to STORE_BATCH exchanges that are EXCHANGE_BLOCKING, side by side, each by its deadline:
+/* Answers up to SERVICE_SETTLE_MAX exchanges that are EXCHANGE_BLOCKING, side by side, each by its deadline:
  * refills, waits for who does, or serves stale. Calls answered() for each as soon as it is, and
  * before_block() before each wait; a claim is no wait. So the caller gives idle connections back before he
  * looks for the last time who is there, and then calls this. */

@@ -46,7 +46,7 @@ struct service {
     struct slots blocked; /* half of the pool may be inside requests to Chartbeat, or wait for others' */
     struct slots waiting; /* a quarter may wait */
     struct service_calls calls;
-    struct settling settlings[STORE_BATCH];
+    struct settling settlings[SERVICE_SETTLE_MAX];
 };
 
 /* Does its answer take more than the row? Then who only needs theirs come first. */

@@ -285,7 +285,7 @@ static bool may_block(const struct service *service, struct exchange *const *exc
 
 void service_settle(struct service *service, struct exchange **exchanges, size_t count)
 {
-    enum policy_action actions[STORE_BATCH];
+    enum policy_action actions[SERVICE_SETTLE_MAX];
     int slot = may_block(service, exchanges, count) ? slots_take(&service->blocked, NULL) : -1;
     count = answer_read(service, exchanges, count, actions);
     if (count > 0 && slot < 0)

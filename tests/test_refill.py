@@ -1,8 +1,14 @@
 """When Chartbeat is asked, by whom and with which key; and what is served meanwhile."""
 
+import http.client
 import os
+import select
 import signal
+import socket
+import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -10,7 +16,7 @@ import pytest
 
 from servers.processes import await_true
 from servers.simulator import Simulator
-from servers.stack import KEY, Answer, Stack, page
+from servers.stack import KEY, PATH, Answer, Stack, page
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +167,9 @@ def at_the_door(stack: Stack) -> int:
 
 
 @pytest.fixture
-def frozen_pair(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
-    """Two workers that do not run, and to whom nobody is connected."""
-    stack = new_stack(UPBEAT_WORKERS="2")
+def frozen(new_stack: Callable[..., Stack], request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """So many workers that do not run, and to whom nobody is connected."""
+    stack = new_stack(UPBEAT_WORKERS=str(request.param))
     stack.pool.stop()
     stack.pool.start()
     workers = stack.pool.workers()
@@ -174,19 +180,74 @@ def frozen_pair(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
         os.kill(worker, signal.SIGCONT)
 
 
-def test_who_was_answered_in_a_round_does_not_wait_behind_its_slowest(frozen_pair: Stack) -> None:
-    stack = frozen_pair
-    stack.simulator.fault("slow.example", "slow", latency_ms=2000)
-    with ThreadPoolExecutor(2) as pool:
-        slow = pool.submit(stack.rising, "slow.example")
-        quick = pool.submit(stack.rising, "quick.example")
-        await_true(lambda: at_the_door(stack) == 2, 5, "both at the pool's door")
-        for worker in stack.pool.workers():
+@pytest.mark.parametrize("frozen", [2], indirect=True)
+def test_who_was_answered_in_a_round_does_not_wait_behind_its_slowest(frozen: Stack) -> None:
+    frozen.simulator.fault("slow.example", "slow", latency_ms=2000)
+    # One connection to nginx is one process of it, which has the connection to that worker.
+    client = http.client.HTTPConnection("127.0.0.1", frozen.nginx.port, timeout=8)
+
+    def quick_status() -> int:
+        client.request("GET", f"{PATH}?host=quick.example", headers={"X-CB-AK": KEY})
+        return Answer(client.getresponse()).status
+
+    with ThreadPoolExecutor(2) as pool, closing(client):
+        slow = pool.submit(frozen.rising, "slow.example")
+        quick = pool.submit(quick_status)
+        await_true(lambda: at_the_door(frozen) == 2, 5, "both at the pool's door")
+        for worker in frozen.pool.workers():
             os.kill(worker, signal.SIGCONT)
-            assert quick.result().status == 200
-        assert [stack.rising("quick.example").status for _ in range(4)] == [200] * 4
+            assert quick.result() == 200
+        assert [quick_status() for _ in range(4)] == [200] * 4
         assert not slow.done(), "they waited behind it"
         assert slow.result().status == 200
+
+
+@pytest.mark.parametrize("frozen", [1], indirect=True)
+def test_who_needs_no_fetch_does_not_wait_behind_a_crowd_that_does(frozen: Stack) -> None:
+    """However many come at once, all are heard before the first fetch."""
+    crowd = 50
+    frozen.simulator.fault("*", "slow", latency_ms=2000)
+    with ThreadPoolExecutor(crowd + 1) as pool:
+        slow = [pool.submit(frozen.rising, f"cold-{n}.example") for n in range(crowd)]
+        await_true(lambda: at_the_door(frozen) == crowd, 5, "the crowd at the pool's door")
+        quick = pool.submit(frozen.ask, "/healthz")
+        await_true(lambda: at_the_door(frozen) == crowd + 1, 5, "one more")
+        os.kill(frozen.pool.workers()[0], signal.SIGCONT)
+        assert quick.result().status == 200
+        assert not any(one.done() for one in slow), "it waited behind them"
+        assert {one.result().status for one in slow} <= {200, 503}
+
+
+def fastcgi_request(path: str, query: str = "", key: str = "") -> bytes:
+    """FastCGI Specification 1.0, sections 3.3 and 3.4."""
+    pairs = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": path, "QUERY_STRING": query, "HTTP_X_CB_AK": key}
+    params = "".join(chr(len(name)) + chr(len(value)) + name + value for name, value in pairs.items())
+    records = [(1, b"\0\1\0\0\0\0\0\0"), (4, params.encode()), (4, b""), (5, b"")]
+    return b"".join(struct.pack(">BBHHBx", 1, kind, 1, len(data), 0) + data for kind, data in records)
+
+
+@pytest.mark.parametrize("frozen", [1], indirect=True)
+def test_a_newcomer_is_heard_before_a_fetch(frozen: Stack) -> None:
+    """nginx connects, and sends a moment later. The test may be later, so it has some tries; at the first one
+    the worker has no connection to the database yet."""
+    frozen.simulator.fault("*", "slow", latency_ms=1500)
+    worker = frozen.pool.workers()[0]
+    for n in range(5):
+        os.kill(worker, signal.SIGSTOP)
+        with socket.socket(socket.AF_UNIX) as slow, socket.socket(socket.AF_UNIX) as newcomer:
+            for peer in (slow, newcomer):
+                peer.connect(str(frozen.pool.socket))
+                peer.settimeout(4)
+            slow.sendall(fastcgi_request(PATH, f"host=cold-{n}.example", KEY))
+            os.kill(worker, signal.SIGCONT)
+            await_true(lambda: at_the_door(frozen) == 0, 5, "both accepted")
+            time.sleep(0.005)  # what is late
+            newcomer.sendall(fastcgi_request("/healthz"))
+            first, _, _ = select.select([slow, newcomer], [], [], 4)
+            assert first and b"Status: 200" in first[0].recv(4096)
+            if n > 0 and first == [newcomer]:
+                return
+    pytest.fail("each time it waited behind the fetch")
 
 
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:

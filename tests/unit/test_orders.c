@@ -273,10 +273,13 @@ static void test_receive_junk(void **state)
         assert_case(cases[i].name, !orders_receive(fixture->workers[0], &order));
         assert_case_text(cases[i].name, order.host, "untouched");
     }
-    close(fd);
+    /* It hides nothing that comes after it. */
     struct order order = {.host = "a", .digest = KEY};
-    assert_true(orders_hand_over(fixture->workers[1], &order, 0)); /* and then as before */
+    assert_int_equal(sendto(fd, "", 0, 0, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    assert_true(orders_hand_over(fixture->workers[1], &order, 0));
     assert_true(orders_receive(fixture->workers[0], &order));
+    assert_false(orders_receive(fixture->workers[0], &order));
 }
 
 static void test_no_socket(void **state)
