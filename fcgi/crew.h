@@ -11,8 +11,8 @@ struct crew {
     struct slots ready; /* a slot for each rank */
     int ready_slot;     /* -1: we are not */
     int rank_slot;
-    int next; /* where crew_next_ready() goes on */
-    int rank; /* from 0; as many as there are workers where a pool is replaced while it runs */
+    int first; /* where crew_next_ready() begins */
+    int rank;  /* from 0; as many as there are workers where a pool is replaced while it runs */
 };
 
 /* Takes the lowest free rank, for as long as we live. UP_FAILED: `run_dir`, which must outlive the crew,
@@ -30,8 +30,9 @@ bool crew_is_ready(const struct crew *crew);
 /* Is somebody of a lower rank ready? */
 bool crew_has_ready_before(const struct crew *crew);
 
-/* A rank but ours that is ready, another each time: the next one below the last, or -1 where there is none.
- */
-int crew_next_ready(struct crew *crew);
+/* A rank but ours that is ready, or -1 where there is none. The highest one, as far from those that serve as
+ * there is, and the same one as long as it is ready, since what it has done once it does again for less. If
+ * that may have come to nothing, pass_on: the next one below it from now on. */
+int crew_next_ready(struct crew *crew, bool pass_on);
 
 #endif

@@ -13,6 +13,7 @@ enum {
     PLACES = 256, /* a power of two */
     PUT_OFF_MS = 100,
     PUT_OFF_MAX = 20, /* times */
+    AGAIN_MS = 1000,
 };
 
 struct place {
@@ -100,6 +101,7 @@ static void put(struct orders *orders, struct place *place, const char *host, co
     place->due_ms = due_ms;
     place->order.digest = *digest;
     place->order.put_off = put_off;
+    place->order.is_again = false;
     memmove(place->order.host, host, strlen(host) + 1);
 }
 
@@ -117,7 +119,9 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     bool is_quiet = !place->is_wanted && now_ms < place->due_ms + orders->quiet_ms;
     if (is_same && (is_quiet || is_wanted_by(place, now_ms + in_ms)))
         return;
+    bool is_again = is_same && !place->is_wanted && now_ms < place->due_ms + AGAIN_MS;
     put(orders, place, host, digest, 0, now_ms + in_ms);
+    place->order.is_again = is_again;
 }
 
 void orders_put_off(struct orders *orders, const struct order *order)

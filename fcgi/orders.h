@@ -15,6 +15,7 @@ struct order {
     char host[HOST_MAX_BYTES + 1];
     struct digest digest; /* of the key that asked */
     int put_off;          /* times, whoever did */
+    bool is_again;        /* it was due a moment ago: who was told then may not have done it */
 };
 
 /* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.

@@ -234,7 +234,7 @@ static void answer_ready(struct server *server)
 static bool next_order(struct server *server, struct order *order_r)
 {
     while (orders_take_due(server->orders, order_r)) {
-        int rank = crew_next_ready(&server->crew);
+        int rank = crew_next_ready(&server->crew, order_r->is_again);
         if (rank < 0 || !orders_hand_over(server->orders, order_r, rank))
             return true;
     }

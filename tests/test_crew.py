@@ -56,9 +56,9 @@ def connections(stack: Stack) -> dict[int, int]:
     return {worker: count for worker, count in counts.items() if count}
 
 
-def first_by_rank(stack: Stack) -> int | None:
-    """Who holds the lock of the lowest rank; None: nobody, at this moment."""
-    inode = os.stat(Path(stack.pool.settings["UPBEAT_RUN_DIR"]) / "rank.0").st_ino
+def of_rank(stack: Stack, rank: int) -> int | None:
+    """Who holds the lock of this rank; None: nobody, at this moment."""
+    inode = os.stat(Path(stack.pool.settings["UPBEAT_RUN_DIR"]) / f"rank.{rank}").st_ino
     for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
         words = line.split()
         if words[1] == "FLOCK" and words[5].split(":")[2] == str(inode):
@@ -69,7 +69,7 @@ def first_by_rank(stack: Stack) -> int | None:
 def the_one_that_serves(stack: Stack) -> int:
     """Once all connections have gathered there: a worker that was killed has a successor, who is first again."""
     found = await_true(
-        lambda: counts if set(counts := connections(stack)) == {first_by_rank(stack)} else None,
+        lambda: counts if set(counts := connections(stack)) == {of_rank(stack, 0)} else None,
         5,
         "one that serves",
     )
@@ -138,6 +138,23 @@ def test_a_refill_is_done_by_another_worker_than_the_one_that_serves(
     assert load.statuses() == {200}
     assert load.slowest_s(from_s, until_s) < 0.3, "nobody waited for Chartbeat"
     assert load.quantile_s(0.5, from_s) < 0.05
+
+
+def test_a_refill_that_a_frozen_worker_was_told_to_do_is_done_by_another(stale: Stack, host: str) -> None:
+    """The last by rank is told first; who asks a little later has the next one told."""
+    stale.rising(host)
+    frozen = of_rank(stale, WORKERS - 1)
+    assert frozen
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            await_true(lambda: stale.database.value(AGED, host), 5, "a stale row")
+            began_s = time.monotonic()
+            with Load(stale, host, clients=1, pause_s=0.02):
+                await_true(lambda: not stale.database.value(AGED, host), 5, "the refill")
+            assert time.monotonic() - began_s < 2
+    finally:
+        os.kill(frozen, signal.SIGCONT)
 
 
 def test_the_row_of_a_copy_is_refilled_at_the_end_of_its_ttl_without_another_request(

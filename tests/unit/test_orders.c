@@ -64,8 +64,10 @@ struct step {
     enum { END, WANT, TAKE, PUT_OFF, WAIT } what;
     int at_ms;
     const char *host; /* TAKE: NULL where none is due; PUT_OFF: the one that was taken last */
-    int ms;           /* WANT: due in; WAIT: how long */
+    int ms;           /* WANT: due in; WAIT: how long; TAKE: 1 where it is due again */
 };
+
+enum { AGAIN = 1 };
 
 static const struct {
     const char *name;
@@ -100,7 +102,16 @@ static const struct {
       {WANT, 7 + QUIET_MS - 1, "a", 0},
       {TAKE, 7 + QUIET_MS - 1, NULL, 0},
       {WANT, 7 + QUIET_MS, "a", 0},
-      {TAKE, 7 + QUIET_MS, "a", 0}}},
+      {TAKE, 7 + QUIET_MS, "a", AGAIN}}},
+    {"again within a second of the last time, not of the first",
+     {{WANT, 0, "a", 0},
+      {TAKE, 0, "a", 0},
+      {WANT, 999, "a", 5},
+      {TAKE, 1004, "a", AGAIN},
+      {WANT, 2004, "a", 0},
+      {TAKE, 2004, "a", 0},
+      {WANT, 2300, "b", 0},
+      {TAKE, 2300, "b", 0}}},
     {"quiet is one host's alone",
      {{WANT, 0, "a", 0}, {TAKE, 0, "a", 0}, {WANT, 1, "b", 0}, {TAKE, 1, "b", 0}}},
     {"put off", /* and who asks meanwhile does not bring it forward */
@@ -133,6 +144,7 @@ static void do_step(const char *name, struct orders *orders, const struct step *
         if (step->host) {
             assert_case_text(name, taken->host, step->host);
             assert_case(name, memcmp(&taken->digest, &KEY, sizeof KEY) == 0);
+            assert_case_int(name, taken->is_again, step->ms);
         }
         break;
     }
