@@ -182,6 +182,12 @@ static bool take_known(const struct store *store, const struct database_rows *ro
     return true;
 }
 
+/* By our own clock, which need not be right: it only decides what is asked first. */
+static bool may_be_fresh(const struct store *store, time_us known_at)
+{
+    return clock_wall_ms() - known_at / 1000 <= store->ttl_ms;
+}
+
 /* Fills in those of which the caller knows the snapshot, as long as it is still the newest, and fresh;
  * *left_r are the others. */
 static enum up_result read_known(struct store *store, struct store_lookup *lookups, size_t count,
@@ -194,7 +200,7 @@ static enum up_result read_known(struct store *store, struct store_lookup *looku
     size_t known_count = 0;
     *left_r = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!lookups[i].known_at) {
+        if (!lookups[i].known_at || !may_be_fresh(store, lookups[i].known_at)) {
             left[(*left_r)++] = &lookups[i];
             continue;
         }

@@ -106,8 +106,9 @@ void store_free(struct store *store);
 enum up_result store_ready(struct store *store, struct deadline deadline) MUST_CHECK;
 
 /* Reads count (1 to STORE_BATCH) cache rows: those whose known_at is still the newest snapshot, and fresh, in
- * one round trip, and the others, of which there is more to know, in another. Failures are looked up only
- * where a row is older than the TTL. The arena owns the lists. On an error some may be filled in. */
+ * one round trip, and the others, of which there is more to know, in another; at once, where known_at is
+ * older than the TTL. Failures are looked up only where a row is older than the TTL. The arena owns the
+ * lists. On an error some may be filled in. */
 enum up_result store_read(struct store *store, struct store_lookup *lookups, size_t count,
                           struct arena *arena, struct deadline deadline) MUST_CHECK;
 
