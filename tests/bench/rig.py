@@ -1,6 +1,5 @@
 """Starts everything that is measured, on free ports and in a private folder, and stops it."""
 
-import http.client
 import json
 import os
 import shutil
@@ -9,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,8 @@ PATH = f"/api/v1.0/increasingconcurrents?host={HOST}"
 COPY = "fastcgi_cache copy; fastcgi_cache_valid 1h; fastcgi_cache_key $args; sendfile off; open_file_cache max=100;"
 LISTS = 500  # one each 3 s, while the host is asked for
 READY_WITHIN_S = 120.0
-REFILLED_AFTER_S = 8.0
+ASKED_EVERY_MS = 3150  # the TTL, and what a refill takes
+REFILLED_AFTER_S = 4.0
 
 
 def free_port() -> int:
@@ -337,44 +336,39 @@ def _return(body: bytes) -> str:
 
 
 class Poller:
-    """Asks for each host once a second, from one thread."""
+    """Asks for each of the hosts refill-0.example and so on once its row has grown old, by wrk."""
 
-    def __init__(self, rig: Rig, hosts: list[str]) -> None:
-        self._port = int(rig.urls["hit"].split(":")[2].split("/")[0])
-        self._hosts = hosts
-        self._runs = threading.Event()
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
+    def __init__(self, rig: Rig, hosts: int) -> None:
+        """They are known afterwards."""
+        self._rig, self._hosts = rig, hosts
+        self._path = PATH.replace(HOST, "refill-")
+        self._wrk: subprocess.Popen[Any] | None = None
+        for number in range(hosts):
+            get(rig.urls["hit"].replace(PATH, f"{self._path}{number}.example"))
 
     def __enter__(self) -> "Poller":
-        self._runs.set()
-        self._thread.start()
-        time.sleep(REFILLED_AFTER_S)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        self._runs.set()
-        self._thread.join()
-
-    def pause(self) -> None:
-        self._runs.clear()
-        time.sleep(0.5)
+        self.pause()
 
     def go_on(self) -> None:
-        """The hosts have grown too old to be served meanwhile: waits until they are refilled."""
-        self._runs.set()
+        """Waits until what has grown old meanwhile was refilled, and the next time begins."""
+        script = str(Path(__file__).parent / "poll.lua")
+        load = ["wrk", "-t1", f"-c{self._hosts}", "-d1h", "--timeout", "5s", "-s", script]
+        url = self._rig.urls["hit"].replace(PATH, "/")
+        self._wrk = self._rig.child("poller", *load, url, "--", self._path, str(self._hosts), str(ASKED_EVERY_MS), KEY)
         time.sleep(REFILLED_AFTER_S)
 
-    def _poll(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        while not self._ends.is_set():
-            self._runs.wait()
-            began_s = time.monotonic()
-            for host in self._hosts:
-                connection.request("GET", PATH.replace(HOST, host), headers={"X-CB-AK": KEY})
-                connection.getresponse().read()
-            time.sleep(max(0.0, 1.0 - (time.monotonic() - began_s)))
+    def pause(self) -> None:
+        """Raises RuntimeError where it has ended by itself."""
+        if self._wrk and self._wrk.poll() is not None:
+            raise RuntimeError("the poller has failed")
+        if self._wrk:
+            self._wrk.terminate()
+            self._wrk.wait()
+            self._wrk = None
+        time.sleep(0.5)
 
 
 def status_of(url: str) -> int:
