@@ -3,7 +3,7 @@
 enum up_result crew_join(struct crew *crew, const char *run_dir, int workers)
 {
     struct slots ranks;
-    *crew = (struct crew){.ready_slot = -1, .rank_slot = -1, .first = workers};
+    *crew = (struct crew){.ready_slot = -1, .rank_slot = -1, .first = workers, .last = workers};
     enum up_result result = slots_init(&ranks, run_dir, "rank", workers);
     if (result == UP_OK)
         result = slots_init(&crew->ready, run_dir, "ready", workers + 1);
@@ -48,11 +48,11 @@ int crew_next_ready(struct crew *crew, bool pass_on)
 {
     int count = crew->ready.count;
     if (pass_on)
-        crew->first = (crew->first > 0 ? crew->first : count) - 1;
+        crew->first = (crew->last > 0 ? crew->last : count) - 1;
     for (int below = 0; below < count; below++) {
         int rank = (crew->first - below + count) % count;
         if (rank != crew->rank && slots_is_taken(&crew->ready, rank))
-            return rank;
+            return crew->last = rank;
     }
     return -1;
 }

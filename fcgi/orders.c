@@ -13,7 +13,6 @@ enum {
     PLACES = 256, /* a power of two */
     PUT_OFF_MS = 100,
     PUT_OFF_MAX = 20, /* times */
-    AGAIN_MS = 1000,
 };
 
 struct place {
@@ -111,7 +110,8 @@ static bool is_wanted_by(const struct place *place, int64_t due_ms)
     return place->is_wanted && (place->due_ms <= due_ms || place->order.put_off > 0);
 }
 
-void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms)
+void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t age_ms,
+                 int64_t in_ms)
 {
     struct place *place = &orders->places[place_of(host)];
     int64_t now_ms = clock_monotonic_ms();
@@ -119,7 +119,7 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     bool is_quiet = !place->is_wanted && now_ms < place->due_ms + orders->quiet_ms;
     if (is_same && (is_quiet || is_wanted_by(place, now_ms + in_ms)))
         return;
-    bool is_again = is_same && !place->is_wanted && now_ms < place->due_ms + AGAIN_MS;
+    bool is_again = is_same && !place->is_wanted && now_ms - age_ms < place->due_ms;
     put(orders, place, host, digest, 0, now_ms + in_ms);
     place->order.is_again = is_again;
 }

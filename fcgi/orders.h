@@ -15,7 +15,7 @@ struct order {
     char host[HOST_MAX_BYTES + 1];
     struct digest digest; /* of the key that asked */
     int put_off;          /* times, whoever did */
-    bool is_again;        /* it was due a moment ago: who was told then may not have done it */
+    bool is_again;        /* it was due before, and the row is older: who was told then has not done it */
 };
 
 /* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
@@ -28,10 +28,12 @@ void orders_free(struct orders *orders);
 /* Readable when another worker has handed something over. */
 int orders_fd(const struct orders *orders);
 
-/* Wants a refill of a host in in_ms. Nothing new where it is wanted by then already, was put off, or was due
- * less than quiet_ms ago: many ask at the same time. Of two hosts that fall on one place the later one stays.
+/* Wants a refill of a host, whose row is age_ms old, in in_ms. Nothing new where it is wanted by then
+ * already, was put off, or was due less than quiet_ms ago: many ask at the same time. Of two hosts that fall
+ * on one place the later one stays.
  */
-void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t in_ms);
+void orders_want(struct orders *orders, const char *host, const struct digest *digest, int64_t age_ms,
+                 int64_t in_ms);
 
 /* Wants one again a little later, since it could not be done; not for ever, even where it goes around. */
 void orders_put_off(struct orders *orders, const struct order *order);

@@ -140,7 +140,7 @@ static void send_response(struct server *server, struct work *work)
     response_clear(response);
     if (exchange->refill_in_ms >= 0)
         orders_want(server->orders, exchange->request.host, &exchange->request.digest,
-                    exchange->refill_in_ms);
+                    exchange->lookup.view.age_ms, exchange->refill_in_ms);
 }
 
 /* The fewer workers serve, the more requests each finds in a round, and answers from one read: so connections
@@ -230,12 +230,28 @@ static void answer_ready(struct server *server)
     }
 }
 
-/* Who serves leaves them to others that are ready, if there are any. */
+/* To another that is ready, and hears us: it may have died, or have too much to do. What was told in vain is
+ * not told to the same one again: where there is no other, we do it. */
+static bool hand_over(struct server *server, const struct order *order, bool pass_on)
+{
+    int told = order->is_again ? server->crew.last : -1;
+    for (int tries = 0; tries < server->crew.ready.count; tries++) {
+        int rank = crew_next_ready(&server->crew, pass_on || order->is_again);
+        if (rank < 0 || rank == told)
+            return false;
+        if (orders_hand_over(server->orders, order, rank))
+            return true;
+        pass_on = true;
+    }
+    return false;
+}
+
+/* Who serves leaves them to others, if there are any: those that are due at the same time to one after the
+ * other, since each does one refill at a time. */
 static bool next_order(struct server *server, struct order *order_r)
 {
-    while (orders_take_due(server->orders, order_r)) {
-        int rank = crew_next_ready(&server->crew, order_r->is_again);
-        if (rank < 0 || !orders_hand_over(server->orders, order_r, rank))
+    for (size_t given = 0; orders_take_due(server->orders, order_r); given++) {
+        if (!hand_over(server, order_r, given > 0))
             return true;
     }
     server->has_orders = server->has_orders && orders_receive(server->orders, order_r);
@@ -324,11 +340,14 @@ static enum up_result drain(struct server *server)
     peers_listen(&server->peers, false);
     server->awaits_turn = false;
     crew_say_ready(&server->crew, false);
-    while (deadline_left_ms(quiet_until) > 0 && deadline_left_ms(until) > 0) {
-        if (!serve_round(server, deadline_left_ms(quiet_until)))
+    bool was_quiet = false;
+    while (!was_quiet && deadline_left_ms(until) > 0) {
+        int wait_ms = deadline_left_ms(quiet_until);
+        if (!serve_round(server, wait_ms))
             return UP_FAILED;
         if (server->taken > 0)
             quiet_until = deadline_in(DRAIN_QUIET_MS);
+        was_quiet = wait_ms == 0 && server->taken == 0; /* and the last look came after that time */
     }
     return UP_OK;
 }
@@ -339,7 +358,7 @@ enum up_result server_run(struct server *server)
     while (!must_stop()) {
         bool has_room =
             server->peers.open_count < (crew_is_ready(&server->crew) ? PEERS_FAIR : PEERS_FAIR / 2);
-        crew_say_ready(&server->crew, has_room);
+        crew_say_ready(&server->crew, has_room && !server->has_orders);
         look_around(server);
         /* Another who looked just then may have kept us from saying so. */
         bool is_silent = has_room && !crew_is_ready(&server->crew);

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable
 
@@ -155,6 +156,76 @@ def test_a_refill_that_a_frozen_worker_was_told_to_do_is_done_by_another(stale: 
             assert time.monotonic() - began_s < 2
     finally:
         os.kill(frozen, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("workers", [2, WORKERS])
+def test_a_host_that_is_asked_for_seldom_is_refilled_although_the_first_that_is_told_is_frozen(
+    new_stack: Callable[..., Stack], host: str, workers: int
+) -> None:
+    """The next time another one is told, however long after the first; or the one that serves does it, where there is
+    no other. Each that serves learns of it by itself."""
+    stack = new_stack(UPBEAT_TTL_MS="500", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS=str(workers))
+    stack.rising(host)
+    frozen = of_rank(stack, workers - 1)
+    assert frozen
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        await_true(lambda: stack.database.value(AGED, host), 5, "a stale row")
+        for _ in range(workers + 1):
+            stack.rising(host)
+            time.sleep(1.2)
+        assert len(stack.simulator.requests(host)) > 1, "only the frozen one was told"
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+
+
+def test_hosts_that_are_found_old_at_the_same_time_are_refilled_by_as_many_workers(stale: Stack, host: str) -> None:
+    """One worker would take a second for each."""
+    hosts = [f"{number}.{host}" for number in range(WORKERS // 2)]
+    with Load(stale, host, clients=CLIENTS) as load:  # on connections that nginx keeps
+        load.await_more(20 * CLIENTS)
+        serving = the_one_that_serves(stale)
+    for one in hosts:
+        assert stale.rising(one).status == 200
+        stale.simulator.fault(one, "slow", latency_ms=1000, times=1)
+    await_true(lambda: all(stale.database.value(AGED, one) for one in hosts), 5, "stale rows")
+    with ThreadPoolExecutor(len(hosts)) as clients:
+        os.kill(serving, signal.SIGSTOP)
+        try:
+            answers = [clients.submit(stale.rising, one) for one in hosts]
+            time.sleep(0.1)
+        finally:
+            os.kill(serving, signal.SIGCONT)
+        assert {answer.result().status for answer in answers} == {200}
+    stale.simulator.await_counts(lambda counts: counts["in_flight"] == len(hosts))
+    stale.simulator.await_counts(lambda counts: counts["in_flight"] == 0)
+
+
+def test_where_the_first_that_is_told_has_too_much_to_do_another_is(stale: Stack, host: str) -> None:
+    """A frozen one takes as many as its socket holds; who serves need not do the rest."""
+    queue = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii"))
+    if queue > 100:
+        pytest.skip(f"its socket holds {queue} orders here")
+    hosts = [f"{number}.{host}" for number in range(queue + 1 + WORKERS // 2)]
+    for one in hosts:
+        assert stale.rising(one).status == 200
+        stale.simulator.fault(one, "slow", latency_ms=1000, times=1)
+    frozen = of_rank(stale, WORKERS - 1)
+    assert frozen
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        await_true(lambda: all(stale.database.value(AGED, one) for one in hosts), 5, "stale rows")
+        with Load(stale, host, clients=2, pause_s=0.002) as load:
+            load.await_more(20)
+            serving = the_one_that_serves(stale)
+            for one in hosts:
+                stale.rising(one)
+            stale.simulator.await_counts(lambda counts: counts["in_flight"] > 0)
+            load.await_more(20)
+            assert set(connections(stale)) == {serving}, "it has given nobody away"
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    stale.simulator.await_counts(lambda counts: counts["in_flight"] == 0)
 
 
 def test_the_row_of_a_copy_is_refilled_at_the_end_of_its_ttl_without_another_request(

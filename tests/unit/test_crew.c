@@ -116,7 +116,7 @@ static const struct {
     {"the last does not come before us", "3", 1, false, "333333"},
     {"the one without a rank", "4", 3, false, "444444"},
     {"we without a rank", "4", 4, false, "------"},
-    {"two", "13", 2, true, "333311"},
+    {"two", "13", 2, true, "333131"},
     {"all but us", "0234", 1, true, "444320"},
     {"all, seen by the first", "01234", 0, false, "444321"},
 };

@@ -61,10 +61,11 @@ static int tear_down(void **state)
 
 /* Steps of a table: what is done, when (since the start), and what comes of it. */
 struct step {
-    enum { END, WANT, TAKE, PUT_OFF, WAIT } what;
+    enum { END, WANT, WANT_OLD, TAKE, PUT_OFF, WAIT } what;
     int at_ms;
     const char *host; /* TAKE: NULL where none is due; PUT_OFF: the one that was taken last */
-    int ms;           /* WANT: due in; WAIT: how long; TAKE: 1 where it is due again */
+    int ms; /* WANT: due in, of a row that is new; WANT_OLD: age of the row, due at once; WAIT: how long;
+               TAKE: 1 where it is due again */
 };
 
 enum { AGAIN = 1 };
@@ -102,16 +103,19 @@ static const struct {
       {WANT, 7 + QUIET_MS - 1, "a", 0},
       {TAKE, 7 + QUIET_MS - 1, NULL, 0},
       {WANT, 7 + QUIET_MS, "a", 0},
-      {TAKE, 7 + QUIET_MS, "a", AGAIN}}},
-    {"again within a second of the last time, not of the first",
-     {{WANT, 0, "a", 0},
+      {TAKE, 7 + QUIET_MS, "a", 0}}},
+    {"again where the row is older than the last time that it was due, however long ago",
+     {{WANT_OLD, 0, "a", LONG_MS},
       {TAKE, 0, "a", 0},
-      {WANT, 999, "a", 5},
+      {WANT_OLD, 1000, "a", 1001},
+      {WANT, 1001, "a", 0},
       {TAKE, 1004, "a", AGAIN},
-      {WANT, 2004, "a", 0},
-      {TAKE, 2004, "a", 0},
-      {WANT, 2300, "b", 0},
-      {TAKE, 2300, "b", 0}}},
+      {WANT_OLD, 5000, "a", 5000 - 1004},
+      {TAKE, 5000, "a", 0},
+      {WANT_OLD, 90000, "a", 85001},
+      {TAKE, 90000, "a", AGAIN},
+      {WANT_OLD, 90001, "b", LONG_MS},
+      {TAKE, 90001, "b", 0}}},
     {"quiet is one host's alone",
      {{WANT, 0, "a", 0}, {TAKE, 0, "a", 0}, {WANT, 1, "b", 0}, {TAKE, 1, "b", 0}}},
     {"put off", /* and who asks meanwhile does not bring it forward */
@@ -131,7 +135,10 @@ static void do_step(const char *name, struct orders *orders, const struct step *
 {
     switch (step->what) {
     case WANT:
-        orders_want(orders, step->host, &KEY, step->ms);
+        orders_want(orders, step->host, &KEY, 0, step->ms);
+        break;
+    case WANT_OLD:
+        orders_want(orders, step->host, &KEY, step->ms, 0);
         break;
     case PUT_OFF:
         orders_put_off(orders, taken);
@@ -178,10 +185,10 @@ static void test_put_off_not_for_ever(void **state)
         orders_put_off(fixture->workers[0], &order);
     }
     assert_int_equal(times, PUT_OFF_MAX);
-    orders_want(fixture->workers[0], "a", &KEY, 0); /* who asks later starts anew */
+    orders_want(fixture->workers[0], "a", &KEY, 0, 0); /* who asks later starts anew */
     assert_false(orders_take_due(fixture->workers[0], &order));
     now_ms += QUIET_MS;
-    orders_want(fixture->workers[0], "a", &KEY, 0);
+    orders_want(fixture->workers[0], "a", &KEY, 0, 0);
     assert_true(orders_take_due(fixture->workers[0], &order));
     assert_int_equal(order.put_off, 0);
 }
