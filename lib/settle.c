@@ -19,6 +19,7 @@ struct settlement {
     struct service *service;
     size_t count;              /* of the service's settlings */
     size_t open;               /* not yet SETTLE_DONE */
+    int slot;                  /* once somebody may block; else -1 */
     int wait_slot;             /* while somebody waits for a lease; else -1 */
     struct deadline next_look; /* at leases */
 };
@@ -154,10 +155,21 @@ static void claim(struct settlement *settlement, struct settling *one, bool chec
         give_up(settlement, one);
 }
 
+static bool may_block(struct settlement *settlement)
+{
+    if (settlement->slot < 0)
+        settlement->slot = slots_take(&settlement->service->blocked, NULL);
+    return settlement->slot >= 0;
+}
+
 /* The row was read a moment ago, and can't be answered. */
 static void go_on(struct settlement *settlement, struct settling *one, enum policy_action action)
 {
     const struct service *service = settlement->service;
+    if (!may_block(settlement)) {
+        give_up(settlement, one);
+        return;
+    }
     bool must_wait =
         is_fetched_by_us(settlement, one->exchange->request.host) || !chartbeat_has_room(service->chartbeat);
     bool has_time = deadline_left_ms(one->exchange->deadline) >= PUBLISH_RESERVE_MS + FETCH_LEAST_MS;
@@ -171,8 +183,11 @@ static void go_on(struct settlement *settlement, struct settling *one, enum poli
 
 static void look(struct settlement *settlement, struct settling *one)
 {
+    struct service *service = settlement->service;
     enum policy_action action = POLICY_ANSWER;
-    if (service_read_again(settlement->service, one->exchange, &action))
+    if (service_is_slow(service, one->exchange))
+        service->calls.before_block(service->calls.context);
+    if (service_read_again(service, one->exchange, &action))
         end(settlement, one);
     else
         go_on(settlement, one, action);
@@ -228,8 +243,6 @@ static void await_any(struct settlement *settlement)
     }
     service->calls.before_block(service->calls.context);
     take_ended(settlement, is_leased ? deadline_left_ms(settlement->next_look) : FETCH_LOOK_MS);
-    if (is_leased && deadline_left_ms(settlement->next_look) == 0)
-        look_at_leases(settlement);
     for (size_t i = 0; i < settlement->count; i++) {
         struct settling *one = &service->settlings[i];
         if (one->state == SETTLE_WAIT_FETCH && !may_wait(service, one))
@@ -237,72 +250,87 @@ static void await_any(struct settlement *settlement)
     }
 }
 
+static struct settling *first_to_look(const struct settlement *settlement)
+{
+    struct settling *settlings = settlement->service->settlings;
+    for (size_t i = 0; i < settlement->count; i++) {
+        if (settlings[i].state == SETTLE_LOOK)
+            return &settlings[i];
+    }
+    return NULL;
+}
+
 /* Fetches go on between two looks: else what has long come would be found when its time is up. */
 static void settle(struct settlement *settlement)
 {
     while (settlement->open > 0) {
-        bool looked = false;
-        for (size_t i = 0; i < settlement->count; i++) {
-            struct settling *one = &settlement->service->settlings[i];
-            if (one->state != SETTLE_LOOK)
-                continue;
+        if (deadline_left_ms(settlement->next_look) == 0)
+            look_at_leases(settlement);
+        struct settling *one = first_to_look(settlement);
+        if (one) {
             look(settlement, one);
             take_ended(settlement, 0);
-            looked = true;
-        }
-        if (!looked)
+        } else {
             await_any(settlement);
+        }
     }
-    slots_release(settlement->wait_slot);
 }
 
-/* Those whose answer only takes more than the row, or who lost theirs to another of the round, need no more
- * than to be read again. */
-static size_t answer_read(struct service *service, struct exchange **exchanges, size_t count,
-                          enum policy_action *actions_r)
+/* Moves those whose answer takes more than the row behind the others; how many others there are. */
+static size_t slow_last(const struct service *service, struct exchange **exchanges, size_t count)
 {
-    size_t left = 0;
+    struct exchange *slow[SERVICE_SETTLE_MAX];
+    size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        struct exchange *exchange = exchanges[i];
-        if (service_is_slow(service, exchange))
-            service->calls.before_block(service->calls.context);
-        if (service_read_again(service, exchange, &actions_r[left]))
-            answered(service, exchange);
+        if (service_is_slow(service, exchanges[i]))
+            slow[i - others] = exchanges[i];
         else
-            exchanges[left++] = exchange;
+            exchanges[others++] = exchanges[i];
     }
-    return left;
+    for (size_t i = others; i < count; i++)
+        exchanges[i] = slow[i - others];
+    return others;
 }
 
-static bool may_block(const struct service *service, struct exchange *const *exchanges, size_t count)
+static void add(struct settlement *settlement, struct exchange *exchange, enum settle_state state)
 {
+    settlement->service->settlings[settlement->count++] =
+        (struct settling){.exchange = exchange, .state = state, .obstacle = {.from = FROM_POOL}};
+    settlement->open++;
+}
+
+/* Who lost theirs to another of the round need no more than to be read again: before anybody's fetch begins,
+ * which takes a claim. */
+static void begin_others(struct settlement *settlement, struct exchange **exchanges, size_t count)
+{
+    struct service *service = settlement->service;
+    enum policy_action actions[SERVICE_SETTLE_MAX];
     for (size_t i = 0; i < count; i++) {
-        if (!service_is_slow(service, exchanges[i]))
-            return true;
+        if (service_read_again(service, exchanges[i], &actions[settlement->count]))
+            answered(service, exchanges[i]);
+        else
+            add(settlement, exchanges[i], SETTLE_WAIT_FETCH);
     }
-    return false;
+    for (size_t i = 0; i < settlement->count; i++) {
+        struct settling *one = &service->settlings[i];
+        if (one->state == SETTLE_WAIT_FETCH)
+            go_on(settlement, one, actions[i]);
+        take_ended(settlement, 0);
+    }
 }
 
 void service_settle(struct service *service, struct exchange **exchanges, size_t count)
 {
-    enum policy_action actions[SERVICE_SETTLE_MAX];
-    int slot = may_block(service, exchanges, count) ? slots_take(&service->blocked, NULL) : -1;
-    count = answer_read(service, exchanges, count, actions);
-    if (count > 0 && slot < 0)
-        slot = slots_take(&service->blocked, NULL);
-    struct settlement settlement = {service, count, count, -1, deadline_in(LEASE_LOOK_MS)};
-    for (size_t i = 0; i < count; i++)
-        service->settlings[i] = (struct settling){
-            .exchange = exchanges[i], .state = SETTLE_WAIT_FETCH, .obstacle = {.from = FROM_POOL}};
-    for (size_t i = 0; i < count; i++) {
-        if (slot < 0)
-            give_up(&settlement, &service->settlings[i]);
-        else if (service->settlings[i].state == SETTLE_WAIT_FETCH)
-            go_on(&settlement, &service->settlings[i], actions[i]);
-        take_ended(&settlement, 0);
-    }
+    struct settlement settlement = {
+        .service = service, .slot = -1, .wait_slot = -1, .next_look = deadline_in(LEASE_LOOK_MS)};
+    size_t others = slow_last(service, exchanges, count);
+    begin_others(&settlement, exchanges, others);
+    /* A crowd of slow ones would else use up the time of those who need a fetch. */
+    for (size_t i = others; i < count; i++)
+        add(&settlement, exchanges[i], SETTLE_LOOK);
     settle(&settlement);
-    slots_release(slot);
+    slots_release(settlement.wait_slot);
+    slots_release(settlement.slot);
 }
 
 bool service_refill(struct service *service, const char *host, const struct digest *digest)

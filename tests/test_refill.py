@@ -218,6 +218,35 @@ def test_who_needs_no_fetch_does_not_wait_behind_a_crowd_that_does(frozen: Stack
         assert {one.result().status for one in slow} <= {200, 503}
 
 
+@pytest.mark.parametrize("frozen", [1], indirect=True)
+def test_a_fetch_does_not_wait_behind_a_crowd_that_reads_the_history(frozen: Stack) -> None:
+    crowd = 100
+    worker = frozen.pool.workers()[0]
+    os.kill(worker, signal.SIGCONT)
+    frozen.simulator.script("known.example", [page(f"/{n}", 5) for n in range(crowd)])
+    assert frozen.rising("known.example").status == 200
+    os.kill(worker, signal.SIGSTOP)
+    frozen.simulator.fault("cold.example", "slow", latency_ms=1)
+    order: list[str] = []
+
+    def read(host: str, path: str, more: str = "") -> int:
+        status = frozen.ask(path, headers={"X-CB-AK": KEY}, query=f"host={host}{more}").status
+        order.append(host)
+        return status
+
+    with ThreadPoolExecutor(crowd + 1) as pool:
+        answers = [
+            pool.submit(read, "known.example", "/api/v1.0/history", f"&path=/{n}") for n in range(crowd)
+        ]
+        # The connections that nginx has kept are not at the door.
+        await_true(lambda: at_the_door(frozen) >= crowd - 8, 5, "the crowd at the pool's door")
+        answers.append(pool.submit(read, "cold.example", PATH))
+        await_true(lambda: at_the_door(frozen) >= crowd - 7, 5, "one more")
+        os.kill(worker, signal.SIGCONT)
+        assert {answer.result() for answer in answers} == {200}
+    assert order[-1] != "cold.example", "it came last"
+
+
 def fastcgi_request(path: str, query: str = "", key: str = "") -> bytes:
     """FastCGI Specification 1.0, sections 3.3 and 3.4."""
     pairs = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": path, "QUERY_STRING": query, "HTTP_X_CB_AK": key}
