@@ -279,16 +279,14 @@ static void settle(struct settlement *settlement)
 /* Moves those whose answer takes more than the row behind the others; how many others there are. */
 static size_t slow_last(const struct service *service, struct exchange **exchanges, size_t count)
 {
-    struct exchange *slow[SERVICE_SETTLE_MAX];
     size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        if (service_is_slow(service, exchanges[i]))
-            slow[i - others] = exchanges[i];
-        else
-            exchanges[others++] = exchanges[i];
+        struct exchange *exchange = exchanges[i];
+        if (service_is_slow(service, exchange))
+            continue;
+        exchanges[i] = exchanges[others];
+        exchanges[others++] = exchange;
     }
-    for (size_t i = others; i < count; i++)
-        exchanges[i] = slow[i - others];
     return others;
 }
 

@@ -317,8 +317,11 @@ def test_with_nothing_to_serve_the_client_hears_what_is_wrong_and_when_to_come_a
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/problem+json" and answer.json["detail"]
     assert 1 <= int(answer.headers["Retry-After"]) <= 31
+    asks = asked(short, host)
+    # A kept connection that is closed without a word may have been closed before: libcurl asks on a new one.
+    assert asks == 1 or (kind == "close" and asks == 2)
     again = short.rising(host)
-    assert again.status == 503 and asked(short, host) == 1, "back-off: Chartbeat is left alone"
+    assert again.status == 503 and asked(short, host) == asks, "back-off: Chartbeat is left alone"
 
 
 def test_back_off_grows_with_the_failures_and_ends_with_success(short: Stack, host: str) -> None:
