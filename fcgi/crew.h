@@ -33,7 +33,8 @@ bool crew_has_ready_before(const struct crew *crew);
 
 /* A rank but ours that is ready, or -1 where there is none. The highest one, as far from those that serve as
  * there is, and the same one as long as it is ready, since what it has done once it does again for less. If
- * that may have come to nothing, pass_on: the next one below the one that was given last, from now on. */
+ * that may come to nothing, or it has enough to do, pass_on: the next one below the one that was given last,
+ * from now on. */
 int crew_next_ready(struct crew *crew, bool pass_on);
 
 #endif

@@ -18,6 +18,7 @@ enum {
 struct place {
     bool is_wanted;
     int64_t due_ms; /* while it is wanted, and then of the last time */
+    int told;       /* the rank that was told then; -1: none */
     struct order order;
 };
 
@@ -93,14 +94,14 @@ static size_t place_of(const char *host)
 }
 
 static void put(struct orders *orders, struct place *place, const char *host, const struct digest *digest,
-                int put_off, int64_t due_ms)
+                int put_off, int in_vain, int64_t due_ms)
 {
     orders->wanted += !place->is_wanted;
     place->is_wanted = true;
     place->due_ms = due_ms;
     place->order.digest = *digest;
     place->order.put_off = put_off;
-    place->order.is_again = false;
+    place->order.in_vain = in_vain;
     memmove(place->order.host, host, strlen(host) + 1);
 }
 
@@ -120,15 +121,14 @@ void orders_want(struct orders *orders, const char *host, const struct digest *d
     if (is_same && (is_quiet || is_wanted_by(place, now_ms + in_ms)))
         return;
     bool is_again = is_same && !place->is_wanted && now_ms - age_ms < place->due_ms;
-    put(orders, place, host, digest, 0, now_ms + in_ms);
-    place->order.is_again = is_again;
+    put(orders, place, host, digest, 0, is_again ? place->told : -1, now_ms + in_ms);
 }
 
 void orders_put_off(struct orders *orders, const struct order *order)
 {
     struct place *place = &orders->places[place_of(order->host)];
     if (order->put_off < PUT_OFF_MAX)
-        put(orders, place, order->host, &order->digest, order->put_off + 1,
+        put(orders, place, order->host, &order->digest, order->put_off + 1, -1,
             clock_monotonic_ms() + PUT_OFF_MS);
 }
 
@@ -153,6 +153,7 @@ bool orders_take_due(struct orders *orders, struct order *order_r)
             continue;
         place->is_wanted = false;
         place->due_ms = now_ms;
+        place->told = -1;
         orders->wanted--;
         *order_r = place->order;
         return true;
@@ -177,10 +178,15 @@ bool orders_receive(struct orders *orders, struct order *order_r)
     return len >= 0;
 }
 
-bool orders_hand_over(const struct orders *orders, const struct order *order, int rank)
+bool orders_hand_over(struct orders *orders, const struct order *order, int rank)
 {
     struct sockaddr_un address;
-    return address_of(orders, rank, &address) &&
-           sendto(orders->fd, order, sizeof *order, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address,
-                  sizeof address) == (ssize_t)sizeof *order;
+    struct place *place = &orders->places[place_of(order->host)];
+    if (!address_of(orders, rank, &address) ||
+        sendto(orders->fd, order, sizeof *order, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address,
+               sizeof address) != (ssize_t)sizeof *order)
+        return false;
+    if (strcmp(place->order.host, order->host) == 0)
+        place->told = rank;
+    return true;
 }

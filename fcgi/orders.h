@@ -15,7 +15,7 @@ struct order {
     char host[HOST_MAX_BYTES + 1];
     struct digest digest; /* of the key that asked */
     int put_off;          /* times, whoever did */
-    bool is_again;        /* it was due before, and the row is older: who was told then has not done it */
+    int in_vain;          /* the rank that was told last, and has not done it: the row is older; else -1 */
 };
 
 /* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
@@ -47,7 +47,8 @@ bool orders_take_due(struct orders *orders, struct order *order_r);
 /* Takes one that was handed over, past what is none; false: there is no more. */
 bool orders_receive(struct orders *orders, struct order *order_r);
 
-/* Hands one to the worker of another rank; false: it is not there, or has too much to do. */
-bool orders_hand_over(const struct orders *orders, const struct order *order, int rank) MUST_CHECK;
+/* Hands one to the worker of another rank, and keeps in mind to whom; false: it is not there, or has too much
+ * to do. */
+bool orders_hand_over(struct orders *orders, const struct order *order, int rank) MUST_CHECK;
 
 #endif

@@ -234,12 +234,11 @@ static void answer_ready(struct server *server)
  * not told to the same one again: where there is no other, we do it. */
 static bool hand_over(struct server *server, const struct order *order, bool pass_on)
 {
-    int told = order->is_again ? server->crew.last : -1;
     for (int tries = 0; tries < server->crew.ready.count; tries++) {
-        int rank = crew_next_ready(&server->crew, pass_on || order->is_again);
-        if (rank < 0 || rank == told)
+        int rank = crew_next_ready(&server->crew, pass_on || order->in_vain >= 0);
+        if (rank < 0)
             return false;
-        if (orders_hand_over(server->orders, order, rank))
+        if (rank != order->in_vain && orders_hand_over(server->orders, order, rank))
             return true;
         pass_on = true;
     }

@@ -30,6 +30,7 @@ enum settle_state {
 struct settling {
     struct exchange *exchange;
     enum settle_state state;
+    bool for_lease; /* waits for another worker's refill, or looks whether it has come */
     int refills;
     struct refill_job job; /* SETTLE_FETCH */
     struct obstacle obstacle;

@@ -45,7 +45,10 @@ static void end(struct settlement *settlement, struct settling *one)
     one->state = SETTLE_DONE;
     settlement->open--;
     answered(settlement->service, one->exchange);
-    wake(settlement, SETTLE_WAIT_LEASE, one->exchange->request.host); /* of whom only the first has looked */
+    if (one->for_lease)
+        wake(settlement, SETTLE_WAIT_LEASE,
+             one->exchange->request.host); /* of whom only the first has looked */
+    one->for_lease = false;
 }
 
 static void give_up(struct settlement *settlement, struct settling *one)
@@ -123,6 +126,15 @@ static bool may_wait_for_lease(struct settlement *settlement, const struct settl
     return settlement->wait_slot >= 0;
 }
 
+/* The next look comes so long after the last of those who have looked: who looks for the first time is not
+ * kept behind those who look again and again. */
+static void await_lease(struct settlement *settlement, struct settling *one)
+{
+    one->for_lease = true;
+    one->state = SETTLE_WAIT_LEASE;
+    settlement->next_look = deadline_in(LEASE_LOOK_MS);
+}
+
 static struct obstacle obstacle_of(enum up_result result, const struct store_claim *claim)
 {
     if (result != UP_OK)
@@ -148,7 +160,7 @@ static void claim(struct settlement *settlement, struct settling *one, bool chec
     if (result == UP_OK && outcome == STORE_GRANTED)
         begin_fetch(settlement, one);
     else if (result == UP_OK && outcome == STORE_LEASED && may_wait_for_lease(settlement, one))
-        one->state = SETTLE_WAIT_LEASE;
+        await_lease(settlement, one);
     else if (result == UP_OK && outcome == STORE_DONE)
         one->state = SETTLE_LOOK;
     else
@@ -209,44 +221,46 @@ static void look_at_leases(struct settlement *settlement)
     }
 }
 
-static bool is_any(const struct settlement *settlement, enum settle_state state)
+static bool is_any_for_lease(const struct settlement *settlement)
 {
     for (size_t i = 0; i < settlement->count; i++) {
-        if (settlement->service->settlings[i].state == state)
+        if (settlement->service->settlings[i].for_lease)
             return true;
     }
     return false;
 }
 
 /* One of those who wait for room looks again, if there is any: each may need it, or not any more. */
-static bool wake_for_room(struct settlement *settlement)
+static void wake_for_room(struct settlement *settlement)
 {
     for (size_t i = 0; i < settlement->count && chartbeat_has_room(settlement->service->chartbeat); i++) {
         struct settling *one = &settlement->service->settlings[i];
         if (one->state == SETTLE_WAIT_FETCH && !is_fetched_by_us(settlement, one->exchange->request.host)) {
             one->state = SETTLE_LOOK;
-            return true;
+            return;
         }
     }
-    return false;
 }
 
-static void await_any(struct settlement *settlement)
+static void give_up_late(struct settlement *settlement)
 {
-    struct service *service = settlement->service;
-    if (wake_for_room(settlement))
-        return;
-    bool is_leased = is_any(settlement, SETTLE_WAIT_LEASE);
-    if (!is_leased) {
+    for (size_t i = 0; i < settlement->count; i++) {
+        struct settling *one = &settlement->service->settlings[i];
+        if (one->state == SETTLE_WAIT_FETCH && !may_wait(settlement->service, one))
+            give_up(settlement, one);
+    }
+}
+
+/* Those who wait look again, or give up, when it is time, whoever else has to be looked at. */
+static void tend_waiting(struct settlement *settlement)
+{
+    give_up_late(settlement);
+    wake_for_room(settlement);
+    if (!is_any_for_lease(settlement)) {
         slots_release(settlement->wait_slot);
         settlement->wait_slot = -1;
-    }
-    service->calls.before_block(service->calls.context);
-    take_ended(settlement, is_leased ? deadline_left_ms(settlement->next_look) : FETCH_LOOK_MS);
-    for (size_t i = 0; i < settlement->count; i++) {
-        struct settling *one = &service->settlings[i];
-        if (one->state == SETTLE_WAIT_FETCH && !may_wait(service, one))
-            give_up(settlement, one);
+    } else if (deadline_left_ms(settlement->next_look) == 0) {
+        look_at_leases(settlement);
     }
 }
 
@@ -260,19 +274,23 @@ static struct settling *first_to_look(const struct settlement *settlement)
     return NULL;
 }
 
+static int look_in_ms(const struct settlement *settlement)
+{
+    return is_any_for_lease(settlement) ? deadline_left_ms(settlement->next_look) : FETCH_LOOK_MS;
+}
+
 /* Fetches go on between two looks: else what has long come would be found when its time is up. */
 static void settle(struct settlement *settlement)
 {
+    struct service *service = settlement->service;
     while (settlement->open > 0) {
-        if (deadline_left_ms(settlement->next_look) == 0)
-            look_at_leases(settlement);
+        tend_waiting(settlement);
         struct settling *one = first_to_look(settlement);
-        if (one) {
+        if (one)
             look(settlement, one);
-            take_ended(settlement, 0);
-        } else {
-            await_any(settlement);
-        }
+        else
+            service->calls.before_block(service->calls.context);
+        take_ended(settlement, one ? 0 : look_in_ms(settlement));
     }
 }
 

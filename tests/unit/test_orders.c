@@ -11,6 +11,9 @@
 
 enum { QUIET_MS = 250, PUT_OFF_MS = 100, PUT_OFF_MAX = 20, LONG_MS = 60000 };
 
+/* The ranks of those who are told. */
+enum { FIRST = 1, SECOND = 2 };
+
 /* The clock of the orders is ours. */
 static int64_t now_ms;
 
@@ -22,7 +25,7 @@ int64_t __wrap_clock_monotonic_ms(void)
 
 struct fixture {
     char folder[64];
-    struct orders *workers[2];
+    struct orders *workers[SECOND + 1];
 };
 
 static const struct digest KEY = {{1, 2, 3}};
@@ -37,7 +40,7 @@ static int set_up(void **state)
     now_ms = 1000000;
     if (!mkdtemp(fixture->folder))
         return -1;
-    for (int rank = 0; rank < 2; rank++) {
+    for (int rank = 0; rank <= SECOND; rank++) {
         if (orders_new(&fixture->workers[rank], fixture->folder, rank, QUIET_MS) != UP_OK)
             return -1;
     }
@@ -49,7 +52,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     char path[128];
-    for (int rank = 0; rank < 2; rank++) {
+    for (int rank = 0; rank <= SECOND; rank++) {
         orders_free(fixture->workers[rank]);
         snprintf(path, sizeof path, "%s/refill.%d", fixture->folder, rank);
         unlink(path);
@@ -61,14 +64,12 @@ static int tear_down(void **state)
 
 /* Steps of a table: what is done, when (since the start), and what comes of it. */
 struct step {
-    enum { END, WANT, WANT_OLD, TAKE, PUT_OFF, WAIT } what;
+    enum { END, WANT, WANT_OLD, TAKE, TELL, PUT_OFF, WAIT } what;
     int at_ms;
-    const char *host; /* TAKE: NULL where none is due; PUT_OFF: the one that was taken last */
+    const char *host; /* TAKE: NULL where none is due; TELL, PUT_OFF: the one that was taken last */
     int ms; /* WANT: due in, of a row that is new; WANT_OLD: age of the row, due at once; WAIT: how long;
-               TAKE: 1 where it is due again */
+               TELL: whom; TAKE: who was told in vain, 0 for nobody */
 };
-
-enum { AGAIN = 1 };
 
 static const struct {
     const char *name;
@@ -104,18 +105,38 @@ static const struct {
       {TAKE, 7 + QUIET_MS - 1, NULL, 0},
       {WANT, 7 + QUIET_MS, "a", 0},
       {TAKE, 7 + QUIET_MS, "a", 0}}},
-    {"again where the row is older than the last time that it was due, however long ago",
+    {"in vain where the row is older than the last time that it was due, however long ago",
      {{WANT_OLD, 0, "a", LONG_MS},
       {TAKE, 0, "a", 0},
+      {TELL, 0, NULL, FIRST},
       {WANT_OLD, 1000, "a", 1001},
       {WANT, 1001, "a", 0},
-      {TAKE, 1004, "a", AGAIN},
+      {TAKE, 1004, "a", FIRST},
+      {TELL, 1004, NULL, SECOND},
       {WANT_OLD, 5000, "a", 5000 - 1004},
       {TAKE, 5000, "a", 0},
+      {TELL, 5000, NULL, FIRST},
       {WANT_OLD, 90000, "a", 85001},
-      {TAKE, 90000, "a", AGAIN},
-      {WANT_OLD, 90001, "b", LONG_MS},
-      {TAKE, 90001, "b", 0}}},
+      {TAKE, 90000, "a", FIRST}}},
+    {"in vain by whom it was told, whoever was told of another host meanwhile",
+     {{WANT, 0, "a", 0},
+      {WANT, 0, "b", 0},
+      {TAKE, 0, "a", 0},
+      {TELL, 0, NULL, FIRST},
+      {TAKE, 0, "b", 0},
+      {TELL, 0, NULL, SECOND},
+      {WANT_OLD, 1000, "a", LONG_MS},
+      {WANT_OLD, 1000, "b", LONG_MS},
+      {TAKE, 1000, "a", FIRST},
+      {TAKE, 1000, "b", SECOND}}},
+    {"nobody else where we did it ourselves, or it is another host that has the place now",
+     {{WANT, 0, "h3", 0},
+      {TAKE, 0, "h3", 0},
+      {WANT_OLD, 1000, "h3", LONG_MS},
+      {TAKE, 1000, "h3", 0},
+      {TELL, 1000, NULL, FIRST},
+      {WANT_OLD, 2000, "h31", LONG_MS},
+      {TAKE, 2000, "h31", 0}}},
     {"quiet is one host's alone",
      {{WANT, 0, "a", 0}, {TAKE, 0, "a", 0}, {WANT, 1, "b", 0}, {TAKE, 1, "b", 0}}},
     {"put off", /* and who asks meanwhile does not bring it forward */
@@ -140,6 +161,9 @@ static void do_step(const char *name, struct orders *orders, const struct step *
     case WANT_OLD:
         orders_want(orders, step->host, &KEY, step->ms, 0);
         break;
+    case TELL:
+        assert_case(name, orders_hand_over(orders, taken, step->ms));
+        break;
     case PUT_OFF:
         orders_put_off(orders, taken);
         break;
@@ -151,7 +175,7 @@ static void do_step(const char *name, struct orders *orders, const struct step *
         if (step->host) {
             assert_case_text(name, taken->host, step->host);
             assert_case(name, memcmp(&taken->digest, &KEY, sizeof KEY) == 0);
-            assert_case_int(name, taken->is_again, step->ms);
+            assert_case_int(name, taken->in_vain, step->ms > 0 ? step->ms : -1);
         }
         break;
     }
@@ -242,7 +266,7 @@ static void test_hand_over_to_nobody(void **state)
 {
     struct fixture *fixture = *state;
     const struct order order = {.host = "a", .digest = KEY};
-    assert_false(orders_hand_over(fixture->workers[0], &order, 2)); /* never was there */
+    assert_false(orders_hand_over(fixture->workers[0], &order, SECOND + 1)); /* never was there */
     orders_free(fixture->workers[1]);
     fixture->workers[1] = NULL;
     assert_false(orders_hand_over(fixture->workers[0], &order, 1)); /* was, and left its socket */
