@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
@@ -273,6 +274,16 @@ static void send_settled(struct exchange *exchange, void *context)
     send_response(context, (struct work *)(void *)work);
 }
 
+/* Room that is seldom needed. What is free below the end of the heap would else stay ours. */
+static void release_crowd(struct server *server)
+{
+    if (server->prepared <= BATCH)
+        return;
+    while (server->prepared > BATCH)
+        exchange_release(&server->works[--server->prepared].exchange);
+    malloc_trim(0);
+}
+
 /* What may block comes last, when everybody who was quick to answer has been answered. */
 static void do_slow_work(struct server *server, const struct order *order)
 {
@@ -284,8 +295,7 @@ static void do_slow_work(struct server *server, const struct order *order)
     }
     int64_t started_ms = clock_monotonic_ms();
     service_settle(server->service, exchanges, count);
-    while (server->prepared > BATCH) /* of a crowd: room that is seldom needed */
-        exchange_release(&server->works[--server->prepared].exchange);
+    release_crowd(server);
     if (order && !service_refill(server->service, order->host, &order->digest))
         orders_put_off(server->orders, order);
     server->late_ms = clock_monotonic_ms() - started_ms;

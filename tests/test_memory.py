@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 
 from servers.pool import Pool
-from servers.processes import await_true, build_folder
+from servers.processes import await_true, build_folder, private_kb
 from servers.stack import KEY, PATH, Stack, page
 
 # A million, as a soak: UPBEAT_MEMORY_REQUESTS=1000000 tests/run -k memory
@@ -20,11 +20,6 @@ GROWTH_MAX_KB = 1024
 HOST = "memory.example"
 
 pytestmark = pytest.mark.once
-
-
-def private_kb(pid: int) -> int:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
 
 
 def ask_many(stack: Stack, count: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from servers.processes import await_true
+from servers.processes import await_true, private_kb
 from servers.simulator import Simulator
 from servers.stack import KEY, PATH, Answer, Stack, page
 
@@ -246,6 +246,32 @@ def test_fetches_do_not_wait_behind_a_crowd_that_reads_the_history(frozen: Stack
         os.kill(frozen.pool.workers()[0], signal.SIGCONT)
         assert {answer.result() for answer in answers} == {200}
     assert order[-1] == "known.example", "one that needs a fetch came last"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("frozen", [1], indirect=True)
+def test_a_crowd_that_waited_for_a_fetch_leaves_no_memory_behind(frozen: Stack) -> None:
+    crowd = 120
+    worker = frozen.pool.workers()[0]
+    os.kill(worker, signal.SIGCONT)
+    assert frozen.rising("cold.example").status == 200  # what a fetch takes is kept for the next one
+    before_kb = private_kb(worker)
+    os.kill(worker, signal.SIGSTOP)
+    make_older(frozen, "known.example", 3600)
+    with ThreadPoolExecutor(crowd) as pool:
+        answers = [
+            pool.submit(
+                frozen.ask, headers={"X-CB-AK": KEY}, query=f"host=known.example&limit={n + 1}"
+            )
+            for n in range(crowd)
+        ]
+        await_true(lambda: at_the_door(frozen) >= crowd - 4, 5, "the crowd at the pool's door")
+        os.kill(worker, signal.SIGCONT)
+        assert {answer.result().status for answer in answers} == {200}
+    await_true(lambda: frozen.ask("/healthz").status == 200, 5)  # the round has ended
+    grown_kb = private_kb(worker) - before_kb
+    print(f"{before_kb} kB, {grown_kb:+} kB after a crowd of {crowd}")
+    assert grown_kb < 2048, "5,800 where nothing is given back"
 
 
 def fastcgi_request(path: str, query: str = "", key: str = "") -> bytes:
