@@ -118,7 +118,7 @@ def target(name: str, value: float, bound: float, at_most: bool = False) -> dict
 def while_refilling(rig: Rig, count: int, seconds: int) -> dict[str, Any]:
     """The hit path alone and while 50 other hosts refill, as often as the TTL allows, in turns: each time beside
     the mean of alone before and after. What is to be seen is less than the machine changes by from turn to
-    turn, so there are many."""
+    turn (one turn's ratio by 0.08), so there are many."""
     with Poller(rig, REFILLING_HOSTS) as poller:
         ratios, refills = [], []
         before = load.wrk(rig.urls["hit"], KEY, 64, seconds).rate_per_s
@@ -222,7 +222,7 @@ def compare(given: argparse.Namespace, names: list[str], count: int, seconds: in
         if {"hit", "worker"} <= set(names):
             more = rounds(rig, ["hit", "worker"], 100, max(1, count // 2), seconds)
             result["rows_100"] = {name: summary(rows) for name, rows in more.items()}
-            busy = while_refilling(rig, count if given.quick else 2 * count, seconds)
+            busy = while_refilling(rig, count if given.quick else 4 * count, seconds)
             result["refilling"] = busy
             result["ratios"].append(target("hit path while 50 hosts refill ÷ alone", busy["ratio"], 0.9))
             result["siege"] = {
