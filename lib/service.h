@@ -47,7 +47,8 @@ void service_read(struct service *service, struct exchange **exchanges, size_t c
 /* Answers up to SERVICE_SETTLE_MAX exchanges that are EXCHANGE_BLOCKING, side by side, each by its deadline:
  * refills, waits for who does, or serves stale. Calls answered() for each as soon as it is, and
  * before_block() before each wait; a claim is no wait. So the caller gives idle connections back before he
- * looks for the last time who is there, and then calls this. */
+ * looks for the last time who is there, and then calls this. Fetches begin first, and those whose answer
+ * takes more than the row come last; `exchanges` is left in another order. */
 void service_settle(struct service *service, struct exchange **exchanges, size_t count);
 
 /* Refills a host that was asked for with the key of this digest, if no one else does. Blocks. False: half of

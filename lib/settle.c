@@ -45,9 +45,8 @@ static void end(struct settlement *settlement, struct settling *one)
     one->state = SETTLE_DONE;
     settlement->open--;
     answered(settlement->service, one->exchange);
-    if (one->for_lease)
-        wake(settlement, SETTLE_WAIT_LEASE,
-             one->exchange->request.host); /* of whom only the first has looked */
+    if (one->for_lease) /* of those who wait so only the first has looked */
+        wake(settlement, SETTLE_WAIT_LEASE, one->exchange->request.host);
     one->for_lease = false;
 }
 
@@ -95,6 +94,7 @@ static void begin_fetch(struct settlement *settlement, struct settling *one)
 {
     enum up_result result = start_fetch(settlement->service, &one->job, one->exchange->deadline, one);
     one->state = SETTLE_FETCH;
+    one->for_lease = false;
     if (result != UP_OK)
         end_fetch(settlement, one, result, &chartbeat_no_answer);
 }
@@ -124,6 +124,12 @@ static bool may_wait_for_lease(struct settlement *settlement, const struct settl
     if (settlement->wait_slot < 0)
         settlement->wait_slot = slots_take(&settlement->service->waiting, NULL);
     return settlement->wait_slot >= 0;
+}
+
+static void await_fetch(struct settling *one)
+{
+    one->for_lease = false;
+    one->state = SETTLE_WAIT_FETCH;
 }
 
 /* The next look comes so long after the last of those who have looked: who looks for the first time is not
@@ -186,7 +192,7 @@ static void go_on(struct settlement *settlement, struct settling *one, enum poli
         is_fetched_by_us(settlement, one->exchange->request.host) || !chartbeat_has_room(service->chartbeat);
     bool has_time = deadline_left_ms(one->exchange->deadline) >= PUBLISH_RESERVE_MS + FETCH_LEAST_MS;
     if (one->refills < REFILLS_MAX && must_wait && may_wait(service, one))
-        one->state = SETTLE_WAIT_FETCH;
+        await_fetch(one);
     else if (one->refills < REFILLS_MAX && !must_wait && has_time)
         claim(settlement, one, action == POLICY_CHECK_KEY);
     else
