@@ -180,23 +180,27 @@ def test_a_host_that_is_asked_for_seldom_is_refilled_although_the_first_that_is_
 
 
 def test_hosts_that_are_found_old_at_the_same_time_are_refilled_by_as_many_workers(stale: Stack, host: str) -> None:
-    """One worker would take a second for each."""
+    """One worker would take a second for each. The others are frozen until all have been told what to do."""
     hosts = [f"{number}.{host}" for number in range(WORKERS // 2)]
-    with Load(stale, host, clients=CLIENTS) as load:  # on connections that nginx keeps
-        load.await_more(20 * CLIENTS)
-        serving = the_one_that_serves(stale)
     for one in hosts:
         assert stale.rising(one).status == 200
         stale.simulator.fault(one, "slow", latency_ms=1000, times=1)
+    with Load(stale, host, clients=CLIENTS) as load:  # on connections that nginx keeps
+        load.await_more(20 * CLIENTS)
+        serving = the_one_that_serves(stale)
     await_true(lambda: all(stale.database.value(AGED, one) for one in hosts), 5, "stale rows")
+    workers = stale.pool.workers()
     with ThreadPoolExecutor(len(hosts)) as clients:
-        os.kill(serving, signal.SIGSTOP)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
         try:
             answers = [clients.submit(stale.rising, one) for one in hosts]
             time.sleep(0.3)  # until both have come to it, which nobody can see
-        finally:
             os.kill(serving, signal.SIGCONT)
-        assert {answer.result().status for answer in answers} == {200}
+            assert {answer.result().status for answer in answers} == {200}
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
     stale.simulator.await_counts(lambda counts: counts["in_flight"] == len(hosts))
     stale.simulator.await_counts(lambda counts: counts["in_flight"] == 0)
 
