@@ -248,6 +248,27 @@ def test_fetches_do_not_wait_behind_a_crowd_that_reads_the_history(frozen: Stack
     assert order[-1] == "known.example", "one that needs a fetch came last"
 
 
+@pytest.mark.parametrize("frozen", [1], indirect=True)
+def test_a_crowd_that_waits_for_another_worker_s_refill_is_answered_when_the_first_is(frozen: Stack) -> None:
+    """One after the other would take 25 ms each, and so the last ones longer than their deadline."""
+    crowd = 120
+    make_older(frozen, "known.example", 3600)
+    frozen.database.rows(
+        "update refills set token = gen_random_uuid(),"
+        " lease_until = clock_timestamp() + interval '1900 ms' where host = 'known.example'"
+    )
+    with ThreadPoolExecutor(crowd) as pool:
+        answers = [
+            pool.submit(
+                frozen.ask, headers={"X-CB-AK": KEY}, query=f"host=known.example&limit={n + 1}"
+            )
+            for n in range(crowd)
+        ]
+        await_true(lambda: at_the_door(frozen) == crowd, 5, "the crowd at the pool's door")
+        os.kill(frozen.pool.workers()[0], signal.SIGCONT)
+        assert {answer.result().status for answer in answers} == {200}
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("frozen", [1], indirect=True)
 def test_a_crowd_that_waited_for_a_fetch_leaves_no_memory_behind(frozen: Stack) -> None:
