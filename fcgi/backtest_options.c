@@ -1,6 +1,6 @@
 #include "backtest_options.h"
 
-#include "duration.h"
+#include "base/duration.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static bool take_number(const char *text, double least, double most, double *num
 static bool take_span(const char *text, int64_t least_ms, int64_t most_ms, int64_t *span_ms_r)
 {
     int64_t span_ms = 0;
-    if (duration_parse(text, &span_ms) != UP_OK || span_ms < least_ms || span_ms > most_ms)
+    if (duration_parse(text, &span_ms) != STATUS_OK || span_ms < least_ms || span_ms > most_ms)
         return false;
     *span_ms_r = span_ms;
     return true;

@@ -1,8 +1,8 @@
 /* What upbeat-backtest is told on its command line. */
-#ifndef UPBEAT_BACKTEST_OPTIONS_H
-#define UPBEAT_BACKTEST_OPTIONS_H
+#ifndef UPBEAT_FCGI_BACKTEST_OPTIONS_H
+#define UPBEAT_FCGI_BACKTEST_OPTIONS_H
 
-#include "trend.h"
+#include "pages/trend_model.h"
 #include <stdbool.h>
 #include <stdint.h>
 

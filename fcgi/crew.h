@@ -1,10 +1,10 @@
 /* The workers of a pool among each other: each has a rank, and says whether it takes newcomers. By slots
  * (slots.h), so that whoever dies, however it dies, no longer counts. */
-#ifndef UPBEAT_CREW_H
-#define UPBEAT_CREW_H
+#ifndef UPBEAT_FCGI_CREW_H
+#define UPBEAT_FCGI_CREW_H
 
-#include "result.h"
-#include "slots.h"
+#include "base/lockfile.h"
+#include "base/status.h"
 #include <stdbool.h>
 
 struct crew {
@@ -16,9 +16,9 @@ struct crew {
     int rank;  /* from 0; as many as there are workers where a pool is replaced while it runs */
 };
 
-/* Takes the lowest free rank, for as long as we live. UP_FAILED: `run_dir`, which must outlive the crew,
+/* Takes the lowest free rank, for as long as we live. STATUS_FAILED: `run_dir`, which must outlive the crew,
  * can't be written to (errno says why). */
-enum up_result crew_join(struct crew *crew, const char *run_dir, int workers) MUST_CHECK;
+enum status crew_join(struct crew *crew, const char *run_dir, int workers) MUST_CHECK;
 
 void crew_leave(struct crew *crew);
 

@@ -1,6 +1,6 @@
 #include "orders.h"
 
-#include "deadline.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ static bool address_of(const struct orders *orders, int rank, struct sockaddr_un
 {
     *address_r = (struct sockaddr_un){.sun_family = AF_UNIX};
     int len =
-        snprintf(address_r->sun_path, sizeof address_r->sun_path, "%s/refill.%d", orders->run_dir, rank);
+        snprintf(address_r->sun_path, sizeof address_r->sun_path, "%s/refresh.%d", orders->run_dir, rank);
     return len > 0 && (size_t)len < sizeof address_r->sun_path;
 }
 
@@ -55,20 +55,20 @@ static int open_socket(const struct orders *orders, int rank)
     return -1;
 }
 
-enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms)
+enum status orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms)
 {
     struct orders *orders = calloc(1, sizeof *orders);
     if (!orders)
-        return UP_NO_MEMORY;
+        return STATUS_NO_MEMORY;
     orders->run_dir = run_dir;
     orders->quiet_ms = quiet_ms;
     orders->fd = open_socket(orders, rank);
     if (orders->fd < 0) {
         free(orders);
-        return UP_FAILED;
+        return STATUS_FAILED;
     }
     *orders_r = orders;
-    return UP_OK;
+    return STATUS_OK;
 }
 
 void orders_free(struct orders *orders)

@@ -1,12 +1,12 @@
 /* Refills that are wanted, each host's once: put off until they are due, and handed to a worker that is free,
  * so that who serves need not wait for Chartbeat. A worker hears of them on a datagram socket of its own in
  * the run folder; a message holds the host and the digest of the key that asked, never a key. */
-#ifndef UPBEAT_ORDERS_H
-#define UPBEAT_ORDERS_H
+#ifndef UPBEAT_FCGI_ORDERS_H
+#define UPBEAT_FCGI_ORDERS_H
 
-#include "access.h"
-#include "keyring.h"
-#include "result.h"
+#include "base/secret_box.h"
+#include "base/status.h"
+#include "base/validate.h"
 #include <stdbool.h>
 
 struct orders;
@@ -18,9 +18,9 @@ struct order {
     int in_vain;          /* the rank that was told last, and has not done it: the row is older; else -1 */
 };
 
-/* The orders of the worker of this rank; its socket is RUN_DIR/refill.RANK. `run_dir` must outlive them.
- * UP_FAILED: no socket (errno says why). UP_NO_MEMORY. On an error *orders_r is untouched. */
-enum up_result orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms) MUST_CHECK;
+/* The orders of the worker of this rank; its socket is RUN_DIR/refresh.RANK. `run_dir` must outlive them.
+ * STATUS_FAILED: no socket (errno says why). STATUS_NO_MEMORY. On an error *orders_r is untouched. */
+enum status orders_new(struct orders **orders_r, const char *run_dir, int rank, int quiet_ms) MUST_CHECK;
 
 /* NULL is allowed. */
 void orders_free(struct orders *orders);
@@ -28,7 +28,7 @@ void orders_free(struct orders *orders);
 /* Readable when another worker has handed something over. */
 int orders_fd(const struct orders *orders);
 
-/* Wants a refill of a host, whose row is age_ms old, in in_ms. Nothing new where it is wanted by then
+/* Wants a refresh of a host, whose row is age_ms old, in in_ms. Nothing new where it is wanted by then
  * already, was put off, or was due less than quiet_ms ago: many ask at the same time. Of two hosts that fall
  * on one place the later one stays.
  */

@@ -1,6 +1,6 @@
 #include "program.h"
 
-#include "log.h"
+#include "base/log.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,20 +15,20 @@ void program_forbid_cores(void)
 #endif
 }
 
-int program_read_settings(struct settings *settings, struct keyring *keyring)
+int program_read_settings(struct settings *settings, struct secret_box *secret_box)
 {
     struct buffer fault;
     const char *why = "";
     buffer_init(&fault, 1024);
-    enum up_result result = settings_read(settings, &fault);
-    if (result == UP_OK) {
+    enum status result = settings_read(settings, &fault);
+    if (result == STATUS_OK) {
         log_set_level(settings->log_level);
-        result = keyring_init(keyring, settings->secret_file, &why);
-        if (result != UP_OK)
+        result = secret_box_init(secret_box, settings->secret_file, &why);
+        if (result != STATUS_OK)
             buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
     }
-    if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "%s", fault.data ? fault.data : result_text(result));
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "%s", fault.data ? fault.data : status_text(result));
     buffer_release(&fault);
-    return result == UP_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
 }

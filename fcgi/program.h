@@ -1,9 +1,9 @@
 /* What the programs have in common at their start. */
-#ifndef UPBEAT_PROGRAM_H
-#define UPBEAT_PROGRAM_H
+#ifndef UPBEAT_FCGI_PROGRAM_H
+#define UPBEAT_FCGI_PROGRAM_H
 
-#include "keyring.h"
-#include "settings.h"
+#include "base/secret_box.h"
+#include "base/settings.h"
 
 enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
 
@@ -12,6 +12,6 @@ void program_forbid_cores(void);
 
 /* Settings from the environment, the log level among them, and the secret. EXIT_SUCCESS; or EXIT_SETTINGS,
  * with one line in the log, and then nothing is to be released. */
-int program_read_settings(struct settings *settings, struct keyring *keyring);
+int program_read_settings(struct settings *settings, struct secret_box *secret_box);
 
 #endif

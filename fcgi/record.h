@@ -1,7 +1,8 @@
 /* FastCGI records as bytes: has a request arrived as a whole? Pure. Asked before libfcgi may read, since its
- * reads block the worker until the peer sends the rest. Format: FastCGI Specification 1.0, section 3.3. */
-#ifndef UPBEAT_RECORD_H
-#define UPBEAT_RECORD_H
+ * reads block the worker until the connection sends the rest. Format: FastCGI Specification 1.0, section 3.3.
+ */
+#ifndef UPBEAT_FCGI_RECORD_H
+#define UPBEAT_FCGI_RECORD_H
 
 #include <stddef.h>
 
@@ -10,7 +11,7 @@ enum { RECORD_REQUEST_MAX_BYTES = 64 * 1024 }; /* of a request without a body */
 enum record_state {
     RECORD_WHOLE,   /* up to the empty FCGI_STDIN that ends a request */
     RECORD_PARTIAL, /* more has to come */
-    RECORD_BAD,     /* no request of a web server, or longer than RECORD_REQUEST_MAX_BYTES */
+    RECORD_BAD,     /* no request of a web worker, or longer than RECORD_REQUEST_MAX_BYTES */
 };
 
 /* The state of the request that starts at `bytes`. */

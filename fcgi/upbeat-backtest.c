@@ -1,13 +1,13 @@
 /* What would have been called rising: the measure of /trends over recorded samples. */
-#include "arena.h"
 #include "backtest_options.h"
-#include "database.h"
-#include "minutes.h"
-#include "notation.h"
-#include "page_index.h"
-#include "recording.h"
-#include "settings.h"
-#include "trend.h"
+#include "base/arena.h"
+#include "base/escape.h"
+#include "base/settings.h"
+#include "db/database.h"
+#include "pages/minute_means.h"
+#include "pages/page_index.h"
+#include "pages/recording.h"
+#include "pages/trend_model.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,7 +65,7 @@ static void print_row(const struct backtest *test, int64_t look_ms, const struct
     double ratio = page->expected > 0 ? page->visitors / page->expected : 0;
     if (test->options.json) {
         buffer_append_format(out, "{\"look_ms\":%" PRId64 ",\"path\":", look_ms);
-        notation_json(out, path->bytes, path->len_bytes);
+        json_escape(out, path->bytes, path->len_bytes);
         buffer_append_format(out, ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":",
                              page->visitors, page->change, page->expected);
         if (page->expected > 0)
@@ -73,7 +73,7 @@ static void print_row(const struct backtest *test, int64_t look_ms, const struct
         else
             buffer_append_text(out, "null");
         buffer_append_format(out, ",\"score\":%.4f,\"new\":%s,\"lower_bound\":%s}\n", page->score,
-                             page->is_new ? "true" : "false", page->is_bound ? "true" : "false");
+                             page->is_new ? "true" : "false", page->is_lower_bound ? "true" : "false");
         return;
     }
     buffer_append_format(out, "%" PRId64 "\t", look_ms);
@@ -81,10 +81,10 @@ static void print_row(const struct backtest *test, int64_t look_ms, const struct
     buffer_append_format(out, "\t%.4f\t%.4f\t%.4f\t", page->visitors, page->change, page->expected);
     if (page->expected > 0)
         buffer_append_format(out, "%.4f", ratio);
-    buffer_append_format(out, "\t%.4f\t%d\t%d\n", page->score, page->is_new, page->is_bound);
+    buffer_append_format(out, "\t%.4f\t%d\t%d\n", page->score, page->is_new, page->is_lower_bound);
 }
 
-static enum up_result look(struct backtest *test, int64_t look_ms)
+static enum status look(struct backtest *test, int64_t look_ms)
 {
     enum { OUT_MAX_BYTES = 64 * 1024 * 1024 };
     struct trend trend;
@@ -98,8 +98,8 @@ static enum up_result look(struct backtest *test, int64_t look_ms)
     };
     input.minutes = minutes_list(test->minutes, &input.minute_count);
     arena_clear(&test->look);
-    enum up_result result = trend_weigh(&input, &test->look, &trend);
-    if (result != UP_OK)
+    enum status result = trend_weigh(&input, &test->look, &trend);
+    if (result != STATUS_OK)
         return result;
     size_t shown = 0;
     for (size_t i = 0; i < trend.page_count; i++) {
@@ -112,8 +112,9 @@ static enum up_result look(struct backtest *test, int64_t look_ms)
     for (size_t i = 0; i < shown; i++)
         print_row(test, look_ms, &trend.pages[i], &out);
     result = out.status;
-    if (result == UP_OK && out.len_bytes > 0 && fwrite(out.data, 1, out.len_bytes, stdout) != out.len_bytes)
-        result = UP_FAILED;
+    if (result == STATUS_OK && out.len_bytes > 0 &&
+        fwrite(out.data, 1, out.len_bytes, stdout) != out.len_bytes)
+        result = STATUS_FAILED;
     buffer_release(&out);
     return result;
 }
@@ -131,11 +132,11 @@ static void forget_recent(struct backtest *test, int64_t before_ms)
 }
 
 /* Looks that are due before this sample's time see what was there by then. */
-static enum up_result look_until(struct backtest *test, int64_t at_ms)
+static enum status look_until(struct backtest *test, int64_t at_ms)
 {
-    enum up_result result = UP_OK;
+    enum status result = STATUS_OK;
     int64_t newest_ms = test->recent_count > 0 ? test->recent[test->recent_count - 1].at_ms : at_ms;
-    for (; result == UP_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
+    for (; result == STATUS_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
         if (test->next_look_ms - newest_ms > trend_recent_ms(test->options.window_ms)) {
             /* A gap: nothing is known then, however long it is. */
             test->next_look_ms +=
@@ -158,7 +159,7 @@ static const char *end_sample(struct backtest *test)
     int64_t recent_ms = trend_recent_ms(test->options.window_ms);
     if (test->next_look_ms == INT64_MIN)
         test->next_look_ms = sample->at_ms;
-    if (look_until(test, sample->at_ms) != UP_OK)
+    if (look_until(test, sample->at_ms) != STATUS_OK)
         return "a look failed";
     forget_recent(test, sample->at_ms - recent_ms - test->options.every_ms);
     minutes_forget(test->minutes,
@@ -167,7 +168,7 @@ static const char *end_sample(struct backtest *test)
         return "over 4096 samples in the newest minutes";
     sample->entries = test->entries;
     struct trend_entry *copy = malloc((sample->count + 1) * sizeof *copy);
-    if (!copy || minutes_add(test->minutes, sample) != UP_OK) {
+    if (!copy || minutes_add(test->minutes, sample) != STATUS_OK) {
         free(copy);
         return "out of memory";
     }
@@ -290,9 +291,9 @@ static const char *read_slice(struct backtest *test, struct database *database, 
     char to[24];
     snprintf(from, sizeof from, "%" PRId64, from_ms);
     snprintf(to, sizeof to, "%" PRId64, from_ms + SLICE_MS);
-    const struct parameter parameters[] = {{.bytes = test->options.host}, {.bytes = from}, {.bytes = to}};
+    const struct sql_param parameters[] = {{.bytes = test->options.host}, {.bytes = from}, {.bytes = to}};
     struct database_rows *rows = NULL;
-    if (database_run(database, &HISTORY, parameters, 1, deadline_in(STATEMENT_MS), &rows) != UP_OK)
+    if (database_run(database, &HISTORY, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK)
         return "the database can't be read";
     const char *why = NULL;
     for (size_t i = 0; !why && i < database_rows_count(rows); i++) {
@@ -309,15 +310,15 @@ static const char *read_slice(struct backtest *test, struct database *database, 
 
 static const char *read_database(struct backtest *test)
 {
-    const struct parameter parameters[] = {{.bytes = test->options.host}};
+    const struct sql_param parameters[] = {{.bytes = test->options.host}};
     struct database *database = NULL;
     struct database_rows *rows = NULL;
-    if (database_new(&database, settings_database(), true) != UP_OK)
+    if (database_new(&database, settings_database(), true) != STATUS_OK)
         return "out of memory";
     const char *why = NULL;
     int64_t first_ms = -1;
     int64_t last_ms = -1;
-    if (database_run(database, &SPAN, parameters, 1, deadline_in(STATEMENT_MS), &rows) != UP_OK) {
+    if (database_run(database, &SPAN, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK) {
         why = "the database can't be read";
     } else {
         first_ms = database_int(rows, 0, 0, -1);
@@ -350,7 +351,7 @@ static int run(struct backtest *test)
         test->line = 0;
         int64_t last_ms = test->sample.at_ms;
         why = end_sample(test);
-        if (!why && test->next_look_ms != INT64_MIN && look_until(test, last_ms + 1) != UP_OK)
+        if (!why && test->next_look_ms != INT64_MIN && look_until(test, last_ms + 1) != STATUS_OK)
             why = "a look failed";
     }
     if (!why && fflush(stdout) != 0)

@@ -1,9 +1,9 @@
 /* The collector: keeps every known host fresh, and the history rolled up. One round and out, or for ever. */
-#include "collect.h"
-#include "keyring.h"
-#include "log.h"
-#include "notation.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "base/secret_box.h"
 #include "program.h"
+#include "upstream/collect.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -58,7 +58,7 @@ static int say_help(void)
                               "  --json       the same as JSON, a line for each host and one for the round\n"
                               "  --help\n\nSettings, from the environment:\n");
     settings_help(&text);
-    fputs(text.status == UP_OK ? text.data : "", stdout);
+    fputs(text.status == STATUS_OK ? text.data : "", stdout);
     buffer_release(&text);
     return EXIT_SUCCESS;
 }
@@ -87,7 +87,7 @@ static int read_options(int argc, char **argv, struct options *options)
                     argv[optind - 1]);
             return EXIT_SETTINGS;
         }
-        if (c == 'h' && access_host(optarg, strlen(optarg), options->host_room, &why) != UP_OK) {
+        if (c == 'h' && validate_host(optarg, strlen(optarg), options->host_room, &why) != STATUS_OK) {
             fprintf(stderr, "upbeat-collect: --host %.300s: %s\n", optarg, why);
             return EXIT_SETTINGS;
         }
@@ -113,9 +113,9 @@ static void say_json(const struct collect_event *event)
     buffer_append_format(&text,
                          "{\"host\":\"%s\",\"outcome\":\"%s\",\"took_ms\":%" PRId64 ",\"why\":", event->host,
                          outcome_text(event->outcome), event->took_ms);
-    notation_json(&text, event->why, strlen(event->why));
+    json_escape(&text, event->why, strlen(event->why));
     buffer_append_text(&text, "}");
-    if (text.status == UP_OK)
+    if (text.status == STATUS_OK)
         puts(text.data);
     buffer_release(&text);
 }
@@ -173,17 +173,17 @@ static void say_totals(const struct options *options, const struct collect_total
 }
 
 /* Who is due, and asked for. */
-static enum up_result do_round(struct collector *collector, const struct options *options)
+static enum status do_round(struct collector *collector, const struct options *options)
 {
     struct arena arena;
     struct due_list list = {0};
     struct collect_totals totals = {0};
     int64_t started_ms = clock_monotonic_ms();
     arena_init(&arena, DUE_MAX_BYTES);
-    enum up_result result = collect_due(collector, options->host, &arena, &list);
-    if (result == UP_OK && options->dry_run) {
+    enum status result = collect_due(collector, options->host, &arena, &list);
+    if (result == STATUS_OK && options->dry_run) {
         say_due(options, &list);
-    } else if (result == UP_OK && (list.count > 0 || !options->loop)) {
+    } else if (result == STATUS_OK && (list.count > 0 || !options->loop)) {
         struct progress progress = {options, {0}, list.count, isatty(STDERR_FILENO) && !options->loop};
         result = collect_round(collector, &list, &stop_asked, report, &progress, &totals);
         if (progress.on_terminal && list.count > 0)
@@ -197,41 +197,44 @@ static enum up_result do_round(struct collector *collector, const struct options
 static int once(struct collector *collector, const struct options *options)
 {
     bool more = false;
-    enum up_result result = do_round(collector, options);
-    if (result == UP_OK && !options->dry_run)
+    enum status result = do_round(collector, options);
+    if (result == STATUS_OK && !options->dry_run)
         result = collect_remember(collector, REMEMBER_MS, &more);
-    if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "could not go on: %s", result_text(result));
-    return result == UP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* A look every second; slower while the database is away. */
 static int loop(struct collector *collector, const struct options *options)
 {
     int64_t wait_ms = TICK_MS;
-    log_line(LOG_INFO, NULL, "collecting");
+    log_line(LEVEL_INFO, NULL, "collecting");
     while (!stop_asked) {
         bool more = false;
         struct deadline next = deadline_in(wait_ms);
-        enum up_result result = do_round(collector, options);
-        if (result == UP_OK)
+        enum status result = do_round(collector, options);
+        if (result == STATUS_OK)
             result = collect_remember(collector, REMEMBER_LOOP_MS, &more);
-        wait_ms = result == UP_OK ? TICK_MS : wait_ms * 2 < BACK_OFF_MAX_MS ? wait_ms * 2 : BACK_OFF_MAX_MS;
+        wait_ms = result == STATUS_OK             ? TICK_MS
+                  : wait_ms * 2 < BACK_OFF_MAX_MS ? wait_ms * 2
+                                                  : BACK_OFF_MAX_MS;
         if (!stop_asked && !more)
             deadline_sleep(next, deadline_left_ms(next));
     }
-    log_line(LOG_INFO, NULL, "stopped");
+    log_line(LEVEL_INFO, NULL, "stopped");
     return EXIT_SUCCESS;
 }
 
-static int run(const struct options *options, const struct settings *settings, const struct keyring *keyring)
+static int run(const struct options *options, const struct settings *settings,
+               const struct secret_box *secret_box)
 {
     struct collector *collector = NULL;
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    enum up_result result = collect_new(&collector, settings, keyring);
+    enum status result = collect_new(&collector, settings, secret_box);
     int status = EXIT_FAILURE;
-    if (result != UP_OK)
-        log_line(LOG_ERROR, NULL, "can't start: %s", result_text(result));
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
     else
         status = options->loop && !options->dry_run ? loop(collector, options) : once(collector, options);
     collect_free(collector);
@@ -243,7 +246,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     struct settings settings;
-    struct keyring keyring;
+    struct secret_box secret_box;
     struct sigaction action = {.sa_handler = ask_stop};
     int status = read_options(argc, argv, &options);
     if (status >= 0)
@@ -253,11 +256,11 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
-    status = program_read_settings(&settings, &keyring);
+    status = program_read_settings(&settings, &secret_box);
     if (status != EXIT_SUCCESS)
         return status;
     (void)setpriority(PRIO_PROCESS, 0, BESIDE_WORKERS); /* whoever waits for an answer comes first */
-    status = run(&options, &settings, &keyring);
-    keyring_release(&keyring);
+    status = run(&options, &settings, &secret_box);
+    secret_box_release(&secret_box);
     return status;
 }

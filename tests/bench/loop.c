@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 128, LISTENER = PEERS_MAX, BODY_MAX_BYTES = 1024 * 1024 };
+enum { CONNECTIONS_MAX = 128, LISTENER = CONNECTIONS_MAX, BODY_MAX_BYTES = 1024 * 1024 };
 
-static FCGX_Request peers[PEERS_MAX];
-static bool is_open[PEERS_MAX];
+static FCGX_Request connections[CONNECTIONS_MAX];
+static bool is_open[CONNECTIONS_MAX];
 static char body[BODY_MAX_BYTES];
 static char head[128];
 static PGconn *database;
@@ -58,35 +58,35 @@ static void select_one(void)
 static void accept_peer(int epoll_fd)
 {
     int number = 0;
-    while (number < PEERS_MAX && is_open[number])
+    while (number < CONNECTIONS_MAX && is_open[number])
         number++;
-    int fd = number < PEERS_MAX ? accept4(0, NULL, NULL, SOCK_CLOEXEC) : -1;
+    int fd = number < CONNECTIONS_MAX ? accept4(0, NULL, NULL, SOCK_CLOEXEC) : -1;
     if (fd < 0)
         return;
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)number};
-    FCGX_InitRequest(&peers[number], -1, FCGI_FAIL_ACCEPT_ON_INTR);
-    peers[number].ipcFd = fd;
+    FCGX_InitRequest(&connections[number], -1, FCGI_FAIL_ACCEPT_ON_INTR);
+    connections[number].ipcFd = fd;
     is_open[number] = true;
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void answer(int number)
 {
-    FCGX_Request *peer = &peers[number];
-    peer->keepConnection = 1;
-    if (FCGX_Accept_r(peer) != 0) {
-        FCGX_Free(peer, 1);
+    FCGX_Request *connection = &connections[number];
+    connection->keepConnection = 1;
+    if (FCGX_Accept_r(connection) != 0) {
+        FCGX_Free(connection, 1);
         is_open[number] = false;
         return;
     }
-    while (FCGX_GetChar(peer->in) != EOF)
+    while (FCGX_GetChar(connection->in) != EOF)
         ;
     if (database)
         select_one();
-    FCGX_PutS(head, peer->out);
-    FCGX_PutS(body, peer->out);
-    FCGX_Finish_r(peer);
-    is_open[number] = peer->ipcFd >= 0;
+    FCGX_PutS(head, connection->out);
+    FCGX_PutS(body, connection->out);
+    FCGX_Finish_r(connection);
+    is_open[number] = connection->ipcFd >= 0;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* CPU of taking one answer of Chartbeat apart: parse FILE; prints the median in microseconds. */
-#include "arena.h"
-#include "toppages.h"
+#include "base/arena.h"
+#include "upstream/toppages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         const char *why = NULL;
         arena_clear(&arena);
         double start_us = cpu_us();
-        if (toppages_parse(body, len_bytes, &arena, &answer, &why) != UP_OK)
+        if (toppages_parse(body, len_bytes, &arena, &answer, &why) != STATUS_OK)
             return 1;
         took_us[i] = cpu_us() - start_us;
     }

@@ -1,10 +1,10 @@
 /* A query string, as it came in, and each of its values as a time and as a span. */
 #include "fuzz.h"
 
-#include "duration.h"
-#include "query.h"
-#include "timestamp.h"
-#include "utf8.h"
+#include "base/duration.h"
+#include "base/timestamp.h"
+#include "base/utf8.h"
+#include "http/query.h"
 
 static void check_time(const char *text)
 {
@@ -12,13 +12,13 @@ static void check_time(const char *text)
     time_us at = 0;
     time_us again = 0;
     int64_t span_ms = -1;
-    if (timestamp_parse(text, &at) != UP_OK) {
+    if (timestamp_parse(text, &at) != STATUS_OK) {
         MUST_HOLD(at == 0);
     } else if (at >= INT64_C(946684800000000) && at < INT64_C(4102444800000000)) { /* in UTC too */
         timestamp_write(at, written);
-        MUST_HOLD(timestamp_parse(written, &again) == UP_OK && again == at);
+        MUST_HOLD(timestamp_parse(written, &again) == STATUS_OK && again == at);
     }
-    MUST_HOLD(duration_parse(text, &span_ms) == UP_OK ? span_ms >= 0 : span_ms == -1);
+    MUST_HOLD(duration_parse(text, &span_ms) == STATUS_OK ? span_ms >= 0 : span_ms == -1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     const char *why = NULL;
     char *text = fuzz_text(data, len_bytes);
     arena_init(&arena, 1 << 20);
-    enum up_result result = query_parse(text, &arena, &query, &why);
-    MUST_HOLD(result == UP_OK || (why && query.count == 0));
+    enum status result = query_parse(text, &arena, &query, &why);
+    MUST_HOLD(result == STATUS_OK || (why && query.count == 0));
     for (size_t i = 0; i < query.count; i++) {
         const struct query_parameter *parameter = &query.items[i];
         MUST_HOLD(strlen(parameter->value) == parameter->value_bytes);

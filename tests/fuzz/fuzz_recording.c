@@ -1,9 +1,9 @@
 /* Recorded samples: a first line as the header, a second one as a row of it. */
 #include "fuzz.h"
 
-#include "duration.h"
-#include "pages.h"
-#include "recording.h"
+#include "base/duration.h"
+#include "pages/page_list.h"
+#include "pages/recording.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
             MUST_HOLD(row.path_bytes >= 1 && row.path_bytes <= PATH_MAX_BYTES);
         }
     }
-    if (duration_parse(text, &span_ms) == UP_OK)
+    if (duration_parse(text, &span_ms) == STATUS_OK)
         MUST_HOLD(span_ms >= 0 && span_ms <= INT64_C(8640000000));
     free(text);
     return 0;

@@ -1,7 +1,7 @@
 /* The address of Chartbeat and a number, as the operator may set them. */
 #include "fuzz.h"
 
-#include "settings.h"
+#include "base/settings.h"
 
 extern char **environ;
 
@@ -22,18 +22,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     buffer_init(&fault, 4096);
     char *line = malloc(70000);
     set_only(line, "CHARTBEAT_URL", text);
-    if (settings_read(&settings, &fault) == UP_OK) {
+    if (settings_read(&settings, &fault) == STATUS_OK) {
         MUST_HOLD(strncmp(settings.chartbeat_url, "http", 4) == 0 && strlen(settings.chartbeat_url) <= 500);
         MUST_HOLD(!strpbrk(settings.chartbeat_url, "@?# \r\n"));
     } else {
-        MUST_HOLD(fault.status == UP_OK && strstr(fault.data, "(not shown)"));
+        MUST_HOLD(fault.status == STATUS_OK && strstr(fault.data, "(not shown)"));
     }
     buffer_clear(&fault, 0);
     set_only(line, "UPBEAT_TTL_MS", text);
-    if (settings_read(&settings, &fault) == UP_OK)
+    if (settings_read(&settings, &fault) == STATUS_OK)
         MUST_HOLD(settings.ttl_ms >= 100 && settings.ttl_ms <= settings.stale_ms);
     else
-        MUST_HOLD(fault.status == UP_OK && fault.len_bytes > 0);
+        MUST_HOLD(fault.status == STATUS_OK && fault.len_bytes > 0);
     buffer_release(&fault);
     free(line);
     free(text);

@@ -1,8 +1,8 @@
 /* An answer of Chartbeat: as it is, and as the rows of either form. */
 #include "fuzz.h"
 
-#include "toppages.h"
-#include "utf8.h"
+#include "base/utf8.h"
+#include "upstream/toppages.h"
 
 enum { ARENA_MAX_BYTES = 8 * 1024 * 1024 };
 
@@ -13,8 +13,8 @@ static void check_round_trip(const struct page_list *list, struct arena *arena)
     struct page_list again = {0};
     buffer_init(&text, PAGES_TEXT_MAX_BYTES);
     pages_encode(list, &text);
-    MUST_HOLD(text.status == UP_OK);
-    MUST_HOLD(pages_decode(text.data, text.len_bytes, arena, &again) == UP_OK);
+    MUST_HOLD(text.status == STATUS_OK);
+    MUST_HOLD(pages_decode(text.data, text.len_bytes, arena, &again) == STATUS_OK);
     MUST_HOLD(again.count == list->count);
     for (size_t i = 0; i < again.count; i++) {
         MUST_HOLD(again.items[i].visitors == list->items[i].visitors);
@@ -60,13 +60,14 @@ static void parse(const char *front, const uint8_t *data, size_t len_bytes, cons
     struct toppages toppages = {0};
     const char *why = NULL;
     arena_init(&arena, ARENA_MAX_BYTES);
-    enum up_result result = toppages_parse(body, all_bytes, &arena, &toppages, &why);
+    enum status result = toppages_parse(body, all_bytes, &arena, &toppages, &why);
     MUST_HOLD(arena.total_bytes <= ARENA_MAX_BYTES);
-    if (result == UP_OK) {
+    if (result == STATUS_OK) {
         check_list(&toppages.pages);
         check_round_trip(&toppages.pages, &arena);
     } else {
-        MUST_HOLD((result == UP_INVALID || result == UP_TOO_LARGE) && why && toppages.pages.count == 0);
+        MUST_HOLD((result == STATUS_INVALID || result == STATUS_TOO_LARGE) && why &&
+                  toppages.pages.count == 0);
     }
     arena_release(&arena);
     free(body);

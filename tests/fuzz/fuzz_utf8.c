@@ -1,7 +1,7 @@
 /* The check for UTF-8 and NUL against a plain decoder, the look for \u0000 against a plain scanner. */
 #include "fuzz.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 static bool is_valid_by_decoding(const uint8_t *at, size_t left)
 {

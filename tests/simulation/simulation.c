@@ -4,9 +4,9 @@
  * A site has 300 pages, 100 of them listed, whose visitors come as a Poisson process and stay for an
  * exponential time of 4 minutes on average (M/M/inf), sampled every 5 s for 32 minutes; one look at the end.
  * What truly rises is known from the rates, without any noise. */
-#include "arena.h"
-#include "minutes.h"
-#include "trend.h"
+#include "base/arena.h"
+#include "pages/minute_means.h"
+#include "pages/trend_model.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct scenario {
     const char *name;
     double largest;         /* visitors of the largest page */
     double flicker;         /* of the rate, from minute to minute */
-    double tide;            /* growth of the whole site within the window */
+    double site_factor;     /* growth of the whole site within the window */
     enum event event;       /* of RISES pages */
     int oldest_s, newest_s; /* before the look: when it began */
     int outage_s;           /* without a sample, in the middle */
@@ -44,7 +44,7 @@ static const struct scenario SCENARIOS[] = {
     {"strong rises", 600, 0, 0, RISE, 900, 360, 0, .95, .85, .005, 0, 4},
     {"bursty arrivals", 600, .35, 0, RISE, 900, 360, 0, .65, .70, 0, 0, 0},
     {"a quiet site", 30, 0, 0, STEADY, 0, 0, 0, 0, 0, .005, .5, 0},
-    {"tide of a morning", 600, 0, .6, RISE, 900, 360, 0, .95, .85, .005, 0, 4},
+    {"site_factor of a morning", 600, 0, .6, RISE, 900, 360, 0, .95, .85, .005, 0, 4},
     {"after an outage", 600, 0, 0, STEADY, 0, 0, 600, 0, 0, .005, .5, 0},
     {"newcomers at the cut-off", 600, 0, 0, CROSS, 900, 360, 0, 0, 0, .005, .5, 0},
     {"a jump into the list", 600, 0, 0, JUMP, 900, 360, 0, .95, .85, .005, 0, 4},
@@ -148,7 +148,7 @@ static void advance(const struct scenario *scenario, struct page_model *page, do
 {
     static const double LEAVE = 1 - 0.979382; /* exp(-STEP_S / STAY_S) */
     double rate = page->rate * (at_s >= page->at_s ? page->factor : 1) *
-                  (1 + scenario->tide * fmax(0, at_s - (SPAN_S - WINDOW_S)) / WINDOW_S);
+                  (1 + scenario->site_factor * fmax(0, at_s - (SPAN_S - WINDOW_S)) / WINDOW_S);
     if (scenario->flicker > 0 && fmod(at_s, 60) < STEP_S)
         page->flicker = fmax(0, 1 + scenario->flicker * normal());
     page->mean += (rate * STAY_S - page->mean) * LEAVE;
@@ -179,24 +179,25 @@ static int by_value(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
-/* A strong change: by half and by 30 visitors, of what the site's tide makes of its own past. */
+/* A strong change: by half and by 30 visitors, of what the site's site_factor makes of its own past. */
 static bool is_strong(const struct scenario *scenario, struct page_model *page)
 {
     qsort(page->before, (size_t)page->before_count, sizeof(double), by_value);
-    double tide = 1;
-    if (scenario->tide > 0) {
+    double site_factor = 1;
+    if (scenario->site_factor > 0) {
         /* Of a page without an event: the growth of the mean, the same for all. */
         for (int i = 0; i < PAGES; i++) {
             if (models[i].at_s >= SPAN_S && &models[i] != page) {
                 struct page_model *other = &models[i];
                 qsort(other->before, (size_t)other->before_count, sizeof(double), by_value);
-                tide = other->recent_sum / other->recent_count / other->before[other->before_count / 2];
+                site_factor =
+                    other->recent_sum / other->recent_count / other->before[other->before_count / 2];
                 break;
             }
         }
     }
     double recent = page->recent_sum / page->recent_count;
-    double before = tide * page->before[page->before_count / 2];
+    double before = site_factor * page->before[page->before_count / 2];
     return scenario->event == FALL ? before - recent >= 30 && recent <= before / 1.5
                                    : recent - before >= 30 && recent >= 1.5 * before;
 }
@@ -270,7 +271,7 @@ static bool run(const struct scenario *scenario, uint64_t seed, struct tally *ta
         qsort(list, PAGES, sizeof *list, by_visitors);
         samples[count] = (struct trend_sample){
             .at_ms = (int64_t)at_s * 1000, .row_limit = LISTED, .count = LISTED, .entries = list};
-        is_well = is_well && minutes_add(minutes, &samples[count]) == UP_OK;
+        is_well = is_well && minutes_add(minutes, &samples[count]) == STATUS_OK;
         count++;
     }
     for (int i = 0; i < PAGES; i++)
@@ -283,7 +284,7 @@ static bool run(const struct scenario *scenario, uint64_t seed, struct tally *ta
                                 .sample_count = count};
     if (is_well)
         input.minutes = minutes_list(minutes, &input.minute_count);
-    is_well = is_well && trend_weigh(&input, &arena, &trend) == UP_OK && !trend.is_warming;
+    is_well = is_well && trend_weigh(&input, &arena, &trend) == STATUS_OK && !trend.is_warming;
     if (is_well) {
         tally_trend(scenario, &trend, strong, tally);
         tally_plain(&samples[count - 2], &samples[count - 1], strong, tally);

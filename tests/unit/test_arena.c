@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "arena.h"
+#include "base/arena.h"
 
 static void test_alloc_is_aligned_and_disjoint(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 static void test_nothing_appended(void **state)
 {
@@ -9,7 +9,7 @@ static void test_nothing_appended(void **state)
     buffer_init(&buffer, 10);
     assert_null(buffer.data);
     assert_int_equal(buffer.len_bytes, 0);
-    assert_int_equal(buffer.status, UP_OK);
+    assert_int_equal(buffer.status, STATUS_OK);
     buffer_release(&buffer);
     buffer_release(&buffer);
 }
@@ -67,11 +67,11 @@ static void test_the_maximum_is_reached_exactly(void **state)
         buffer_init(&buffer, maxima[i]);
         for (size_t at = 0; at < maxima[i]; at++)
             buffer_append_char(&buffer, 'x');
-        assert_int_equal(buffer.status, UP_OK);
+        assert_int_equal(buffer.status, STATUS_OK);
         buffer_append(&buffer, "", 0);
-        assert_int_equal(buffer.status, UP_OK);
+        assert_int_equal(buffer.status, STATUS_OK);
         buffer_append_char(&buffer, 'x');
-        assert_int_equal(buffer.status, UP_TOO_LARGE);
+        assert_int_equal(buffer.status, STATUS_TOO_LARGE);
         assert_int_equal(buffer.len_bytes, maxima[i]);
         buffer_release(&buffer);
     }
@@ -84,7 +84,7 @@ static void test_a_failed_append_adds_nothing_and_stays(void **state)
     buffer_init(&buffer, 5);
     buffer_append_text(&buffer, "abc");
     buffer_append_text(&buffer, "defgh");
-    assert_int_equal(buffer.status, UP_TOO_LARGE);
+    assert_int_equal(buffer.status, STATUS_TOO_LARGE);
     buffer_append_text(&buffer, "d");
     buffer_append_char(&buffer, 'd');
     buffer_append_int(&buffer, 1);
@@ -92,7 +92,7 @@ static void test_a_failed_append_adds_nothing_and_stays(void **state)
     assert_null(buffer_reserve(&buffer, 1));
     assert_string_equal(buffer.data, "abc");
     buffer_clear(&buffer, 100000);
-    assert_int_equal(buffer.status, UP_OK);
+    assert_int_equal(buffer.status, STATUS_OK);
     buffer_append_text(&buffer, "12345");
     assert_string_equal(buffer.data, "12345");
     buffer_release(&buffer);
@@ -105,7 +105,7 @@ static void test_a_huge_length_does_not_wrap(void **state)
     buffer_init(&buffer, 100);
     buffer_append_char(&buffer, 'a');
     assert_null(buffer_reserve(&buffer, SIZE_MAX));
-    assert_int_equal(buffer.status, UP_TOO_LARGE);
+    assert_int_equal(buffer.status, STATUS_TOO_LARGE);
     buffer_release(&buffer);
 }
 
@@ -118,7 +118,7 @@ static void test_format_over_the_maximum(void **state)
     assert_string_equal(buffer.data, "00001");
     buffer_clear(&buffer, 100000);
     buffer_append_format(&buffer, "%06d", 1);
-    assert_int_equal(buffer.status, UP_TOO_LARGE);
+    assert_int_equal(buffer.status, STATUS_TOO_LARGE);
     assert_int_equal(buffer.len_bytes, 0);
     buffer_release(&buffer);
 }

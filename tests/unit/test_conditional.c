@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "conditional.h"
+#include "http/conditional.h"
 
 static void test_if_none_match(void **state)
 {
@@ -46,7 +46,7 @@ static void test_if_none_match(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_case_int(cases[i].header ? cases[i].header : "absent",
-                        conditional_matches(cases[i].header, "\"abc\""), cases[i].matches);
+                        etag_matches(cases[i].header, "\"abc\""), cases[i].matches);
 }
 
 static void test_accept(void **state)
@@ -99,8 +99,8 @@ static void test_accept(void **state)
         {"text/csv/x", false},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
-        assert_case_int(cases[i].header ? cases[i].header : "absent",
-                        conditional_accepts_csv(cases[i].header), cases[i].is_csv);
+        assert_case_int(cases[i].header ? cases[i].header : "absent", accept_prefers_csv(cases[i].header),
+                        cases[i].is_csv);
 }
 
 int main(void)

@@ -24,7 +24,7 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->folder))
         return -1;
     for (size_t i = 0; i < COUNT(fixture->crew); i++) {
-        if (crew_join(&fixture->crew[i], fixture->folder, WORKERS) != UP_OK)
+        if (crew_join(&fixture->crew[i], fixture->folder, WORKERS) != STATUS_OK)
             return -1;
     }
     *state = fixture;
@@ -55,8 +55,8 @@ static void test_ranks_from_the_lowest(void **state)
     crew_leave(&fixture->crew[2]);
     crew_leave(&fixture->crew[1]);
     crew_leave(&fixture->crew[1]); /* twice is once */
-    assert_int_equal(crew_join(&fixture->crew[2], fixture->folder, WORKERS), UP_OK);
-    assert_int_equal(crew_join(&fixture->crew[1], fixture->folder, WORKERS), UP_OK);
+    assert_int_equal(crew_join(&fixture->crew[2], fixture->folder, WORKERS), STATUS_OK);
+    assert_int_equal(crew_join(&fixture->crew[1], fixture->folder, WORKERS), STATUS_OK);
     assert_int_equal(fixture->crew[2].rank, 1);
     assert_int_equal(fixture->crew[1].rank, 2);
 }
@@ -70,7 +70,7 @@ static pid_t start_worker(const char *folder)
     pid_t child = fork();
     if (child == 0) {
         struct crew crew;
-        if (crew_join(&crew, folder, WORKERS) == UP_OK) {
+        if (crew_join(&crew, folder, WORKERS) == STATUS_OK) {
             crew_say_ready(&crew, true);
             byte = (char)('0' + crew.rank);
         }
@@ -98,7 +98,7 @@ static void test_who_is_killed_no_longer_counts(void **state)
         assert_false(crew_has_ready_before(&fixture->crew[1]));
         assert_int_equal(crew_next_ready(&fixture->crew[1], false), -1);
     }
-    assert_int_equal(crew_join(&fixture->crew[0], fixture->folder, WORKERS), UP_OK);
+    assert_int_equal(crew_join(&fixture->crew[0], fixture->folder, WORKERS), STATUS_OK);
     assert_int_equal(fixture->crew[0].rank, 0);
 }
 
@@ -146,7 +146,7 @@ static void test_one_of_a_shared_rank(void **state)
 {
     struct fixture *fixture = *state;
     struct crew other;
-    assert_int_equal(crew_join(&other, fixture->folder, WORKERS), UP_OK);
+    assert_int_equal(crew_join(&other, fixture->folder, WORKERS), STATUS_OK);
     assert_int_equal(other.rank, WORKERS);
     crew_say_ready(&fixture->crew[WORKERS], true);
     crew_say_ready(&other, true);
@@ -163,20 +163,20 @@ static void test_slots(void **state)
     struct slots slots;
     int held[3];
     int number = -1;
-    assert_int_equal(slots_init(&slots, fixture->folder, "ready", 2), UP_OK);
+    assert_int_equal(lockfile_init(&slots, fixture->folder, "ready", 2), STATUS_OK);
     for (int i = 0; i < 3; i++) {
-        held[i] = slots_take(&slots, &number);
+        held[i] = lockfile_take(&slots, &number);
         assert_int_equal(number, i);
         assert_int_equal(held[i] >= 0, i < 2);
     }
-    assert_true(slots_is_taken(&slots, 1));
-    slots_release(held[0]);
-    assert_int_equal(slots_take_one(&slots, 1), -1);
-    held[0] = slots_take(&slots, NULL);
+    assert_true(lockfile_is_taken(&slots, 1));
+    lockfile_release(held[0]);
+    assert_int_equal(lockfile_take_one(&slots, 1), -1);
+    held[0] = lockfile_take(&slots, NULL);
     assert_true(held[0] >= 0);
     for (int i = 0; i < 3; i++)
-        slots_release(held[i]);
-    assert_false(slots_is_taken(&slots, 0) || slots_is_taken(&slots, 1));
+        lockfile_release(held[i]);
+    assert_false(lockfile_is_taken(&slots, 0) || lockfile_is_taken(&slots, 1));
 }
 
 static int open_files(void)
@@ -194,20 +194,20 @@ static void test_looking_disturbs_nobody(void **state)
     const struct slots *ready = &fixture->crew[0].ready;
     int before = open_files();
     for (int i = 0; i < 10; i++) {
-        assert_false(slots_is_taken(ready, 0));
+        assert_false(lockfile_is_taken(ready, 0));
         assert_int_equal(crew_next_ready(&fixture->crew[1], false), -1);
     }
     assert_int_equal(open_files(), before);
     crew_say_ready(&fixture->crew[0], true);
     assert_true(crew_is_ready(&fixture->crew[0]));
     for (int i = 0; i < 10; i++) {
-        assert_true(slots_is_taken(ready, 0));
+        assert_true(lockfile_is_taken(ready, 0));
         assert_true(crew_has_ready_before(&fixture->crew[1]));
-        assert_int_equal(slots_take_one(ready, 0), -1);
+        assert_int_equal(lockfile_take_one(ready, 0), -1);
     }
     assert_int_equal(open_files(), before + 1);
     crew_say_ready(&fixture->crew[0], false);
-    assert_false(slots_is_taken(ready, 0));
+    assert_false(lockfile_is_taken(ready, 0));
     assert_int_equal(open_files(), before);
 }
 
@@ -215,7 +215,7 @@ static void test_no_folder(void **state)
 {
     (void)state;
     struct crew crew;
-    assert_int_equal(crew_join(&crew, "/tmp/upbeat-no-such-folder", WORKERS), UP_FAILED);
+    assert_int_equal(crew_join(&crew, "/tmp/upbeat-no-such-folder", WORKERS), STATUS_FAILED);
     assert_int_equal(errno, ENOENT);
     crew_leave(&crew); /* is allowed then */
 }

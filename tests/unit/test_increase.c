@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "increase.h"
+#include "pages/increase.h"
 
 enum { ROWS = 6 };
 
@@ -92,7 +92,7 @@ static void test_cases(void **state)
         struct page_list previous = list_of(cases[i].previous, before);
         struct page_list newest = list_of(cases[i].newest, now);
         struct increase_list list = {0};
-        assert_case_int(cases[i].name, increase_between(&previous, &newest, &arena, &list), UP_OK);
+        assert_case_int(cases[i].name, increase_between(&previous, &newest, &arena, &list), STATUS_OK);
         assert_case_text(cases[i].name, flat(&list), cases[i].flat);
     }
 }
@@ -172,7 +172,7 @@ static void test_against_a_naive_reference(void **state)
         struct page_list newest = {now, random_list(now, paths, &seed)};
         struct increase_list list = {0};
         size_t count = naive(&previous, &newest, wanted);
-        assert_int_equal(increase_between(&previous, &newest, &arena, &list), UP_OK);
+        assert_int_equal(increase_between(&previous, &newest, &arena, &list), STATUS_OK);
         assert_int_equal(list.count, count);
         for (size_t i = 0; i < count; i++) {
             assert_ptr_equal(list.items[i].page, wanted[i].page);
@@ -191,7 +191,7 @@ static void test_without_memory(void **state)
     struct increase_list list = {NULL, 77};
     struct arena none;
     arena_init(&none, 0);
-    assert_int_equal(increase_between(&pages, &pages, &none, &list), UP_NO_MEMORY);
+    assert_int_equal(increase_between(&pages, &pages, &none, &list), STATUS_NO_MEMORY);
     assert_int_equal(list.count, 77);
 }
 

@@ -41,7 +41,7 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->folder))
         return -1;
     for (int rank = 0; rank <= SECOND; rank++) {
-        if (orders_new(&fixture->workers[rank], fixture->folder, rank, QUIET_MS) != UP_OK)
+        if (orders_new(&fixture->workers[rank], fixture->folder, rank, QUIET_MS) != STATUS_OK)
             return -1;
     }
     *state = fixture;
@@ -54,7 +54,7 @@ static int tear_down(void **state)
     char path[128];
     for (int rank = 0; rank <= SECOND; rank++) {
         orders_free(fixture->workers[rank]);
-        snprintf(path, sizeof path, "%s/refill.%d", fixture->folder, rank);
+        snprintf(path, sizeof path, "%s/refresh.%d", fixture->folder, rank);
         unlink(path);
     }
     int result = rmdir(fixture->folder); /* and nothing else was left there */
@@ -188,7 +188,7 @@ static void test_runs(void **state)
         struct orders *orders = NULL;
         struct order taken = {0};
         int64_t started_ms = now_ms;
-        assert_int_equal(orders_new(&orders, fixture->folder, 0, QUIET_MS), UP_OK);
+        assert_int_equal(orders_new(&orders, fixture->folder, 0, QUIET_MS), STATUS_OK);
         for (const struct step *step = RUNS[i].steps; step->what != END; step++) {
             now_ms = started_ms + step->at_ms;
             do_step(RUNS[i].name, orders, step, &taken);
@@ -270,7 +270,7 @@ static void test_hand_over_to_nobody(void **state)
     orders_free(fixture->workers[1]);
     fixture->workers[1] = NULL;
     assert_false(orders_hand_over(fixture->workers[0], &order, 1)); /* was, and left its socket */
-    assert_int_equal(orders_new(&fixture->workers[1], fixture->folder, 1, QUIET_MS), UP_OK);
+    assert_int_equal(orders_new(&fixture->workers[1], fixture->folder, 1, QUIET_MS), STATUS_OK);
     assert_true(orders_hand_over(fixture->workers[0], &order, 1)); /* has come again */
 }
 
@@ -306,7 +306,7 @@ static void test_receive_junk(void **state)
         {"a host that does not end", no_end, sizeof no_end},
     };
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/refill.0", fixture->folder);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/refresh.0", fixture->folder);
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct order order = {.host = "untouched"};
@@ -336,7 +336,7 @@ static void test_no_socket(void **state)
     } cases[] = {{"/tmp/upbeat-no-such-folder", ENOENT}, {deep, ENAMETOOLONG}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct orders *orders = NULL;
-        assert_case_int(cases[i].folder, orders_new(&orders, cases[i].folder, 0, QUIET_MS), UP_FAILED);
+        assert_case_int(cases[i].folder, orders_new(&orders, cases[i].folder, 0, QUIET_MS), STATUS_FAILED);
         assert_case_int(cases[i].folder, errno, cases[i].why);
         assert_null(orders);
     }

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "policy.h"
+#include "api/policy.h"
 
 #include <limits.h>
 
@@ -10,7 +10,7 @@ enum { CHECKED = 1000, YEAR_MS = INT_MAX };
 
 struct view_case {
     const char *name;
-    struct policy_view view; /* has_snapshot, age, verdict, check age, failures */
+    struct cache_row_state view; /* has_snapshot, age, key_status, check age, failures */
     enum policy_action action;
     bool may_serve_stale;
 };
@@ -19,8 +19,8 @@ static const struct view_case CASES[] = {
     /* The edges of TTL and stale, to the millisecond. */
     {"new", {true, 0, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
     {"at the TTL", {true, 3000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
-    {"past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFILL, true},
-    {"at stale", {true, 10000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFILL, true},
+    {"past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFRESH, true},
+    {"at stale", {true, 10000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFRESH, true},
     {"past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, true},
     {"at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, true},
     {"past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
@@ -29,8 +29,8 @@ static const struct view_case CASES[] = {
 
     /* While Chartbeat fails nobody waits for what may be served. */
     {"failing, fresh", {true, 3000, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER, true},
-    {"failing, past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER_AND_REFILL, true},
-    {"failing, at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 9}, POLICY_ANSWER_AND_REFILL, true},
+    {"failing, past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER_AND_REFRESH, true},
+    {"failing, at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 9}, POLICY_ANSWER_AND_REFRESH, true},
     {"failing, past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 9}, POLICY_REFILL_FIRST, false},
     {"failing, no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 9}, POLICY_REFILL_FIRST, false},
 
@@ -89,12 +89,12 @@ static void test_what_never_happens(void **state)
     for (size_t age = 0; age < COUNT(ages); age++) {
         for (size_t check = 0; check < COUNT(ages); check++) {
             for (int bits = 0; bits < 12; bits++) {
-                struct policy_view view = {bits & 1, ages[age], (enum key_verdict)(bits >> 2), ages[check],
-                                           bits & 2};
+                struct cache_row_state view = {bits & 1, ages[age], (enum key_status)(bits >> 2), ages[check],
+                                               bits & 2};
                 enum policy_action action = policy_decide(&view, &BOUNDS);
-                bool is_served = action == POLICY_ANSWER || action == POLICY_ANSWER_AND_REFILL ||
+                bool is_served = action == POLICY_ANSWER || action == POLICY_ANSWER_AND_REFRESH ||
                                  policy_may_serve_stale(&view, &BOUNDS) || policy_copy_ms(&view, &BOUNDS) > 0;
-                assert_false(is_served && (view.verdict != KEY_ACCEPTED || !view.has_snapshot));
+                assert_false(is_served && (view.key_status != KEY_ACCEPTED || !view.has_snapshot));
                 assert_false(is_served && ages[check] > REVOCATION_MS);
                 assert_false(is_served && ages[age] > BOUNDS.stale_error_ms);
                 assert_true(action != POLICY_ANSWER || policy_is_fresh(&view, &BOUNDS));
@@ -108,7 +108,7 @@ static void test_copy(void **state)
     (void)state;
     static const struct {
         const char *name;
-        struct policy_view view;
+        struct cache_row_state view;
         int64_t copy_ms;
     } cases[] = {
         {"new", {true, 0, KEY_ACCEPTED, 0, 0}, 4000},
@@ -130,7 +130,7 @@ static void test_copy(void **state)
         assert_case_int(cases[i].name, policy_copy_ms(&cases[i].view, &BOUNDS), cases[i].copy_ms);
     static const struct policy_bounds SHORT = {
         .ttl_ms = POLICY_COPY_STALE_MS - 1, .stale_ms = 5000, .stale_error_ms = 9000};
-    const struct policy_view view = {true, 100, KEY_ACCEPTED, 0, 0};
+    const struct cache_row_state view = {true, 100, KEY_ACCEPTED, 0, 0};
     assert_int_equal(policy_copy_ms(&view, &SHORT), SHORT.ttl_ms - view.age_ms);
 }
 

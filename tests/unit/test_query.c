@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "query.h"
+#include "http/query.h"
 
 static struct arena arena;
 
@@ -61,7 +61,7 @@ static void test_well_formed(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct query query;
         const char *why = NULL;
-        assert_case_int(cases[i].text, query_parse(cases[i].text, &arena, &query, &why), UP_OK);
+        assert_case_int(cases[i].text, query_parse(cases[i].text, &arena, &query, &why), STATUS_OK);
         assert_case_text(cases[i].text, flat(&query), cases[i].flat);
         for (size_t at = 0; at < query.count; at++)
             assert_case_int(cases[i].text, query.items[at].value_bytes, strlen(query.items[at].value));
@@ -106,7 +106,7 @@ static void test_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct query query;
         const char *why = "";
-        assert_case_int(cases[i].text, query_parse(cases[i].text, &arena, &query, &why), UP_INVALID);
+        assert_case_int(cases[i].text, query_parse(cases[i].text, &arena, &query, &why), STATUS_INVALID);
         assert_case_int(cases[i].text, query.count, 0);
         assert_case(cases[i].text, strstr(why, cases[i].why));
     }
@@ -121,7 +121,7 @@ static void test_every_escape(void **state)
         char text[16];
         char wanted[2] = {(char)byte, '\0'};
         snprintf(text, sizeof text, byte % 2 ? "a=%%%02x" : "a=%%%02X", byte);
-        assert_int_equal(query_parse(text, &arena, &query, &why), UP_OK);
+        assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_OK);
         assert_string_equal(query.items[0].value, wanted);
     }
 }
@@ -134,20 +134,20 @@ static void test_maxima(void **state)
     const char *why = NULL;
     memset(text, 'a', QUERY_MAX_BYTES + 1);
     text[QUERY_MAX_BYTES] = '\0';
-    assert_int_equal(query_parse(text, &arena, &query, &why), UP_OK);
+    assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_OK);
     assert_int_equal(query.count, 1);
     text[QUERY_MAX_BYTES] = 'a';
-    assert_int_equal(query_parse(text, &arena, &query, &why), UP_TOO_LARGE);
+    assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_TOO_LARGE);
     assert_int_equal(query.count, 0);
 
     size_t len = 0;
     for (int i = 0; i < QUERY_MAX_PARAMETERS; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "p%d=%d&", i, i);
-    assert_int_equal(query_parse(text, &arena, &query, &why), UP_OK);
+    assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_OK);
     assert_int_equal(query.count, QUERY_MAX_PARAMETERS);
     assert_string_equal(query_find(&query, "p31")->value, "31");
     snprintf(text + len, sizeof text - len, "one=more");
-    assert_int_equal(query_parse(text, &arena, &query, &why), UP_TOO_LARGE);
+    assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_TOO_LARGE);
     assert_int_equal(query.count, 0);
 }
 
@@ -163,7 +163,7 @@ static void test_full_and_twice_is_twice_or_too_many(void **state)
         for (int at = 0; at < QUERY_MAX_PARAMETERS - 1; at++)
             len += (size_t)snprintf(text + len, sizeof text - len, "p%d=%d&", at, at);
         snprintf(text + len, sizeof text - len, "%s", lasts[i]);
-        assert_case_int(lasts[i], query_parse(text, &arena, &query, &why), UP_INVALID);
+        assert_case_int(lasts[i], query_parse(text, &arena, &query, &why), STATUS_INVALID);
     }
 }
 
@@ -172,7 +172,7 @@ static void test_find(void **state)
     (void)state;
     struct query query;
     const char *why = NULL;
-    assert_int_equal(query_parse("host=a&limit=", &arena, &query, &why), UP_OK);
+    assert_int_equal(query_parse("host=a&limit=", &arena, &query, &why), STATUS_OK);
     assert_string_equal(query_find(&query, "host")->value, "a");
     assert_string_equal(query_find(&query, "limit")->value, "");
     assert_null(query_find(&query, "hos"));
@@ -188,7 +188,7 @@ static void test_no_memory(void **state)
     struct query query;
     const char *why = NULL;
     arena_init(&none, 0);
-    assert_int_equal(query_parse("a=1", &none, &query, &why), UP_NO_MEMORY);
+    assert_int_equal(query_parse("a=1", &none, &query, &why), STATUS_NO_MEMORY);
     assert_int_equal(query.count, 0);
 }
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "response.h"
+#include "http/response.h"
 
 static struct response response;
 
@@ -46,12 +46,12 @@ static void test_begin(void **state)
 static void test_begin_behind_nginx(void **state)
 {
     (void)state;
-    response.is_fronted = true;
+    response.nginx_adds_headers = true;
     response_begin(&response, 200, "id-1");
     assert_int_equal(response.head.len_bytes, 0);
     response_begin(&response, 404, "id-1");
     assert_string_equal(response.head.data, "Status: 404 Not Found\r\n");
-    response.is_fronted = false;
+    response.nginx_adds_headers = false;
 }
 
 static void test_begin_drops_what_was_before(void **state)
@@ -194,7 +194,7 @@ static void test_an_answer_that_is_too_large_is_a_500(void **state)
 {
     (void)state;
     response_begin(&response, 200, "-");
-    while (response.body.status == UP_OK)
+    while (response.body.status == STATUS_OK)
         buffer_append_text(&response.body,
                            "0123456789012345678901234567890123456789012345678901234567890123");
     response_end(&response, false);

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "settings.h"
+#include "base/settings.h"
 
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ static void test_presets(void **state)
         struct settings settings;
         struct buffer fault;
         buffer_init(&fault, 1000);
-        assert_int_equal(settings_read(&settings, &fault), UP_OK);
+        assert_int_equal(settings_read(&settings, &fault), STATUS_OK);
         assert_int_equal(fault.len_bytes, 0);
         assert_string_equal(settings.database, "");
         assert_string_equal(settings.chartbeat_url, "https://api.chartbeat.com/live/toppages/v3/");
@@ -42,7 +42,7 @@ static void test_presets(void **state)
         assert_int_equal(settings.workers, 8);
         assert_int_equal(settings.rate_per_minute, 200);
         assert_true(settings.prepare);
-        assert_int_equal(settings.log_level, LOG_INFO);
+        assert_int_equal(settings.log_level, LEVEL_INFO);
         /* Empty is as good as absent. */
         for (size_t i = 0; i < COUNT(NAMES); i++)
             setenv(NAMES[i], "", 1);
@@ -115,8 +115,8 @@ static void test_each_setting(void **state)
         setenv(cases[i].name, cases[i].value, 1);
         buffer_init(&fault, 1000);
         snprintf(wanted, sizeof wanted, "%s=%s: %s", cases[i].name, cases[i].value, cases[i].fault);
-        enum up_result result = settings_read(&settings, &fault);
-        assert_case_int(wanted, result, cases[i].fault ? UP_INVALID : UP_OK);
+        enum status result = settings_read(&settings, &fault);
+        assert_case_int(wanted, result, cases[i].fault ? STATUS_INVALID : STATUS_OK);
         assert_case_text(wanted, fault.data ? fault.data : "", cases[i].fault ? wanted : "");
         assert_case(wanted, (settings.workers == 77) == (cases[i].fault != NULL));
         buffer_release(&fault);
@@ -164,7 +164,7 @@ static void test_addresses(void **state)
         setenv("CHARTBEAT_URL", cases[i].url, 1);
         buffer_init(&fault, 1000);
         assert_case_int(cases[i].url, settings_read(&settings, &fault),
-                        cases[i].is_good ? UP_OK : UP_INVALID);
+                        cases[i].is_good ? STATUS_OK : STATUS_INVALID);
         if (cases[i].is_good)
             assert_case_text(cases[i].url, settings.chartbeat_url, cases[i].url);
         else
@@ -184,11 +184,11 @@ static void test_a_long_address(void **state)
     buffer_init(&fault, 1000);
     url[500] = '\0';
     setenv("CHARTBEAT_URL", url, 1);
-    assert_int_equal(settings_read(&settings, &fault), UP_OK);
+    assert_int_equal(settings_read(&settings, &fault), STATUS_OK);
     url[500] = 'a';
     url[501] = '\0';
     setenv("CHARTBEAT_URL", url, 1);
-    assert_int_equal(settings_read(&settings, &fault), UP_INVALID);
+    assert_int_equal(settings_read(&settings, &fault), STATUS_INVALID);
     buffer_release(&fault);
 }
 
@@ -221,7 +221,7 @@ static void test_rules_between_settings(void **state)
         for (size_t at = 0; at < 3 && cases[i].names[at]; at++)
             setenv(cases[i].names[at], cases[i].values[at], 1);
         buffer_init(&fault, 1000);
-        assert_int_equal(settings_read(&settings, &fault), cases[i].fault ? UP_INVALID : UP_OK);
+        assert_int_equal(settings_read(&settings, &fault), cases[i].fault ? STATUS_INVALID : STATUS_OK);
         assert_string_equal(fault.data ? fault.data : "", cases[i].fault ? cases[i].fault : "");
         buffer_release(&fault);
     }
@@ -237,8 +237,8 @@ static void test_a_long_value_is_cut_in_the_message(void **state)
     value[sizeof value - 1] = '\0';
     setenv("UPBEAT_TTL_MS", value, 1);
     buffer_init(&fault, 1000);
-    assert_int_equal(settings_read(&settings, &fault), UP_INVALID);
-    assert_true(fault.status == UP_OK && fault.len_bytes < 200);
+    assert_int_equal(settings_read(&settings, &fault), STATUS_INVALID);
+    assert_true(fault.status == STATUS_OK && fault.len_bytes < 200);
     buffer_release(&fault);
 }
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "timestamp.h"
+#include "base/timestamp.h"
 
 static const struct {
     const char *text;
@@ -53,8 +53,8 @@ static void test_parse(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         time_us at = -1;
-        enum up_result result = timestamp_parse(CASES[i].text, &at);
-        if (at != CASES[i].at || (result == UP_OK) != (at >= 0))
+        enum status result = timestamp_parse(CASES[i].text, &at);
+        if (at != CASES[i].at || (result == STATUS_OK) != (at >= 0))
             fail_msg("%s: %lld", CASES[i].text, (long long)at);
     }
 }

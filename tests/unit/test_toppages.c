@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "toppages.h"
+#include "upstream/toppages.h"
 
 enum { ARENA_MAX_BYTES = 24 * 1024 * 1024 };
 
@@ -22,14 +22,14 @@ static int tear_down(void **state)
 
 /* The list as compact text, in a buffer of exactly its size, so that a sanitizer sees a step beyond the body.
  */
-static enum up_result parse(const char *body, size_t len_bytes, struct toppages *toppages, const char **why)
+static enum status parse(const char *body, size_t len_bytes, struct toppages *toppages, const char **why)
 {
     char *copy = test_malloc(len_bytes + 1);
     char *exact = copy + 1;
     if (len_bytes > 0)
         memcpy(exact, body, len_bytes);
     *why = NULL;
-    enum up_result result = toppages_parse(exact, len_bytes, &arena, toppages, why);
+    enum status result = toppages_parse(exact, len_bytes, &arena, toppages, why);
     test_free(copy);
     return result;
 }
@@ -55,9 +55,9 @@ static void check_good(const struct good_case *cases, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct toppages toppages;
         const char *why = NULL;
-        enum up_result result = parse(cases[i].body, strlen(cases[i].body), &toppages, &why);
-        if (result != UP_OK)
-            fail_msg("%s: %s (%s)", cases[i].name, result_text(result), why);
+        enum status result = parse(cases[i].body, strlen(cases[i].body), &toppages, &why);
+        if (result != STATUS_OK)
+            fail_msg("%s: %s (%s)", cases[i].name, status_text(result), why);
         assert_case_text(cases[i].name, flat(&toppages), cases[i].flat);
         assert_case_int(cases[i].name, toppages.refused_rows, cases[i].refused_rows);
     }
@@ -307,7 +307,8 @@ static void test_refused_answers(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct toppages toppages = {.refused_rows = 77};
         const char *why = NULL;
-        assert_case_int(cases[i].name, parse(cases[i].body, cases[i].len_bytes, &toppages, &why), UP_INVALID);
+        assert_case_int(cases[i].name, parse(cases[i].body, cases[i].len_bytes, &toppages, &why),
+                        STATUS_INVALID);
         if (!why || !strstr(why, cases[i].why))
             fail_msg("%s: \"%s\"", cases[i].name, why);
         assert_case_int(cases[i].name, toppages.refused_rows, 77);
@@ -332,7 +333,7 @@ static void test_nesting(void **state)
         char *body = repeated(opens[i], 100000);
         struct toppages toppages;
         const char *why = NULL;
-        assert_case_int(opens[i], parse(body, strlen(body), &toppages, &why), UP_INVALID);
+        assert_case_int(opens[i], parse(body, strlen(body), &toppages, &why), STATUS_INVALID);
         test_free(body);
     }
 }
@@ -346,8 +347,8 @@ static void test_what_takes_too_much_memory(void **state)
         body[0] = '[';
         struct toppages toppages;
         const char *why = NULL;
-        enum up_result result = parse(body, strlen(body), &toppages, &why);
-        assert_case(bodies[i], result == UP_TOO_LARGE || result == UP_INVALID);
+        enum status result = parse(body, strlen(body), &toppages, &why);
+        assert_case(bodies[i], result == STATUS_TOO_LARGE || result == STATUS_INVALID);
         assert_case(bodies[i], arena.total_bytes <= ARENA_MAX_BYTES);
         test_free(body);
         arena_release(&arena);
@@ -356,7 +357,7 @@ static void test_what_takes_too_much_memory(void **state)
     memcpy(body, "{\"xx\":[", 7);
     struct toppages toppages;
     const char *why = NULL;
-    assert_int_equal(parse(body, strlen(body), &toppages, &why), UP_TOO_LARGE);
+    assert_int_equal(parse(body, strlen(body), &toppages, &why), STATUS_TOO_LARGE);
     assert_non_null(strstr(why, "memory"));
     test_free(body);
     arena_release(&arena);
@@ -382,12 +383,12 @@ static void test_every_size_of_arena(void **state)
         struct toppages toppages;
         const char *why = NULL;
         arena_init(&small, max);
-        enum up_result result = toppages_parse(body.data, body.len_bytes, &small, &toppages, &why);
-        assert_true(result == UP_OK || result == UP_TOO_LARGE);
-        assert_true(result == UP_OK || why);
-        assert_true(!was_ok || result == UP_OK);
-        was_ok = result == UP_OK;
-        failed += result != UP_OK;
+        enum status result = toppages_parse(body.data, body.len_bytes, &small, &toppages, &why);
+        assert_true(result == STATUS_OK || result == STATUS_TOO_LARGE);
+        assert_true(result == STATUS_OK || why);
+        assert_true(!was_ok || result == STATUS_OK);
+        was_ok = result == STATUS_OK;
+        failed += result != STATUS_OK;
         if (was_ok)
             assert_int_equal(toppages.pages.count, 2000);
         arena_release(&small);
@@ -417,7 +418,7 @@ static void test_lengths(void **state)
         const char *why = NULL;
         buffer_init(&body, 1 << 20);
         buffer_append_format(&body, V3(ROW("\"%s\"", "\"%s\"", "1")), path, title);
-        assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), UP_OK);
+        assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), STATUS_OK);
         assert_int_equal(toppages.refused_rows, cases[i].refused_rows);
         if (toppages.pages.count > 0)
             assert_int_equal(toppages.pages.items[0].title_bytes, cases[i].kept_title_bytes);
@@ -436,7 +437,7 @@ static void test_a_long_title_is_cut_at_a_character(void **state)
     const char *why = NULL;
     buffer_init(&body, 1 << 20);
     buffer_append_format(&body, V3(ROW("\"/\"", "\"%s\"", "1")), title);
-    assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), UP_OK);
+    assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), STATUS_OK);
     assert_int_equal(toppages.pages.items[0].title_bytes, 3999);
     buffer_release(&body);
     test_free(title);
@@ -465,7 +466,7 @@ static void test_sections(void **state)
         const char *why = NULL;
         snprintf(body, sizeof body, V3("{\"path\":\"/\",\"sections\":%s,\"stats\":{\"people\":1}}"),
                  cases[i].json);
-        assert_case_int(cases[i].json, parse(body, strlen(body), &toppages, &why), UP_OK);
+        assert_case_int(cases[i].json, parse(body, strlen(body), &toppages, &why), STATUS_OK);
         assert_case_bytes(cases[i].json, toppages.pages.items[0].sections,
                           toppages.pages.items[0].sections_bytes, cases[i].sections);
     }
@@ -484,7 +485,7 @@ static void test_sections_that_do_not_fit_are_left_out(void **state)
         &body,
         V3("{\"path\":\"/\",\"sections\":[\"%s\",\"%s\",\"%s\",\"%s\",\"x\"],\"stats\":{\"people\":1}}"),
         huge, name, name, name);
-    assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), UP_OK);
+    assert_int_equal(parse(body.data, body.len_bytes, &toppages, &why), STATUS_OK);
     assert_int_equal(toppages.pages.items[0].sections_bytes, 400 + 1 + 400 + 1 + 1);
     buffer_release(&body);
     test_free(name);
@@ -500,7 +501,7 @@ static void test_sources(void **state)
         [SOURCE_SEARCH] = 1, [SOURCE_SOCIAL] = 2, [SOURCE_LINKS] = 4};
     struct toppages toppages;
     const char *why = NULL;
-    assert_int_equal(parse(body, strlen(body), &toppages, &why), UP_OK);
+    assert_int_equal(parse(body, strlen(body), &toppages, &why), STATUS_OK);
     assert_int_equal(toppages.pages.items[0].visitors, 9);
     assert_memory_equal(toppages.pages.items[0].sources, wanted, sizeof wanted);
 }

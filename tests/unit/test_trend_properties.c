@@ -2,8 +2,8 @@
  * names. */
 #include "unit.h"
 
-#include "minutes.h"
-#include "trend.h"
+#include "pages/minute_means.h"
+#include "pages/trend_model.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -154,8 +154,8 @@ static struct trend weigh(struct site *of, bool is_shuffled, struct arena *room)
     for (size_t i = 0; is_shuffled && i < of->count; i++)
         shuffle(of->samples[i].entries, of->samples[i].count, sizeof(struct trend_entry));
     for (size_t i = 0; i < of->count; i++)
-        assert_int_equal(minutes_add(minutes, &of->samples[i]), UP_OK);
-    assert_int_equal(minutes_end(minutes), UP_OK);
+        assert_int_equal(minutes_add(minutes, &of->samples[i]), STATUS_OK);
+    assert_int_equal(minutes_end(minutes), STATUS_OK);
     if (is_shuffled)
         shuffle(of->samples, of->count, sizeof *of->samples);
     struct trend_input input = {.as_of_ms = (int64_t)of->minutes * MINUTE_MS,
@@ -166,7 +166,7 @@ static struct trend weigh(struct site *of, bool is_shuffled, struct arena *room)
                                 .sample_count = of->count};
     input.minutes = minutes_list(minutes, &input.minute_count);
     arena_clear(room);
-    assert_int_equal(trend_weigh(&input, room, &trend), UP_OK);
+    assert_int_equal(trend_weigh(&input, room, &trend), STATUS_OK);
     minutes_free(minutes);
     return trend;
 }
@@ -271,7 +271,7 @@ static void assert_same(const struct trend_page *a, const struct trend_page *b, 
 {
     if (a->page != b->page || a->visitors != b->visitors || a->expected != b->expected ||
         a->change != b->change || a->sigma != b->sigma || a->score != b->score || a->rank != b->rank ||
-        a->old_rank != b->old_rank || a->is_new != b->is_new || a->is_bound != b->is_bound)
+        a->old_rank != b->old_rank || a->is_new != b->is_new || a->is_lower_bound != b->is_lower_bound)
         fail_msg("seed %d: page %d is another than page %d", (int)seed, (int)a->page, (int)b->page);
 }
 
@@ -290,7 +290,7 @@ static void test_the_order_of_rows_is_irrelevant(void **unused)
         struct trend one = weigh(&site, false, &arena);
         struct trend two = weigh(&site, true, &other_arena);
         assert_int_equal(one.page_count, two.page_count);
-        assert_true(one.tide == two.tide && one.site_expected == two.site_expected);
+        assert_true(one.site_factor == two.site_factor && one.site_expected == two.site_expected);
         shuffle(two.pages, two.page_count, sizeof *two.pages);
         trend_sort(one.pages, one.page_count, sort, paths);
         trend_sort(two.pages, two.page_count, sort, paths);

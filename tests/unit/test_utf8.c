@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 static void test_valid(void **state)
 {

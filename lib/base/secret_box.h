@@ -1,0 +1,61 @@
+/* API keys at rest: looked up by digest, kept sealed. Key and secret never leave this process, so they cannot
+ * stand in PostgreSQL's log, whatever it is set to log. The only module that calls libcrypto. */
+#ifndef UPBEAT_BASE_SECRET_BOX_H
+#define UPBEAT_BASE_SECRET_BOX_H
+
+#include "base/status.h"
+#include "base/validate.h"
+#include <stddef.h>
+
+enum {
+    DIGEST_BYTES = 32,
+    SECRET_MIN_BYTES = 32,
+    SECRET_MAX_BYTES = 4096,
+    SEAL_NONCE_BYTES = 12,
+    SEAL_TAG_BYTES = 16,
+    SEALED_MAX_BYTES = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + KEY_MAX_BYTES,
+};
+
+/* SHA-256 of an API key: its name in the database. */
+struct digest {
+    unsigned char bytes[DIGEST_BYTES];
+};
+
+/* An API key under the secret: nonce, tag and ciphertext of AES-256-GCM (NIST SP 800-38D), bound to its
+ * digest. */
+struct sealed {
+    unsigned char bytes[SEALED_MAX_BYTES];
+    size_t len_bytes;
+};
+
+/* What the secret file gave; to be wiped with secret_box_release(). */
+struct secret_box {
+    unsigned char sealing_key[32];
+};
+
+/* Reads the secret file (SECRET_MIN_BYTES to SECRET_MAX_BYTES bytes; trailing white space does not count) and
+ * derives the sealing key. STATUS_INVALID: not readable, too short, too long or open to others (mode beyond
+ * 0660); *why_r says it in words (static storage) and the secret_box is untouched. */
+enum status secret_box_init(struct secret_box *secret_box, const char *secret_file,
+                            const char **why_r) MUST_CHECK;
+
+/* Wipes the key. */
+void secret_box_release(struct secret_box *secret_box);
+
+/* The digest of a key. STATUS_FAILED: libcrypto has no SHA-256. */
+enum status secret_box_digest(const char *key, size_t len_bytes, struct digest *digest_r) MUST_CHECK;
+
+/* Seals a key of at most KEY_MAX_BYTES bytes. STATUS_INVALID: longer. STATUS_FAILED: no random bytes or no
+ * cipher. */
+enum status secret_box_seal(const struct secret_box *secret_box, const char *key, size_t len_bytes,
+                            const struct digest *digest, struct sealed *sealed_r) MUST_CHECK;
+
+/* Opens what secret_box_seal() made. key_r holds KEY_MAX_BYTES + 1 bytes and gets the key, NUL-terminated; it
+ * is wiped on an error. STATUS_INVALID: another secret, another digest, or damaged. */
+enum status secret_box_open(const struct secret_box *secret_box, const struct sealed *sealed,
+                            const struct digest *digest, char *key_r) MUST_CHECK;
+
+/* Overwrites what held a key; not optimised away. */
+void secret_box_wipe(void *bytes, size_t len_bytes);
+
+#endif

@@ -1,0 +1,197 @@
+#include "base/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <strings.h>
+
+enum setting_type { TYPE_TEXT, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    size_t offset; /* in struct settings */
+    const char *default_value;
+    int min, max;
+    bool is_secret; /* may hold a password */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct setting TABLE[] = {
+    {"UPBEAT_DATABASE", TYPE_TEXT, AT(database), "", 0, 0, true,
+     "libpq connection string or URI; empty: libpq's own PG... variables"},
+    {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
+     "scheme, host and path of the list of top pages, v3 or legacy"},
+    {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
+    {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
+     "within it nobody asks Chartbeat again"},
+    {"UPBEAT_STALE_MS", TYPE_INT, AT(stale_ms), "10000", 100, 600000, false,
+     "up to this age: answered at once, refilled after"},
+    {"UPBEAT_STALE_ERROR_MS", TYPE_INT, AT(stale_error_ms), "300000", 100, 300000, false,
+     "up to this age: served while Chartbeat can't be had"},
+    {"UPBEAT_UPSTREAM_TIMEOUT_MS", TYPE_INT, AT(upstream_timeout_ms), "3000", 50, 4000, false,
+     "of one request to Chartbeat, in all"},
+    {"UPBEAT_DEADLINE_MS", TYPE_INT, AT(deadline_ms), "4500", 1000, 5000, false,
+     "of one request to us, in all"},
+    {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "8", 1, 256, false,
+     "in the pool; half of them may be inside a request to Chartbeat"},
+    {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
+     "requests to Chartbeat per host"},
+    {"UPBEAT_PREPARE", TYPE_SWITCH, AT(prepare), "on", 0, 0, false,
+     "named prepared statements; off behind PgBouncer in transaction mode"},
+    {"UPBEAT_SECRET_FILE", TYPE_TEXT, AT(secret_file), "/etc/upbeat/secret", 0, 0, false,
+     "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
+    {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
+     "writable folder for the slot files of the pool"},
+    {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,
+     "requests of the collector to Chartbeat at a time"},
+    {"UPBEAT_KEEP_RAW_HOURS", TYPE_INT, AT(keep_raw_hours), "24", 1, 8784, false,
+     "snapshots are dropped after, by whole days"},
+    {"UPBEAT_KEEP_MINUTES_DAYS", TYPE_INT, AT(keep_minute_days), "14", 1, 3660, false,
+     "one-minute means are dropped after, by whole days"},
+    {"UPBEAT_KEEP_QUARTERS_MONTHS", TYPE_INT, AT(keep_quarter_months), "13", 1, 1200, false,
+     "roll-ups of 15 minutes are dropped after, by whole months"},
+    {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
+};
+
+static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+
+static enum status read_int(const struct setting *row, const char *value, int *number_r)
+{
+    char *end = NULL;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    /* strtol() passes over white space of every kind, and over a plus. */
+    if (*value < '0' || *value > '9' || *end != '\0' || errno || number < row->min || number > row->max)
+        return STATUS_INVALID;
+    *number_r = (int)number;
+    return STATUS_OK;
+}
+
+static bool is_url(const char *value)
+{
+    const char *rest = strncmp(value, "https://", 8) == 0  ? value + 8
+                       : strncmp(value, "http://", 7) == 0 ? value + 7
+                                                           : NULL;
+    if (!rest || strlen(value) > 500 || *rest == '/' || !strchr(rest, '/'))
+        return false;
+    for (const char *at = rest; *at; at++) {
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("?#@\\\"<>", *at))
+            return false;
+    }
+    return true;
+}
+
+static int index_of(const char *value, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(value, names[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static void say_range(const struct setting *row, struct buffer *out)
+{
+    switch (row->type) {
+    case TYPE_INT:
+        buffer_append_format(out, "a whole number from %d to %d", row->min, row->max);
+        break;
+    case TYPE_SWITCH:
+        buffer_append_text(out, "on or off");
+        break;
+    case TYPE_LEVEL:
+        buffer_append_text(out, "one of error, warning, info, debug");
+        break;
+    case TYPE_URL:
+        buffer_append_text(out, "http(s)://HOST[:PORT]/PATH without user, query or fragment");
+        break;
+    case TYPE_TEXT:
+        buffer_append_text(out, "text");
+        break;
+    }
+}
+
+static enum status read_row(const struct setting *row, const char *value, struct settings *settings)
+{
+    static const char *const switches[] = {"off", "on"};
+    char *at = (char *)settings + row->offset;
+    int index = 0;
+    switch (row->type) {
+    case TYPE_INT:
+        return read_int(row, value, (int *)(void *)at);
+    case TYPE_SWITCH:
+        index = index_of(value, switches, 2);
+        *(bool *)(void *)at = index > 0;
+        break;
+    case TYPE_LEVEL:
+        index = index_of(value, LEVELS, 4);
+        *(enum log_level *)(void *)at = index < 0 ? LEVEL_INFO : (enum log_level)index;
+        break;
+    case TYPE_URL:
+        index = is_url(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
+    case TYPE_TEXT:
+        *(const char **)(void *)at = value;
+        break;
+    }
+    return index < 0 ? STATUS_INVALID : STATUS_OK;
+}
+
+/* Rules between settings: each bound must leave room for the one inside it. */
+static enum status check_order(const struct settings *s, struct buffer *fault)
+{
+    if (s->stale_ms < s->ttl_ms)
+        buffer_append_format(fault, "UPBEAT_STALE_MS=%d: must be at least UPBEAT_TTL_MS, which is %d",
+                             s->stale_ms, s->ttl_ms);
+    else if (s->stale_error_ms < s->stale_ms)
+        buffer_append_format(fault, "UPBEAT_STALE_ERROR_MS=%d: must be at least UPBEAT_STALE_MS, which is %d",
+                             s->stale_error_ms, s->stale_ms);
+    else if (s->upstream_timeout_ms > s->deadline_ms - 500)
+        buffer_append_format(
+            fault,
+            "UPBEAT_UPSTREAM_TIMEOUT_MS=%d: must be at least 500 below UPBEAT_DEADLINE_MS, which is %d",
+            s->upstream_timeout_ms, s->deadline_ms);
+    else
+        return STATUS_OK;
+    return STATUS_INVALID;
+}
+
+enum status settings_read(struct settings *settings_r, struct buffer *fault)
+{
+    struct settings settings = {0};
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
+        const struct setting *row = &TABLE[i];
+        const char *value = getenv(row->name);
+        if (!value || (*value == '\0' && row->type != TYPE_TEXT))
+            value = row->default_value;
+        if (read_row(row, value, &settings) == STATUS_OK)
+            continue;
+        buffer_append_format(fault, "%s=%.80s: must be ", row->name, row->is_secret ? "(not shown)" : value);
+        say_range(row, fault);
+        return STATUS_INVALID;
+    }
+    enum status result = check_order(&settings, fault);
+    if (result == STATUS_OK)
+        *settings_r = settings;
+    return result;
+}
+
+void settings_help(struct buffer *out)
+{
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
+        const struct setting *row = &TABLE[i];
+        buffer_append_format(out, "  %s=%s\n      %s; ", row->name, row->default_value, row->help);
+        say_range(row, out);
+        buffer_append_char(out, '\n');
+    }
+}
+
+const char *settings_database(void)
+{
+    const char *value = getenv("UPBEAT_DATABASE");
+    return value ? value : "";
+}

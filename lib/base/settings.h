@@ -1,0 +1,43 @@
+/* What the operator set, from the environment; each setting is a row of one table. The only module that reads
+ * the environment. */
+#ifndef UPBEAT_BASE_SETTINGS_H
+#define UPBEAT_BASE_SETTINGS_H
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/status.h"
+#include <stdbool.h>
+
+/* Strings point into the environment, which nobody changes while we run. */
+struct settings {
+    const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
+    const char *chartbeat_url; /* scheme, host and path */
+    const char *secret_file;
+    const char *run_dir; /* slot files */
+    int chartbeat_limit; /* pages asked for */
+    int ttl_ms;
+    int stale_ms;
+    int stale_error_ms;
+    int upstream_timeout_ms;
+    int deadline_ms; /* of one request, in all */
+    int workers;
+    int rate_per_minute; /* requests to Chartbeat per host */
+    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    enum log_level log_level;
+    int connections; /* of the collector to Chartbeat, at a time */
+    int keep_raw_hours;
+    int keep_minute_days;
+    int keep_quarter_months;
+};
+
+/* Reads and checks every setting. On STATUS_INVALID `fault` has one line "NAME=value: why, with the range",
+ * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
+enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
+
+/* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
+const char *settings_database(void);
+
+/* Appends one line per setting: name, default, range, help. */
+void settings_help(struct buffer *out);
+
+#endif

@@ -1,0 +1,317 @@
+#include "db/database.h"
+
+#include "base/log.h"
+
+#include <endian.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+enum {
+    RECONNECT_PAUSE_MS = 250, /* after a failed connect: those who wait are answered at once meanwhile */
+    RESULT_BINARY = 1,
+};
+
+struct database {
+    const char *conninfo;
+    bool prepare;
+    PGconn *connection;
+    bool prepared[DATABASE_STATEMENTS_MAX];
+    int64_t connect_not_before_ms;
+    bool was_lost; /* so that the log says it once */
+};
+
+enum status database_new(struct database **database_r, const char *conninfo, bool prepare)
+{
+    struct database *database = calloc(1, sizeof *database);
+    if (!database)
+        return STATUS_NO_MEMORY;
+    database->conninfo = conninfo;
+    database->prepare = prepare;
+    *database_r = database;
+    return STATUS_OK;
+}
+
+static void disconnect(struct database *database)
+{
+    PQfinish(database->connection);
+    database->connection = NULL;
+    memset(database->prepared, 0, sizeof database->prepared);
+}
+
+void database_free(struct database *database)
+{
+    if (!database)
+        return;
+    disconnect(database);
+    free(database);
+}
+
+static enum status await(const PGconn *connection, short events, struct deadline deadline)
+{
+    struct pollfd fd = {.fd = PQsocket(connection), .events = events};
+    if (fd.fd < 0)
+        return STATUS_UNREACHABLE;
+    int left_ms = deadline_left_ms(deadline);
+    if (left_ms == 0)
+        return STATUS_TIMEOUT;
+    poll(&fd, 1, left_ms); /* a signal or a time-out shows in the caller's next round */
+    return STATUS_OK;
+}
+
+static enum status finish_connect(PGconn *connection, struct deadline deadline)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED)
+            return STATUS_UNREACHABLE;
+        enum status result = await(connection, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+        if (result != STATUS_OK)
+            return result;
+        state = PQconnectPoll(connection);
+    }
+    return PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) ? STATUS_OK
+                                                                                   : STATUS_UNREACHABLE;
+}
+
+static void pause_connects(struct database *database)
+{
+    database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
+}
+
+/* Else libpq writes notices to stderr as they are, amid the lines of the log. */
+static void take_notice(void *context, const char *message)
+{
+    (void)context;
+    log_line(LEVEL_DEBUG, "database", "%.*s", (int)strcspn(message, "\n"), message);
+}
+
+static enum status connect_anew(struct database *database, struct deadline deadline)
+{
+    static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
+    const char *const values[] = {database->conninfo, "upbeat", "UTF8", NULL};
+    if (clock_monotonic_ms() < database->connect_not_before_ms)
+        return STATUS_UNREACHABLE;
+    PGconn *connection = PQconnectStartParams(names, values, 1);
+    if (!connection)
+        return STATUS_NO_MEMORY;
+    PQsetNoticeProcessor(connection, take_notice, NULL);
+    enum status result =
+        PQstatus(connection) == CONNECTION_BAD ? STATUS_UNREACHABLE : finish_connect(connection, deadline);
+    if (result != STATUS_OK) {
+        if (!database->was_lost)
+            log_line(LEVEL_ERROR, "database", "no connection: %s: %s", status_text(result),
+                     PQerrorMessage(connection));
+        database->was_lost = true;
+        pause_connects(database);
+        PQfinish(connection);
+        return result;
+    }
+    if (database->was_lost)
+        log_line(LEVEL_INFO, "database", "connected again");
+    database->was_lost = false;
+    database->connection = connection;
+    return STATUS_OK;
+}
+
+static int send_one(struct database *database, const struct statement *statement,
+                    const struct sql_param *parameters)
+{
+    const char *values[DATABASE_PARAMETERS_MAX];
+    int lengths[DATABASE_PARAMETERS_MAX];
+    int formats[DATABASE_PARAMETERS_MAX];
+    for (int i = 0; i < statement->parameters; i++) {
+        values[i] = parameters[i].bytes;
+        lengths[i] = parameters[i].len_bytes;
+        formats[i] = parameters[i].is_binary;
+    }
+    if (database->prepare)
+        return PQsendQueryPrepared(database->connection, statement->name, statement->parameters, values,
+                                   lengths, formats, RESULT_BINARY);
+    return PQsendQueryParams(database->connection, statement->sql, statement->parameters, NULL, values,
+                             lengths, formats, RESULT_BINARY);
+}
+
+static enum status send_all(struct database *database, const struct statement *statement,
+                            const struct sql_param *parameters, size_t count)
+{
+    PGconn *connection = database->connection;
+    if (database->prepare && !database->prepared[statement->number] &&
+        !PQsendPrepare(connection, statement->name, statement->sql, 0, NULL))
+        return STATUS_UNREACHABLE;
+    for (size_t i = 0; i < count; i++) {
+        if (!send_one(database, statement, parameters + i * (size_t)statement->parameters))
+            return STATUS_UNREACHABLE;
+    }
+    return PQpipelineSync(connection) ? STATUS_OK : STATUS_UNREACHABLE;
+}
+
+/* The next result of the pipeline, or NULL between two statements, by the deadline. */
+static enum status next_result(PGconn *connection, struct deadline deadline, PGresult **result_r)
+{
+    for (;;) {
+        int unsent = PQflush(connection);
+        if (unsent < 0)
+            return STATUS_UNREACHABLE;
+        if (unsent == 0 && !PQisBusy(connection))
+            break;
+        enum status result = await(connection, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
+        if (result != STATUS_OK)
+            return result;
+        if (!PQconsumeInput(connection))
+            return STATUS_UNREACHABLE;
+    }
+    *result_r = PQgetResult(connection);
+    return STATUS_OK;
+}
+
+static enum status result_of_error(const struct database *database, const struct statement *statement,
+                                   const PGresult *answer)
+{
+    const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    if (PQstatus(database->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 ||
+        strncmp(state, "08", 2) == 0)
+        return STATUS_UNREACHABLE;
+    const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
+    log_line(LEVEL_ERROR, "database", "%s: %s %s", statement->name, state, message ? message : "");
+    return STATUS_FAILED;
+}
+
+/* One statement's answer: its result, then the NULL that ends it. */
+static enum status take_answer(struct database *database, const struct statement *statement,
+                               struct deadline deadline, PGresult **answer_r)
+{
+    PGresult *answer = NULL;
+    PGresult *end = NULL;
+    enum status result = next_result(database->connection, deadline, &answer);
+    if (result != STATUS_OK)
+        return result;
+    ExecStatusType status = PQresultStatus(answer);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        result = result_of_error(database, statement, answer);
+    else
+        result = next_result(database->connection, deadline, &end);
+    PQclear(end);
+    if (result == STATUS_OK)
+        *answer_r = answer;
+    else
+        PQclear(answer);
+    return result;
+}
+
+static enum status take_all(struct database *database, const struct statement *statement, size_t count,
+                            struct deadline deadline, PGresult **answers)
+{
+    PGresult *answer = NULL;
+    enum status result = STATUS_OK;
+    if (database->prepare && !database->prepared[statement->number]) {
+        result = take_answer(database, statement, deadline, &answer);
+        if (result != STATUS_OK)
+            return result;
+        PQclear(answer);
+        database->prepared[statement->number] = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        result = take_answer(database, statement, deadline, &answers[i]);
+        if (result != STATUS_OK)
+            return result;
+    }
+    result = next_result(database->connection, deadline, &answer); /* of the sync */
+    if (result == STATUS_OK)
+        PQclear(answer);
+    return result;
+}
+
+static enum status run_once(struct database *database, const struct statement *statement,
+                            const struct sql_param *parameters, size_t count, struct deadline deadline,
+                            PGresult **answers)
+{
+    if (deadline_left_ms(deadline) == 0)
+        return STATUS_TIMEOUT; /* the caller is late, not the database: the connection is kept */
+    enum status result = database->connection ? STATUS_OK : connect_anew(database, deadline);
+    if (result != STATUS_OK)
+        return result;
+    result = send_all(database, statement, parameters, count);
+    if (result == STATUS_OK)
+        result = take_all(database, statement, count, deadline, answers);
+    if (result == STATUS_TIMEOUT && !statement->is_write)
+        pause_connects(database); /* else all who queue behind us would wait as long, one after the other */
+    if (result != STATUS_OK) {
+        disconnect(database); /* it may still be busy, or half way through the pipeline */
+        for (size_t i = 0; i < count; i++) {
+            PQclear(answers[i]);
+            answers[i] = NULL;
+        }
+    }
+    return result;
+}
+
+enum status database_run(struct database *database, const struct statement *statement,
+                         const struct sql_param *parameters, size_t count, struct deadline deadline,
+                         struct database_rows **rows_r)
+{
+    PGresult *answers[DATABASE_BATCH_MAX] = {0};
+    bool had_connection = database->connection != NULL;
+    enum status result = run_once(database, statement, parameters, count, deadline, answers);
+    if (result == STATUS_UNREACHABLE && had_connection)
+        result = run_once(database, statement, parameters, count, deadline, answers);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        rows_r[i] =
+            (struct database_rows *)answers[i]; /* a PGresult by another name, so that libpq stays in here */
+    return STATUS_OK;
+}
+
+static const PGresult *unwrap(const struct database_rows *rows)
+{
+    return (const PGresult *)rows;
+}
+
+void database_rows_free(struct database_rows *rows)
+{
+    PQclear((PGresult *)rows);
+}
+
+size_t database_rows_count(const struct database_rows *rows)
+{
+    return (size_t)PQntuples(unwrap(rows));
+}
+
+const char *database_bytes(const struct database_rows *rows, size_t row, int column, size_t *len_bytes_r)
+{
+    if (PQgetisnull(unwrap(rows), (int)row, column))
+        return NULL;
+    *len_bytes_r = (size_t)PQgetlength(unwrap(rows), (int)row, column);
+    return PQgetvalue(unwrap(rows), (int)row, column);
+}
+
+int64_t database_int(const struct database_rows *rows, size_t row, int column, int64_t absent)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, row, column, &len);
+    uint32_t narrow = 0;
+    uint64_t wide = 0;
+    if (bytes && len == sizeof narrow) {
+        memcpy(&narrow, bytes, sizeof narrow);
+        return (int32_t)be32toh(narrow);
+    }
+    if (bytes && len == sizeof wide) {
+        memcpy(&wide, bytes, sizeof wide);
+        return (int64_t)be64toh(wide);
+    }
+    return absent;
+}
+
+bool database_bool(const struct database_rows *rows, size_t row, int column)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, row, column, &len);
+    return bytes && len == 1 && *bytes;
+}
+
+time_us database_time(const struct database_rows *rows, size_t row, int column, time_us absent)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, row, column, &len);
+    return bytes ? database_int(rows, row, column, 0) + DATABASE_EPOCH_US : absent;
+}

@@ -1,0 +1,68 @@
+/* One connection to PostgreSQL, made when needed, bounded by deadlines. The only module that calls libpq. */
+#ifndef UPBEAT_DB_DATABASE_H
+#define UPBEAT_DB_DATABASE_H
+
+#include "base/clock.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    DATABASE_STATEMENTS_MAX = 40,
+    DATABASE_PARAMETERS_MAX = 16,
+    DATABASE_BATCH_MAX = 64,
+};
+
+/* Microseconds since 1970-01-01 UTC. */
+typedef int64_t time_us;
+
+/* Where PostgreSQL counts from, 2000-01-01 UTC. */
+#define DATABASE_EPOCH_US INT64_C(946684800000000)
+
+struct database;
+struct database_rows;
+
+/* A statement of the program, in static storage. `number` is its own, below DATABASE_STATEMENTS_MAX. */
+struct statement {
+    int number;
+    const char *name;
+    const char *sql; /* parameters carry casts, so that their types are known */
+    int parameters;
+    bool is_write; /* it may wait for locks or a standby: that it takes too long says nothing of the server */
+};
+
+/* Bytes of a parameter: text, or PostgreSQL's binary form. `bytes` NULL is null; text is NUL-terminated. */
+struct sql_param {
+    const char *bytes;
+    int len_bytes;
+    bool is_binary;
+};
+
+/* A database without a connection. `conninfo` must outlive it. STATUS_NO_MEMORY: *database_r is untouched. */
+enum status database_new(struct database **database_r, const char *conninfo, bool prepare) MUST_CHECK;
+
+/* Closes the connection. NULL is allowed. */
+void database_free(struct database *database);
+
+/* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i *
+ * statement->parameters]... for the i-th, and puts the rows of each into rows_r[i], which the caller frees.
+ * Connects first where there is no connection; a connection that proves to be lost is made again, and the
+ * statement run again, once: it must bear that. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server
+ * refused it: logged), STATUS_NO_MEMORY: rows_r is untouched. */
+enum status database_run(struct database *database, const struct statement *statement,
+                         const struct sql_param *parameters, size_t count, struct deadline deadline,
+                         struct database_rows **rows_r) MUST_CHECK;
+
+/* NULL is allowed. */
+void database_rows_free(struct database_rows *rows);
+
+size_t database_rows_count(const struct database_rows *rows);
+
+/* Fields by row and column, from 0. A null gives NULL, `absent`, or false. Bytes are owned by the rows. */
+const char *database_bytes(const struct database_rows *rows, size_t row, int column, size_t *len_bytes_r);
+int64_t database_int(const struct database_rows *rows, size_t row, int column, int64_t absent);
+bool database_bool(const struct database_rows *rows, size_t row, int column);
+time_us database_time(const struct database_rows *rows, size_t row, int column, time_us absent);
+
+#endif

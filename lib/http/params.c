@@ -1,0 +1,165 @@
+#include "http/params.h"
+
+#include "base/utf8.h"
+#include "http/conditional.h"
+
+enum { SENT_MAX_BYTES = 100 };
+
+/* What was sent, short enough for an answer; NULL where memory is out, which leaves it out. */
+static const char *sent(const struct query_parameter *parameter, struct arena *arena)
+{
+    return arena_copy(arena, parameter->value,
+                      utf8_cut(parameter->value, parameter->value_bytes, SENT_MAX_BYTES));
+}
+
+static enum status read_key(const struct request_head *input, const struct query *query,
+                            struct request_params *params, struct problem *problem)
+{
+    static const char bound[] =
+        "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
+    const struct query_parameter *parameter = query_find(query, "apikey");
+    const char *why = "is missing";
+    params->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
+    if (params->key && validate_key(params->key, strlen(params->key), &why) == STATUS_OK)
+        return secret_box_digest(params->key, strlen(params->key), &params->digest);
+    *problem = (struct problem){.status = 401, .parameter = "apikey", .bound = bound, .detail = why};
+    return STATUS_INVALID;
+}
+
+static enum status read_host(const struct query *query, int host_status, struct arena *arena,
+                             struct request_params *params, struct problem *problem)
+{
+    static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
+    const struct query_parameter *parameter = query_find(query, "host");
+    const char *why = "is missing";
+    params->host[0] = '\0';
+    if (host_status == REQUEST_NO_HOST)
+        return STATUS_OK;
+    if (parameter && validate_host(parameter->value, parameter->value_bytes, params->host, &why) == STATUS_OK)
+        return STATUS_OK;
+    *problem = (struct problem){.status = host_status, .parameter = "host", .bound = bound, .detail = why};
+    if (parameter)
+        problem->sent = sent(parameter, arena);
+    return STATUS_INVALID;
+}
+
+enum status params_refuse(const struct query_parameter *parameter, const char *why, const char *bound,
+                          struct arena *arena, struct problem *problem_r)
+{
+    *problem_r = (struct problem){.status = 400,
+                                  .parameter = parameter->name,
+                                  .bound = bound,
+                                  .detail = why,
+                                  .sent = sent(parameter, arena)};
+    return STATUS_INVALID;
+}
+
+static enum status read_limit(const struct query *query, struct arena *arena, struct request_params *params,
+                              struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "limit");
+    params->limit = LIMIT_MAX;
+    if (!parameter)
+        return STATUS_OK;
+    int number = 0;
+    for (size_t i = 0; i < parameter->value_bytes && number >= 0; i++) {
+        char c = parameter->value[i];
+        number = c >= '0' && c <= '9' && number <= LIMIT_MAX ? number * 10 + (c - '0') : -1;
+    }
+    if (number < 1 || number > LIMIT_MAX)
+        return params_refuse(parameter, "is not such a number", "a whole number from 1 to 10000", arena,
+                             problem);
+    params->limit = number;
+    return STATUS_OK;
+}
+
+static bool is_name_byte(char c, bool first)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+           (!first && c >= '0' && c <= '9');
+}
+
+/* Names joined by dots: nothing that could be more than a reference to a function. */
+static bool is_callback(const char *text, size_t len_bytes)
+{
+    bool first = true;
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (text[i] == '.' && !first)
+            first = true;
+        else if (is_name_byte(text[i], first))
+            first = false;
+        else
+            return false;
+    }
+    return !first && len_bytes <= CALLBACK_MAX_BYTES;
+}
+
+static enum status read_callback(const struct query *query, struct arena *arena,
+                                 struct request_params *params, struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "callback");
+    const struct query_parameter *other = query_find(query, "jsonp");
+    params->callback = NULL;
+    if (parameter && other)
+        return params_refuse(other, "is given together with callback: they are the same",
+                             "one of jsonp and callback", arena, problem);
+    if (!parameter)
+        parameter = other;
+    if (!parameter)
+        return STATUS_OK;
+    if (!is_callback(parameter->value, parameter->value_bytes))
+        return params_refuse(parameter, "is not the name of a function",
+                             "names of letters, digits, _ and $, joined by dots, at most 64 bytes", arena,
+                             problem);
+    params->callback = parameter->value;
+    return STATUS_OK;
+}
+
+static enum status read_format(const struct request_head *input, const struct query *query,
+                               struct arena *arena, struct request_params *params, struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "format");
+    params->format = FORMAT_JSON;
+    if (!parameter) {
+        if (!params->callback && accept_prefers_csv(input->accept))
+            params->format = FORMAT_CSV;
+        return STATUS_OK;
+    }
+    if (strcmp(parameter->value, "csv") == 0)
+        params->format = FORMAT_CSV;
+    else if (strcmp(parameter->value, "json") != 0)
+        return params_refuse(parameter, "is not a format", "json or csv", arena, problem);
+    if (params->callback && params->format == FORMAT_CSV)
+        return params_refuse(parameter, "is given together with a callback", "json where there is a callback",
+                             arena, problem);
+    return STATUS_OK;
+}
+
+enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
+                        struct request_params *params_r, struct problem *problem_r)
+{
+    struct query *query = &params_r->query;
+    params_r->cache_key_suffix = "";
+    const char *why = NULL;
+    enum status result = query_parse(input->query ? input->query : "", arena, query, &why);
+    if (result != STATUS_OK && result != STATUS_NO_MEMORY) {
+        /* Not shown: it may hold a key. */
+        *problem_r = (struct problem){
+            .status = 400,
+            .parameter = "query",
+            .detail = why,
+            .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
+        return STATUS_INVALID;
+    }
+    if (result == STATUS_OK)
+        result = read_key(input, query, params_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_host(query, host_status, arena, params_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_limit(query, arena, params_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_callback(query, arena, params_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_format(input, query, arena, params_r, problem_r);
+    return result;
+}

@@ -1,0 +1,60 @@
+/* What was asked: a request taken apart and checked, before anybody looks anything up. */
+#ifndef UPBEAT_HTTP_PARAMS_H
+#define UPBEAT_HTTP_PARAMS_H
+
+#include "base/arena.h"
+#include "base/secret_box.h"
+#include "base/status.h"
+#include "base/validate.h"
+#include "http/query.h"
+#include "http/response.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* As it came in; any member may be NULL for absent. Owned by the caller. */
+struct request_head {
+    const char *method;
+    const char *path;  /* decoded */
+    const char *query; /* not decoded */
+    const char *key;   /* X-CB-AK */
+    const char *accept;
+    const char *if_none_match;
+    const char *id;
+    bool is_behind_cache; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */
+    int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
+};
+
+enum request_format { FORMAT_JSON, FORMAT_CSV };
+
+enum {
+    LIMIT_MAX = 10000, /* rows of an answer */
+    CALLBACK_MAX_BYTES = 64,
+    REQUEST_NO_HOST = 0, /* as host_status: there is no such parameter */
+};
+
+struct request_params {
+    char host[HOST_MAX_BYTES + 1];
+    const char *key; /* owned by the input or the arena */
+    struct digest digest;
+    int limit; /* LIMIT_MAX where not given */
+    enum request_format format;
+    const char *callback;         /* of JSONP; NULL: none. Owned by the arena. */
+    const char *cache_key_suffix; /* in words, what else makes the answer what it is; "": nothing. Static or
+                                     the arena's. */
+    struct query query;           /* all parameters, for what an endpoint has of its own */
+};
+
+/* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter
+ * `apikey`; without a good one the answer is 401. host_status: what to answer where the host is missing or
+ * malformed (401 is the old contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host
+ * empty. On STATUS_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
+ * *params_r is undefined. STATUS_NO_MEMORY, STATUS_FAILED.
+ */
+enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
+                        struct request_params *params_r, struct problem *problem_r) MUST_CHECK;
+
+/* A parameter that is refused: fills *problem_r and returns STATUS_INVALID. `why` and `bound` are static. */
+enum status params_refuse(const struct query_parameter *parameter, const char *why, const char *bound,
+                          struct arena *arena, struct problem *problem_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,146 @@
+#include "http/response.h"
+
+#include "base/escape.h"
+
+enum {
+    HEAD_MAX_BYTES = 8 * 1024,
+    HEAD_KEEP_BYTES = 16 * 1024,
+    BODY_MAX_BYTES = 16 * 1024 * 1024,
+    BODY_KEEP_BYTES = 256 * 1024, /* one huge answer must not stay with the worker */
+};
+
+void response_init(struct response *response)
+{
+    response->status = 0;
+    response->nginx_adds_headers = false;
+    buffer_init(&response->head, HEAD_MAX_BYTES);
+    buffer_init(&response->body, BODY_MAX_BYTES);
+}
+
+void response_release(struct response *response)
+{
+    buffer_release(&response->head);
+    buffer_release(&response->body);
+    response->status = 0;
+}
+
+void response_clear(struct response *response)
+{
+    response->status = 0;
+    buffer_clear(&response->head, HEAD_KEEP_BYTES);
+    buffer_clear(&response->body, BODY_KEEP_BYTES);
+}
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "Unknown";
+}
+
+void response_begin(struct response *response, int status, const char *request_id)
+{
+    response_clear(response);
+    response->status = status;
+    if (!response->nginx_adds_headers || status != 200)
+        buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
+    if (response->nginx_adds_headers)
+        return;
+    response_header(response, "X-Request-Id", "%.64s", request_id);
+    buffer_append_text(&response->head,
+                       "Access-Control-Allow-Origin: *\r\n"
+                       "Access-Control-Expose-Headers: Age, ETag, Retry-After, Warning, X-RateLimit-Limit, "
+                       "X-RateLimit-Remaining, X-Request-Id, X-Snapshot-Interval\r\n"
+                       "Vary: Accept, X-CB-AK\r\n"
+                       "X-Content-Type-Options: nosniff\r\n");
+}
+
+void response_header(struct response *response, const char *name, const char *format, ...)
+{
+    char value[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(value, sizeof value, format, args);
+    va_end(args);
+    for (char *at = value; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = ' ';
+    }
+    buffer_append_text(&response->head, name);
+    buffer_append(&response->head, ": ", 2);
+    buffer_append_text(&response->head, value);
+    buffer_append(&response->head, "\r\n", 2);
+}
+
+static void put_member(struct buffer *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buffer_append_format(out, ",\"%s\":", name);
+    json_escape(out, value, strlen(value));
+}
+
+/* "host has a port": a fault of a parameter is said with its name in front. */
+static void put_detail(struct buffer *out, const struct problem *problem)
+{
+    char text[256];
+    if (problem->parameter && problem->detail)
+        snprintf(text, sizeof text, "%s %s", problem->parameter, problem->detail);
+    put_member(out, "detail", problem->parameter && problem->detail ? text : problem->detail);
+}
+
+void response_problem(struct response *response, const char *request_id, const struct problem *problem)
+{
+    response_begin(response, problem->status, request_id);
+    response_header(response, "Content-Type", "application/problem+json");
+    response_header(response, "Cache-Control", "no-store");
+    if (problem->retry_after_s > 0)
+        response_header(response, "Retry-After", "%d", problem->retry_after_s);
+    if (problem->allow)
+        response_header(response, "Allow", "%s", problem->allow);
+    struct buffer *body = &response->body;
+    buffer_append_format(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
+                         reason_of(problem->status), problem->status);
+    put_detail(body, problem);
+    put_member(body, "parameter", problem->parameter);
+    put_member(body, "bound", problem->bound);
+    put_member(body, "sent", problem->sent);
+    put_member(body, "request_id", request_id);
+    buffer_append_text(body, "}\n");
+}
+
+void response_end(struct response *response, bool head_only)
+{
+    if (response->head.status != STATUS_OK || response->body.status != STATUS_OK) {
+        response_clear(response);
+        response->status = 500;
+        buffer_append_text(&response->head,
+                           "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n");
+        buffer_append_text(&response->body, "The answer was larger than this service can hold.\n");
+    }
+    if (response->status != 304 && response->status != 204)
+        buffer_append_format(&response->head, "Content-Length: %zu\r\n", response->body.len_bytes);
+    buffer_append(&response->head, "\r\n", 2);
+    if (head_only || response->status == 304 || response->status == 204)
+        buffer_clear(&response->body, BODY_KEEP_BYTES);
+}

@@ -1,0 +1,52 @@
+/* The only writer of an answer: status, headers and body, in the form of CGI (RFC 3875). */
+#ifndef UPBEAT_HTTP_RESPONSE_H
+#define UPBEAT_HTTP_RESPONSE_H
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include <stdbool.h>
+
+struct response {
+    int status;              /* of HTTP; 0 until begun */
+    bool nginx_adds_headers; /* nginx adds what is the same in every answer; set by the owner, kept by
+                        response_clear() */
+    struct buffer head;
+    struct buffer body;
+};
+
+/* What a problem is about. Members that are NULL are left out of the body. */
+struct problem {
+    int status;
+    const char
+        *detail; /* a sentence for a person; where `parameter` is set: what is wrong with it ("is missing") */
+    const char *parameter; /* which one */
+    const char *bound;     /* what it must be */
+    const char *sent;      /* what it was; never a key */
+    int retry_after_s;     /* 0: no Retry-After */
+    const char *allow;     /* 405: what the route allows */
+};
+
+/* An answer without storage; response_release() frees what it took, response_clear() makes it ready for the
+ * next answer. */
+void response_init(struct response *response);
+void response_release(struct response *response);
+void response_clear(struct response *response);
+
+/* Starts the head: status (that nginx_adds_headers takes a missing one for 200) and, unless
+ * nginx_adds_headers, what every answer carries (request id, CORS, Vary, nosniff). What was written before is
+ * dropped. */
+void response_begin(struct response *response, int status, const char *request_id);
+
+/* Appends one header. Control characters in the value come out as spaces, so that a value can never start
+ * another header. */
+void response_header(struct response *response, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A whole answer of type application/problem+json (RFC 9457). */
+void response_problem(struct response *response, const char *request_id, const struct problem *problem);
+
+/* Ends the head with Content-Length, and drops the body where the method is HEAD or the status has none. An
+ * answer that took more than its storage allows becomes a plain 500. */
+void response_end(struct response *response, bool head_only);
+
+#endif

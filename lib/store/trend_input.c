@@ -1,0 +1,308 @@
+#include "store/trend_input.h"
+
+#include "db/array_decode.h"
+#include "pages/minute_means.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { QUARTER = 1, UNROLLED, OTHER, PAGE };
+
+enum {
+    QUARTER_MINUTES = 15,
+    MINUTE_MS = 60000,
+    STATEMENT_NUMBER = 30 /* beside those of store.c, on its connection */
+};
+
+enum column {
+    KIND,
+    TAKEN_AT,
+    NUMBER,
+    PAGE_IDS,
+    COUNTS,
+    SOURCES,
+    SAMPLES,
+    CUTOFFS,
+    MEANS,
+    PATH,
+    TITLE,
+    SECTIONS
+};
+
+static const struct statement WINDOW = {
+    STATEMENT_NUMBER, "upbeat_window",
+    "select * from trend_window($1::text, timestamptz 'epoch' + $2::text::bigint * interval '1 us',"
+    " $3::text::bigint * interval '1 ms', $4::text::bigint * interval '1 ms')",
+    4, false};
+
+struct reading {
+    const struct database_rows *rows;
+    struct arena *arena;
+    struct trend_window window;
+    int32_t *ids; /* the database's page numbers, ascending: a place in it is our number */
+    size_t id_count;
+    struct trend_minute *minutes;
+    size_t minute_count;
+    struct trend_sample *samples;
+    size_t sample_count;
+    struct minutes *unrolled;
+    int64_t recent_ms;
+};
+
+static int by_id(const void *left, const void *right)
+{
+    const int32_t *a = left;
+    const int32_t *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* False: no such page. */
+static bool number_of(const struct reading *r, int32_t id, uint32_t *number_r)
+{
+    const int32_t *found = bsearch(&id, r->ids, r->id_count, sizeof id, by_id);
+    if (found)
+        *number_r = (uint32_t)(found - r->ids);
+    return found != NULL;
+}
+
+static enum status numbers(const struct reading *r, size_t row, int column, int32_t **items_r,
+                           size_t *count_r)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(r->rows, row, column, &len);
+    return array_numbers(bytes, len, r->arena, items_r, count_r);
+}
+
+static void take_text(const struct reading *r, size_t row, int column, const char **text_r, uint32_t *len_r)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(r->rows, row, column, &len);
+    *text_r = arena_copy(r->arena, bytes ? bytes : "", bytes ? len : 0);
+    *len_r = (uint32_t)len;
+}
+
+/* The pages first: all else names them. */
+static enum status take_pages(struct reading *r)
+{
+    size_t rows = database_rows_count(r->rows);
+    size_t count = 0;
+    r->ids = arena_alloc(r->arena, (rows + 1) * sizeof *r->ids);
+    if (!r->ids)
+        return STATUS_NO_MEMORY;
+    for (size_t row = 0; row < rows; row++) {
+        if (database_int(r->rows, row, KIND, 0) == PAGE)
+            r->ids[count++] = (int32_t)database_int(r->rows, row, NUMBER, 0);
+    }
+    r->id_count = count;
+    if (count > 1)
+        qsort(r->ids, count, sizeof *r->ids, by_id);
+    r->window.pages = arena_alloc(r->arena, (count + 1) * sizeof *r->window.pages);
+    r->window.paths = arena_alloc(r->arena, (count + 1) * sizeof *r->window.paths);
+    if (!r->window.pages || !r->window.paths)
+        return STATUS_NO_MEMORY;
+    memset(r->window.pages, 0, count * sizeof *r->window.pages);
+    for (size_t row = 0; row < rows; row++) {
+        uint32_t number = 0;
+        if (database_int(r->rows, row, KIND, 0) != PAGE ||
+            !number_of(r, (int32_t)database_int(r->rows, row, NUMBER, 0), &number))
+            continue;
+        struct window_page *page = &r->window.pages[number];
+        take_text(r, row, PATH, &page->page.path, &page->page.path_bytes);
+        take_text(r, row, TITLE, &page->page.title, &page->page.title_bytes);
+        take_text(r, row, SECTIONS, &page->page.sections, &page->page.sections_bytes);
+        if (!page->page.path || !page->page.title || !page->page.sections)
+            return STATUS_NO_MEMORY;
+        page->first_seen = database_time(r->rows, row, TAKEN_AT, 0);
+        r->window.paths[number] = (struct trend_path){page->page.path, page->page.path_bytes};
+    }
+    return STATUS_OK;
+}
+
+/* The fifteen minutes of a roll-up. */
+static enum status take_quarter(struct reading *r, size_t row)
+{
+    int32_t *ids = NULL;
+    int32_t *samples = NULL;
+    int32_t *cutoffs = NULL;
+    int32_t *means = NULL;
+    size_t counts[4] = {0};
+    enum status result = numbers(r, row, PAGE_IDS, &ids, &counts[0]);
+    if (result == STATUS_OK)
+        result = numbers(r, row, SAMPLES, &samples, &counts[1]);
+    if (result == STATUS_OK)
+        result = numbers(r, row, CUTOFFS, &cutoffs, &counts[2]);
+    if (result == STATUS_OK)
+        result = numbers(r, row, MEANS, &means, &counts[3]);
+    if (result != STATUS_OK)
+        return result;
+    if (counts[1] != QUARTER_MINUTES || counts[2] != QUARTER_MINUTES ||
+        counts[3] != QUARTER_MINUTES * counts[0])
+        return STATUS_INVALID;
+    int64_t first = database_time(r->rows, row, TAKEN_AT, 0) / (INT64_C(1000) * MINUTE_MS);
+    for (size_t at = 0; at < QUARTER_MINUTES; at++) {
+        struct trend_minute *minute = &r->minutes[r->minute_count];
+        if (samples[at] <= 0)
+            continue;
+        *minute = (struct trend_minute){first + (int64_t)at, samples[at], cutoffs[at], 0,
+                                        arena_alloc(r->arena, (counts[0] + 1) * sizeof(struct trend_entry))};
+        if (!minute->entries)
+            return STATUS_NO_MEMORY;
+        for (size_t i = 0; i < counts[0]; i++) {
+            uint32_t number = 0;
+            int32_t visitors = means[QUARTER_MINUTES * i + at];
+            if (visitors >= 0 && number_of(r, ids[i], &number))
+                minute->entries[minute->count++] = (struct trend_entry){number, visitors};
+        }
+        r->minute_count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status unpack(const struct reading *r, size_t row, int column, size_t count, int32_t **counts_r)
+{
+    size_t len = 0;
+    struct byte_span *planes = NULL;
+    size_t plane_count = 0;
+    const char *bytes = database_bytes(r->rows, row, column, &len);
+    enum status result = array_spans(bytes, len, r->arena, &planes, &plane_count);
+    int32_t *counts = arena_alloc(r->arena, (count + 1) * sizeof *counts);
+    if (result == STATUS_OK && !counts)
+        result = STATUS_NO_MEMORY;
+    if (result == STATUS_OK)
+        result = array_unpack(planes, plane_count, count, counts);
+    if (result == STATUS_OK)
+        *counts_r = counts;
+    return result;
+}
+
+/* Sources where the snapshot has them; of one without there is nothing to add. */
+static void take_sources(struct reading *r, size_t row, const int32_t *ids, size_t count, bool is_now)
+{
+    int32_t *sources = NULL;
+    if (!database_bytes(r->rows, row, SOURCES, &(size_t){0}) ||
+        unpack(r, row, SOURCES, count * PAGE_SOURCES, &sources) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = 0;
+        if (!number_of(r, ids[i], &number))
+            continue;
+        struct window_sources *of = &r->window.pages[number].sources;
+        for (size_t n = 0; n < PAGE_SOURCES; n++)
+            (is_now ? of->now : of->then)[n] += sources[PAGE_SOURCES * i + n];
+        (*(is_now ? &of->now_count : &of->then_count))++;
+    }
+}
+
+static enum status take_snapshot(struct reading *r, size_t row, bool is_unrolled)
+{
+    const struct trend_input *in = &r->window.input;
+    struct trend_sample *sample = &r->samples[r->sample_count];
+    int32_t *ids = NULL;
+    int32_t *visitors = NULL;
+    size_t count = 0;
+    enum status result = numbers(r, row, PAGE_IDS, &ids, &count);
+    if (result == STATUS_OK)
+        result = unpack(r, row, COUNTS, count, &visitors);
+    if (result != STATUS_OK)
+        return result;
+    *sample =
+        (struct trend_sample){.at_ms = database_time(r->rows, row, TAKEN_AT, 0) / 1000,
+                              .row_limit = (int32_t)database_int(r->rows, row, NUMBER, 0),
+                              .entries = arena_alloc(r->arena, (count + 1) * sizeof(struct trend_entry))};
+    if (!sample->entries)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = 0;
+        if (number_of(r, ids[i], &number))
+            sample->entries[sample->count++] = (struct trend_entry){number, visitors[i]};
+    }
+    int64_t start_ms = in->as_of_ms - in->window_ms;
+    if (sample->at_ms > in->as_of_ms - r->recent_ms)
+        take_sources(r, row, ids, count, true);
+    else if (sample->at_ms > start_ms && sample->at_ms <= start_ms + r->recent_ms)
+        take_sources(r, row, ids, count, false);
+    if (is_unrolled || r->window.input.row_limit == 0)
+        r->window.input.row_limit = sample->row_limit;
+    r->sample_count++;
+    return is_unrolled ? minutes_add(r->unrolled, sample) : STATUS_OK;
+}
+
+static enum status take_rows(struct reading *r)
+{
+    size_t rows = database_rows_count(r->rows);
+    r->minutes = arena_alloc(r->arena, (QUARTER_MINUTES * rows + 1) * sizeof *r->minutes);
+    r->samples = arena_alloc(r->arena, (rows + 1) * sizeof *r->samples);
+    enum status result = r->minutes && r->samples ? take_pages(r) : STATUS_NO_MEMORY;
+    for (size_t row = 0; result == STATUS_OK && row < rows; row++) {
+        int64_t kind = database_int(r->rows, row, KIND, 0);
+        if (kind == QUARTER)
+            result = take_quarter(r, row);
+        else if (kind == UNROLLED || kind == OTHER)
+            result = take_snapshot(r, row, kind == UNROLLED);
+    }
+    return result;
+}
+
+/* The minutes of the roll-ups, then those that are not rolled up yet. */
+static enum status join_minutes(struct reading *r)
+{
+    size_t count = 0;
+    enum status result = minutes_end(r->unrolled);
+    const struct trend_minute *list = minutes_list(r->unrolled, &count);
+    struct trend_minute *all = arena_alloc(r->arena, (r->minute_count + count + 1) * sizeof *all);
+    if (result != STATUS_OK || !all)
+        return STATUS_NO_MEMORY;
+    memcpy(all, r->minutes, r->minute_count * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        struct trend_minute *minute = &all[r->minute_count + i];
+        *minute = list[i];
+        minute->entries = arena_alloc(r->arena, (minute->count + 1) * sizeof *minute->entries);
+        if (!minute->entries)
+            return STATUS_NO_MEMORY;
+        memcpy(minute->entries, list[i].entries, minute->count * sizeof *minute->entries);
+    }
+    struct trend_input *in = &r->window.input;
+    in->minutes = all;
+    in->minute_count = r->minute_count + count;
+    in->samples = r->samples;
+    in->sample_count = r->sample_count;
+    in->page_count = r->id_count;
+    for (size_t i = 0; i < r->id_count; i++) {
+        struct window_sources *of = &r->window.pages[i].sources;
+        for (size_t n = 0; n < PAGE_SOURCES; n++) {
+            of->now[n] /= of->now_count > 0 ? of->now_count : 1;
+            of->then[n] /= of->then_count > 0 ? of->then_count : 1;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status trend_input_read(struct database *database, const char *host, time_us as_of, int64_t window_ms,
+                             struct arena *arena, struct deadline deadline, struct trend_window *window_r)
+{
+    char words[3][24];
+    struct database_rows *rows = NULL;
+    struct reading r = {.arena = arena, .recent_ms = trend_recent_ms(window_ms)};
+    snprintf(words[0], sizeof words[0], "%" PRId64, as_of);
+    snprintf(words[1], sizeof words[1], "%" PRId64, window_ms);
+    snprintf(words[2], sizeof words[2], "%" PRId64, r.recent_ms);
+    const struct sql_param parameters[] = {
+        {.bytes = host}, {.bytes = words[0]}, {.bytes = words[1]}, {.bytes = words[2]}};
+    enum status result = database_run(database, &WINDOW, parameters, 1, deadline, &rows);
+    if (result != STATUS_OK)
+        return result;
+    r.rows = rows;
+    r.window.input.as_of_ms = as_of / 1000;
+    r.window.input.window_ms = window_ms;
+    r.unrolled = minutes_new();
+    result = r.unrolled ? take_rows(&r) : STATUS_NO_MEMORY;
+    if (result == STATUS_OK)
+        result = join_minutes(&r);
+    minutes_free(r.unrolled);
+    database_rows_free(rows);
+    if (result == STATUS_OK)
+        *window_r = r.window;
+    return result;
+}

@@ -1,0 +1,66 @@
+/* The client of Chartbeat: GET requests, many at once, each bounded in time and size. The only module that
+ * calls libcurl. */
+#ifndef UPBEAT_UPSTREAM_CHARTBEAT_H
+#define UPBEAT_UPSTREAM_CHARTBEAT_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* after decompression */
+    RETRY_AFTER_MAX_S = 600,
+};
+
+struct chartbeat;
+
+struct chartbeat_config {
+    const char *url; /* scheme, host and path; must outlive the client */
+    int limit;       /* pages */
+    int timeout_ms;  /* of one request, in all */
+};
+
+struct chartbeat_answer {
+    long status;       /* of HTTP; 0 where none came */
+    int retry_after_s; /* 0 where absent; clamped to RETRY_AFTER_MAX_S */
+    int rate_limit;    /* X-RateLimit-Limit and -Remaining; -1 where absent */
+    int rate_remaining;
+    const char *body; /* owned by the client, until the next call of any of its functions */
+    size_t body_bytes;
+    const char
+        *reason; /* why it failed, in words without key or address (owned by the client); "" on STATUS_OK */
+};
+
+/* Of a request that could not be started. */
+extern const struct chartbeat_answer chartbeat_no_answer;
+
+/* A client of at most `connections` (1 to 256) requests at a time, to be made after the fork.
+ * STATUS_NO_MEMORY or STATUS_INVALID (an address libcurl does not take): *client_r is untouched. */
+enum status chartbeat_new(struct chartbeat **client_r, const struct chartbeat_config *config,
+                          int connections) MUST_CHECK;
+
+/* Breaks off what is under way. NULL is allowed. */
+void chartbeat_free(struct chartbeat *client);
+
+bool chartbeat_has_capacity(const struct chartbeat *client);
+
+/* Starts to ask for the top pages of a host (checked by validate_host) with a key (checked by validate_key),
+ * by the deadline and within timeout_ms, where there is room. `context` comes back with the answer. Requests
+ * go on only in here and in chartbeat_next(); one that is not looked at in time has timed out, whatever has
+ * come. STATUS_INVALID or STATUS_NO_MEMORY: nothing was started. */
+enum status chartbeat_start(struct chartbeat *client, const char *host, const char *key,
+                            struct deadline deadline, void *context) MUST_CHECK;
+
+/* Waits until something has come for a request, at most for timeout_ms. True: one has ended, and its context,
+ * result and answer are there. *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403.
+ * STATUS_RATE_LIMITED: 429. STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE.
+ * STATUS_TOO_LARGE: over ANSWER_MAX_BYTES. STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
+bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
+                    struct chartbeat_answer *answer_r);
+
+/* Frees the answer that came last. */
+void chartbeat_release_answer(struct chartbeat *client);
+
+#endif
