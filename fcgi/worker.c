@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "connections.h"
 #include "crew.h"
+#include "http/copies.h"
 #include "orders.h"
 
 #include <assert.h>
@@ -45,6 +46,7 @@ struct worker {
     sigset_t wait_mask;
     struct service *service;
     struct connections connections;
+    struct copies copies;
     struct work works[WORKS]; /* who comes takes the first that is free */
     size_t prepared;          /* of works, from the first on: their requests may be used */
     size_t taken;             /* requests in this round */
@@ -112,6 +114,7 @@ static void take_request(struct worker *worker, struct connection *connection)
 {
     struct work *work = free_work(worker);
     FCGX_ParamArray params = connection->fcgi.envp;
+    const char *copies = FCGX_GetParam("UPBEAT_CACHE", params); /* where nginx keeps them */
     worker->taken++;
     work->connection = connection;
     work->request.head = (struct request_head){
@@ -120,9 +123,10 @@ static void take_request(struct worker *worker, struct connection *connection)
         .query = FCGX_GetParam("QUERY_STRING", params),
         .key = FCGX_GetParam("HTTP_X_CB_AK", params),
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
+        .asked_headers = FCGX_GetParam("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
-        .is_behind_cache = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
+        .is_behind_cache = copies && copies_have_room(&worker->copies, copies, clock_monotonic_ms()),
     };
     work->request.response.nginx_adds_headers = FCGX_GetParam("UPBEAT_FRONTED", params) != NULL;
     service_begin(worker->service, &work->request, (int)worker->late_ms);

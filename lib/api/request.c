@@ -32,7 +32,9 @@ void request_finish(struct request *request)
 
 void request_finish_problem(struct request *request, const struct problem *problem)
 {
-    response_problem(&request->response, request->head.id, problem);
+    struct problem told = *problem;
+    told.callback = params_callback(&request->head, &request->arena);
+    response_problem(&request->response, request->head.id, &told);
     request_finish(request);
 }
 

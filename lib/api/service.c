@@ -10,7 +10,7 @@ static enum status init_parts(struct service *service, const struct settings *se
 {
     const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
     const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
-                                               settings->upstream_timeout_ms};
+                                               settings->upstream_timeout_ms, settings->ca_file};
     service->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms};
     int workers = settings->workers;
     enum status result =
@@ -131,14 +131,9 @@ static void begin_read(struct service *service, struct request *request)
     request_finish_problem(request, result == STATUS_INVALID ? &refusal : &problem);
 }
 
-/* A browser asks this before it lets a page of another site send the header. */
 static void finish_options(struct request *request)
 {
-    response_begin(&request->response, 204, request->head.id);
-    response_header(&request->response, "Allow", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Headers", "X-CB-AK, If-None-Match, Accept");
-    response_header(&request->response, "Access-Control-Max-Age", "86400");
+    response_preflight(&request->response, request->head.id, request->head.asked_headers);
     request_finish(request);
 }
 

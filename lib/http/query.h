@@ -24,8 +24,8 @@ struct query {
  * values. On an error *why_r says what was wrong first (static storage), without any value, and the query has
  * the parameters that are good, of a name given twice the first:
  * STATUS_INVALID: a bad percent escape, a NUL, bytes that are not UTF-8, a name given twice;
- * STATUS_TOO_LARGE: over QUERY_MAX_BYTES bytes, and the query is empty, or over QUERY_MAX_PARAMETERS parameters;
- * STATUS_NO_MEMORY, and the query is empty. */
+ * STATUS_TOO_LARGE: over QUERY_MAX_BYTES bytes, and the query is empty, or over QUERY_MAX_PARAMETERS
+ * parameters; STATUS_NO_MEMORY, and the query is empty. */
 enum status query_parse(const char *text, struct arena *arena, struct query *query_r,
                         const char **why_r) MUST_CHECK;
 
