@@ -52,7 +52,9 @@ void request_finish(struct request *request)
 
 void request_finish_problem(struct request *request, const struct problem *problem)
 {
-    response_problem(&request->response, request->head.id, problem);
+    struct problem told = *problem;
+    told.callback = params_callback(&request->head, &request->arena);
+    response_problem(&request->response, request->head.id, &told);
     request_finish(request);
 }
 
@@ -104,11 +106,7 @@ static void begin_read(struct request *request, struct api *api)
 /* A browser asks this before it lets a page of another site send the header. */
 static void finish_options(struct request *request)
 {
-    response_begin(&request->response, 204, request->head.id);
-    response_header(&request->response, "Allow", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Headers", "X-CB-AK, If-None-Match, Accept");
-    response_header(&request->response, "Access-Control-Max-Age", "86400");
+    response_preflight(&request->response, request->head.id, request->head.asked_headers);
     request_finish(request);
 }
 

@@ -55,6 +55,8 @@ static const struct route ROUTES[] = {
 
 const struct route *routes_find(const char *path)
 {
+    if (path && (strcmp(path, "/api/v1.0") == 0 || strcmp(path, "/api/v1.0/") == 0))
+        path = "/";
     for (size_t i = 0; path && i < sizeof ROUTES / sizeof *ROUTES; i++) {
         if (strcmp(ROUTES[i].path, path) == 0)
             return &ROUTES[i];
@@ -162,6 +164,7 @@ static enum status write_report(struct request *request, struct api *api, enum a
             buffer_append(&request->response.body, text.data, text.len_bytes);
         request->params.cache_key_suffix = "";
     } else if (result == STATUS_INVALID) {
+        problem.callback = request->params.callback;
         response_problem(&request->response, request->head.id, &problem);
         result = STATUS_OK;
     }

@@ -12,6 +12,7 @@
 struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
     const char *chartbeat_url; /* scheme, host and path */
+    const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
     const char *run_dir; /* slot files */
     int chartbeat_limit; /* pages asked for */

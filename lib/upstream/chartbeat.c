@@ -42,6 +42,10 @@ static bool set_options(struct transfer *transfer)
 {
     const char *protocol = strncmp(transfer->config->url, "https:", 6) == 0 ? "https" : "http";
     CURL *easy = transfer->easy;
+    const char *ca_file = transfer->config->ca_file;
+    /* Proxies are libcurl's own affair: it reads http_proxy, https_proxy, all_proxy and no_proxy. */
+    if (ca_file && *ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -128,6 +132,9 @@ static enum status result_of_code(const struct transfer *transfer, CURLcode code
     case CURLE_OPERATION_TIMEDOUT:
         return STATUS_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -17,9 +17,10 @@ enum {
 struct chartbeat;
 
 struct chartbeat_config {
-    const char *url; /* scheme, host and path; must outlive the client */
-    int limit;       /* pages */
-    int timeout_ms;  /* of one request, in all */
+    const char *url;     /* scheme, host and path; must outlive the client */
+    int limit;           /* pages */
+    int timeout_ms;      /* of one request, in all */
+    const char *ca_file; /* certificates to trust; NULL or "": the system's. Must outlive the client. */
 };
 
 struct chartbeat_answer {

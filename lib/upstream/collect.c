@@ -44,7 +44,7 @@ static enum status init_parts(struct collector *collector, const struct settings
 {
     const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
     const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
-                                               settings->upstream_timeout_ms};
+                                               settings->upstream_timeout_ms, settings->ca_file};
     collector->tasks = calloc((size_t)settings->connections, sizeof *collector->tasks);
     enum status result = collector->tasks ? STATUS_OK : STATUS_NO_MEMORY;
     if (result == STATUS_OK)
