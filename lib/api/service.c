@@ -22,8 +22,9 @@ static enum status init_parts(struct service *service, const struct settings *se
         result = store_new(&service->store, &store);
     if (result == STATUS_OK) {
         service->kept = body_cache_new();
+        service->lists = list_cache_new();
         service->trend_result = trend_cache_new();
-        result = service->kept && service->trend_result ? STATUS_OK : STATUS_NO_MEMORY;
+        result = service->kept && service->lists && service->trend_result ? STATUS_OK : STATUS_NO_MEMORY;
     }
     if (result == STATUS_OK)
         result = chartbeat_new(&service->chartbeat, &chartbeat, SERVICE_FETCHES_MAX);
@@ -62,6 +63,7 @@ void service_free(struct service *service)
         return;
     chartbeat_free(service->chartbeat);
     body_cache_free(service->kept);
+    list_cache_free(service->lists);
     trend_cache_free(service->trend_result);
     store_free(service->store);
     free(service);
@@ -79,7 +81,7 @@ static void ask_for_row(struct service *service, struct request *request, bool m
         return;
     if (request->route->is_cacheable)
         (void)body_cache_find(service->kept, &request->params, &lookup->if_changed_since);
-    if (needs_page_lists && list_cache_find(service->kept, request->params.host, &lists, &lists_at) &&
+    if (needs_page_lists && list_cache_find(service->lists, request->params.host, &lists, &lists_at) &&
         lists_at > lookup->if_changed_since)
         lookup->if_changed_since = lists_at;
 }
@@ -105,10 +107,10 @@ static bool has_lists(struct service *service, struct request *request)
     if (!request->route->needs_page_lists || !lookup->view.has_snapshot || kept_body(service, request))
         return true;
     if (lookup->pages) {
-        list_cache_put(service->kept, lookup->host, &lists, lookup->taken_at);
+        list_cache_put(service->lists, lookup->host, &lists, lookup->taken_at);
         return true;
     }
-    if (!list_cache_find(service->kept, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
+    if (!list_cache_find(service->lists, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
         return false;
     lookup->pages = lists.pages;
     lookup->pages_bytes = lists.pages_bytes;

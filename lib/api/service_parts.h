@@ -3,6 +3,7 @@
 #define UPBEAT_API_SERVICE_PARTS_H
 
 #include "api/body_cache.h"
+#include "api/list_cache.h"
 #include "api/service.h"
 #include "api/trend_cache.h"
 #include "base/lockfile.h"
@@ -40,6 +41,7 @@ struct service {
     const struct settings *settings;
     struct store *store;
     struct body_cache *kept;
+    struct list_cache *lists;
     struct trend_cache *trend_result;
     struct chartbeat *chartbeat;
     struct refresh_parts refresh;

@@ -14,9 +14,6 @@ enum {
     DATABASE_BATCH_MAX = 64,
 };
 
-/* Microseconds since 1970-01-01 UTC. */
-typedef int64_t time_us;
-
 /* Where PostgreSQL counts from, 2000-01-01 UTC. */
 #define DATABASE_EPOCH_US INT64_C(946684800000000)
 
