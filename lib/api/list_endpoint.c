@@ -1,6 +1,7 @@
 #include "api/list_endpoint.h"
 
 #include "base/escape.h"
+#include "base/hash.h"
 #include "http/conditional.h"
 #include "pages/increase.h"
 
@@ -8,14 +9,6 @@
 #include <time.h>
 
 enum { ETAG_BYTES = 48 };
-
-/* FNV-1a (Fowler, Noll, Vo): tells representations of one snapshot apart, guards nothing. */
-static uint32_t hash_text(uint32_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    return hash;
-}
 
 /* What is the same in two answers of one snapshot, but for staleness, is told apart only where the body says
  * it. */
@@ -25,12 +18,12 @@ static void make_etag(char *etag, const struct request_params *params, const str
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
              (int)params->format);
-    uint32_t hash = hash_text(2166136261u, parameters);
+    uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
         hash =
             hash_text(hash_text(hash, params->cache_key_suffix), freshness == ANSWER_FRESH ? "" : " stale");
-    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
+    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)lookup->taken_at, hash);
 }
 
 static int seconds(int64_t ms)
