@@ -268,7 +268,7 @@ static const char *read_lines(struct backtest *test, FILE *in)
  */
 
 static const struct statement HISTORY = {
-    0, "upbeat_backtest",
+    "upbeat_backtest",
     "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
     " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
     " join pages p on p.page_id = n.page_id"
@@ -277,7 +277,7 @@ static const struct statement HISTORY = {
     "n.visitors desc, p.path",
     3, false};
 
-static const struct statement SPAN = {1, "upbeat_backtest_span",
+static const struct statement SPAN = {"upbeat_backtest_span",
                                       "select (extract(epoch from min(taken_at)) * 1000)::bigint, "
                                       "(extract(epoch from max(taken_at)) * 1000)::bigint"
                                       " from snapshots where host = $1::text",

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    STATEMENT_NUMBER = 31, /* the first; beside those of store.c and window.c, on their connection */
     COLUMNS_MAX = 20,
     LISTS_MAX = 2,
     ARGUMENTS_MAX = 5,
@@ -55,7 +54,7 @@ struct report {
 static const struct report REPORTS[] = {
     [REPORT_HISTORY] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_HISTORY, "upbeat_history",
+             {"upbeat_history",
               "select 0, $1::text, $2::text, utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
               " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
               " union all select 1, utc_text(t), visitors::text, low::text, high::text, null"
@@ -69,7 +68,7 @@ static const struct report REPORTS[] = {
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
     [REPORT_HOURS] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_HOURS, "upbeat_hours",
+             {"upbeat_hours",
               "with z as materialized (select zone_of($1::text, $5::text) as tz)"
               " select 0, $1, $2::text, z.tz, utc_text($3::timestamptz), utc_text($4::timestamptz),"
               " null, null, null, null, null, null, null, null, null, null, null, null, null, null from z"
@@ -105,7 +104,7 @@ static const struct report REPORTS[] = {
          .needed = 3,
          .if_not = BAD_ZONE},
     [REPORT_PROFILE] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PROFILE, "upbeat_profile",
+        {.statement = {"upbeat_profile",
                        "with z as materialized (select zone_of($1::text, $4::text) as tz)"
                        " select 0, $1, $2::text, z.tz, $3::text, null, null, null, null, null from z"
                        " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
@@ -128,7 +127,7 @@ static const struct report REPORTS[] = {
          .if_not = BAD_ZONE},
     [REPORT_USUAL] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_USUAL, "upbeat_usual",
+             {"upbeat_usual",
               "with z as materialized (select zone_of($1::text, $3::text) as tz)"
               " select 0, $1, $2::text, z.tz, utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
               " visitors::text, rank::text, usual::text, usual_low::text, usual_high::text,"
@@ -154,7 +153,7 @@ static const struct report REPORTS[] = {
          .needed = 3,
          .if_not = BAD_ZONE},
     [REPORT_PAGES] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PAGES, "upbeat_pages",
+        {.statement = {"upbeat_pages",
                        "with p as materialized (select * from pages_at($1::text, $2::timestamptz))"
                        " select 0, $1, utc_text($2), utc_text(max(minute)), max(samples)::text,"
                        " round(max(cutoff), 2)::text from p"
@@ -166,7 +165,7 @@ static const struct report REPORTS[] = {
          .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
     [REPORT_HOSTS] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_HOSTS, "upbeat_hosts",
+             {"upbeat_hosts",
               "with h as materialized (select * from key_hosts($1::bytea))"
               " select 0, case when exists (select from h) then 'is known' end,"
               " null, null, null, null, null, null, null"

@@ -20,9 +20,9 @@ enum {
 struct database;
 struct database_rows;
 
-/* A statement of the program, in static storage. `number` is its own, below DATABASE_STATEMENTS_MAX. */
+/* A statement of the program, in static storage: a connection prepares it once, and knows it by its address.
+ * No two statements have the same name. */
 struct statement {
-    int number;
     const char *name;
     const char *sql; /* parameters carry casts, so that their types are known */
     int parameters;
