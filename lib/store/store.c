@@ -51,10 +51,9 @@ static const struct statement STATEMENTS[] = {
                  "$14::integer, $15::integer,"
                  " $16::integer)",
                  16, true},
-    [FAIL] = {"upbeat_fail",
-              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4, true},
-    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
-                true},
+    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4,
+              true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
     [KEYS] = {"upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
     [RESEAL] = {"upbeat_reseal",
                 "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3,
