@@ -1,7 +1,7 @@
 #include "api/list_endpoint.h"
 
-#include "base/escape.h"
 #include "base/hash.h"
+#include "base/writer.h"
 #include "http/conditional.h"
 #include "pages/increase.h"
 
@@ -107,37 +107,25 @@ static void put_headers(struct response *response, const struct request_head *in
     }
 }
 
-static void put_json(struct buffer *out, const struct increase_list *list, const char *callback)
+static void put_list(struct buffer *out, const struct increase_list *list,
+                     const struct request_params *params)
 {
-    /* The comment in front keeps the name from being read as the start of something else (Rosetta Flash). */
-    if (callback)
-        buffer_append_format(out, "/**/%s(", callback);
-    buffer_append_char(out, '[');
+    static const char *const columns[] = {"i", "path", "visitors", "change"};
+    struct writer writer;
+    writer_begin(&writer, out, params->format == FORMAT_CSV ? WRITE_CSV : WRITE_JSON, params->callback);
+    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_rows_begin(&writer, NULL);
     for (size_t i = 0; i < list->count; i++) {
         const struct increase *row = &list->items[i];
-        buffer_append_text(out, i == 0 ? "{\"i\":" : ",\n{\"i\":");
-        json_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append(out, ",\"path\":", 8);
-        json_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append(out, ",\"visitors\":", 12);
-        buffer_append_int(out, row->page->visitors);
-        buffer_append(out, ",\"change\":", 10);
-        buffer_append_int(out, row->change);
-        buffer_append_char(out, '}');
+        writer_row_begin(&writer);
+        writer_text(&writer, "i", row->page->title, row->page->title_bytes);
+        writer_text(&writer, "path", row->page->path, row->page->path_bytes);
+        writer_int(&writer, "visitors", row->page->visitors);
+        writer_int(&writer, "change", row->change);
+        writer_row_end(&writer);
     }
-    buffer_append_text(out, callback ? "]);\n" : "]\n");
-}
-
-static void put_csv(struct buffer *out, const struct increase_list *list)
-{
-    buffer_append_text(out, "i,path,visitors,change\r\n");
-    for (size_t i = 0; i < list->count; i++) {
-        const struct increase *row = &list->items[i];
-        csv_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append_char(out, ',');
-        csv_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append_format(out, ",%" PRIu32 ",%" PRIu32 "\r\n", row->page->visitors, row->change);
-    }
+    writer_rows_end(&writer);
+    writer_end(&writer);
 }
 
 /* Of a copy, which is taken apart: others may be answered from the same row. */
@@ -197,9 +185,6 @@ enum status answer_increase(struct response *response, const struct request_head
         return result;
     if (list.count > (size_t)params->limit)
         list.count = (size_t)params->limit;
-    if (params->format == FORMAT_CSV)
-        put_csv(&response->body, &list);
-    else
-        put_json(&response->body, &list, params->callback);
+    put_list(&response->body, &list, params);
     return STATUS_OK;
 }

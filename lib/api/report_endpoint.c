@@ -1,8 +1,9 @@
 #include "api/report_endpoint.h"
 
 #include "base/duration.h"
-#include "base/escape.h"
 #include "base/timestamp.h"
+#include "base/writer.h"
+#include "pages/page_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@ enum {
     ARGUMENTS_MAX = 5,
     WORD_BYTES = 32,
     MINUTE_MS = 60000,
-    PATH_MAX_BYTES = 2048,
     ZONE_MAX_BYTES = 64,
 };
 
@@ -211,7 +211,7 @@ static enum status read_path(const struct query *query, struct arena *arena, str
     report->path = parameter->value;
     if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
         return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2048 bytes",
+    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2000 bytes",
                          arena, problem);
 }
 
@@ -356,77 +356,73 @@ static struct sql_param parameter_of(enum argument argument, const struct reques
     return (struct sql_param){.bytes = word};
 }
 
-static void put_json_members(struct buffer *out, const struct database_rows *rows, size_t row,
-                             const struct column *columns)
+/* The fields of a row: those that its kind of row has, behind the number that says which kind it is. */
+static void put_fields(struct writer *writer, const struct database_rows *rows, size_t row,
+                       const struct column *columns)
 {
     for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
         size_t len = 0;
         const char *bytes = database_bytes(rows, row, i + 1, &len);
-        buffer_append_format(out, "%s\"%s\":", i == 0 ? "" : ",", columns[i].name);
-        if (!bytes)
-            buffer_append_text(out, "null");
-        else if (columns[i].is_string)
-            json_escape(out, bytes, len);
+        if (columns[i].is_string)
+            writer_text(writer, columns[i].name, bytes, len);
         else
-            buffer_append(out, bytes, len);
+            writer_raw(writer, columns[i].name, bytes, len);
     }
 }
 
-static void put_csv_row(struct buffer *out, const struct database_rows *rows, size_t row,
-                        const struct column *columns)
+/* The rows of the list of this number; 0: the row of the members. */
+static void put_rows(struct writer *writer, const struct database_rows *rows, int list,
+                     const struct column *columns, int limit)
 {
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
-        size_t len = 0;
-        const char *bytes = database_bytes(rows, row, i + 1, &len);
-        if (i > 0)
-            buffer_append_char(out, ',');
-        if (bytes && columns[i].is_string)
-            csv_escape(out, bytes, len);
-        else if (bytes)
-            buffer_append(out, bytes, len);
+    int count = 0;
+    for (size_t row = 0; row < database_rows_count(rows) && count < limit; row++) {
+        if (database_int(rows, row, 0, 0) != list)
+            continue;
+        writer_row_begin(writer);
+        put_fields(writer, rows, row, columns);
+        writer_row_end(writer);
+        count++;
     }
-    buffer_append_text(out, "\r\n");
 }
 
-/* The list; of an answer that has none, its members. */
-static void put_csv(struct buffer *out, const struct report *report, const struct database_rows *rows,
+/* CSV has room for one table: the first list, or the members of an answer that has no list. */
+static void put_csv(struct writer *writer, const struct report *report, const struct database_rows *rows,
                     int limit)
 {
     bool has_list = report->lists[0].name != NULL;
     const struct column *columns = has_list ? report->lists[0].columns : report->members;
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++)
-        buffer_append_format(out, "%s%s", i == 0 ? "" : ",", columns[i].name);
-    buffer_append_text(out, "\r\n");
-    int count = 0;
-    for (size_t row = 0; row < database_rows_count(rows) && count < limit; row++) {
-        if (database_int(rows, row, 0, 0) == has_list) {
-            put_csv_row(out, rows, row, columns);
-            count++;
-        }
-    }
+    const char *names[COLUMNS_MAX];
+    size_t count = 0;
+    for (; count < COLUMNS_MAX && columns[count].name; count++)
+        names[count] = columns[count].name;
+    writer_header(writer, names, count);
+    put_rows(writer, rows, has_list, columns, limit);
 }
 
-static void put_json(struct buffer *out, const struct report *report, const struct database_rows *rows,
-                     const struct request_params *params)
+static void put_json(struct writer *writer, const struct report *report, const struct database_rows *rows,
+                     int limit)
 {
-    if (params->callback)
-        buffer_append_format(out, "/**/%s(", params->callback);
-    buffer_append_char(out, '{');
-    put_json_members(out, rows, 0, report->members);
+    writer_object_begin(writer, NULL);
+    put_fields(writer, rows, 0, report->members);
     for (int list = 0; list < LISTS_MAX && report->lists[list].name; list++) {
-        bool is_first = list == 0 && !report->members[0].name;
-        int count = 0;
-        buffer_append_format(out, "%s\"%s\":[", is_first ? "" : ",", report->lists[list].name);
-        for (size_t row = 0; row < database_rows_count(rows) && count < params->limit; row++) {
-            if (database_int(rows, row, 0, 0) != list + 1)
-                continue;
-            buffer_append_text(out, count++ == 0 ? "{" : ",\n{");
-            put_json_members(out, rows, row, report->lists[list].columns);
-            buffer_append_char(out, '}');
-        }
-        buffer_append_char(out, ']');
+        writer_rows_begin(writer, report->lists[list].name);
+        put_rows(writer, rows, list + 1, report->lists[list].columns, limit);
+        writer_rows_end(writer);
     }
-    buffer_append_text(out, params->callback ? "});\n" : "}\n");
+    writer_object_end(writer);
+}
+
+static void put_report(struct buffer *out, const struct report *report, const struct database_rows *rows,
+                       const struct request_params *params)
+{
+    struct writer writer;
+    bool is_csv = params->format == FORMAT_CSV;
+    writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
+    if (is_csv)
+        put_csv(&writer, report, rows, params->limit);
+    else
+        put_json(&writer, report, rows, params->limit);
+    writer_end(&writer);
 }
 
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
@@ -448,10 +444,8 @@ enum status report_write(struct buffer *out, struct database *database, const st
         if (report->tz)
             problem_r->sent = arena_copy(arena, report->tz, strlen(report->tz));
         result = STATUS_INVALID;
-    } else if (params->format == FORMAT_CSV) {
-        put_csv(out, what, rows, params->limit);
     } else {
-        put_json(out, what, rows, params);
+        put_report(out, what, rows, params);
     }
     database_rows_free(rows);
     return result;
