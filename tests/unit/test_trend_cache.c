@@ -70,7 +70,7 @@ static void test_a_result_has_the_pages_that_some_bounds_show(void **state)
 {
     (void)state;
     struct trend_result trend_result = weigh(5);
-    assert_false(trend_result.trend.is_warming);
+    assert_true(trend_result.trend.has_enough_data);
     assert_int_equal(trend_result.trend.page_count, RISES);
     for (uint32_t i = 0; i < RISES; i++) {
         const struct trend_page *page = &trend_result.trend.pages[i];
