@@ -1,6 +1,7 @@
 #include "api/list_endpoint.h"
 
-#include "base/escape.h"
+#include "base/hash.h"
+#include "base/writer.h"
 #include "http/cache_headers.h"
 #include "http/conditional.h"
 #include "http/file_name.h"
@@ -11,14 +12,6 @@
 
 enum { ETAG_BYTES = 48 };
 
-/* FNV-1a (Fowler, Noll, Vo): tells representations of one snapshot apart, guards nothing. */
-static uint32_t hash_text(uint32_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    return hash;
-}
-
 /* What is the same in two answers of one snapshot, but for staleness, is told apart only where the body says
  * it. */
 static void make_etag(char *etag, const struct request_params *params, const struct store_lookup *lookup,
@@ -27,12 +20,12 @@ static void make_etag(char *etag, const struct request_params *params, const str
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
              (int)params->format * 2 + params->has_bom);
-    uint32_t hash = hash_text(2166136261u, parameters);
+    uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
         hash =
             hash_text(hash_text(hash, params->cache_key_suffix), freshness == ANSWER_FRESH ? "" : " stale");
-    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
+    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)lookup->taken_at, hash);
 }
 
 static void put_date(struct response *response, const char *name, time_us at)
@@ -90,37 +83,25 @@ static void put_headers(struct response *response, const struct request_head *in
     }
 }
 
-static void put_json(struct buffer *out, const struct increase_list *list, const char *callback)
+static void put_list(struct buffer *out, const struct increase_list *list,
+                     const struct request_params *params)
 {
-    /* The comment in front keeps the name from being read as the start of something else (Rosetta Flash). */
-    if (callback)
-        buffer_append_format(out, "/**/%s(", callback);
-    buffer_append_char(out, '[');
+    static const char *const columns[] = {"i", "path", "visitors", "change"};
+    struct writer writer;
+    writer_begin(&writer, out, params->format == FORMAT_CSV ? WRITE_CSV : WRITE_JSON, params->callback);
+    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_rows_begin(&writer, NULL);
     for (size_t i = 0; i < list->count; i++) {
         const struct increase *row = &list->items[i];
-        buffer_append_text(out, i == 0 ? "{\"i\":" : ",\n{\"i\":");
-        json_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append(out, ",\"path\":", 8);
-        json_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append(out, ",\"visitors\":", 12);
-        buffer_append_int(out, row->page->visitors);
-        buffer_append(out, ",\"change\":", 10);
-        buffer_append_int(out, row->change);
-        buffer_append_char(out, '}');
+        writer_row_begin(&writer);
+        writer_text(&writer, "i", row->page->title, row->page->title_bytes);
+        writer_text(&writer, "path", row->page->path, row->page->path_bytes);
+        writer_int(&writer, "visitors", row->page->visitors);
+        writer_int(&writer, "change", row->change);
+        writer_row_end(&writer);
     }
-    buffer_append_text(out, callback ? "]);\n" : "]\n");
-}
-
-static void put_csv(struct buffer *out, const struct increase_list *list)
-{
-    buffer_append_text(out, "i,path,visitors,change\r\n");
-    for (size_t i = 0; i < list->count; i++) {
-        const struct increase *row = &list->items[i];
-        csv_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append_char(out, ',');
-        csv_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append_format(out, ",%" PRIu32 ",%" PRIu32 "\r\n", row->page->visitors, row->change);
-    }
+    writer_rows_end(&writer);
+    writer_end(&writer);
 }
 
 /* Of a copy, which is taken apart: others may be answered from the same row. */
@@ -186,9 +167,6 @@ enum status answer_increase(struct response *response, const struct request_head
         return result;
     if (list.count > (size_t)params->limit)
         list.count = (size_t)params->limit;
-    if (params->format == FORMAT_CSV)
-        put_csv(&response->body, &list);
-    else
-        put_json(&response->body, &list, params->callback);
+    put_list(&response->body, &list, params);
     return STATUS_OK;
 }

@@ -1,8 +1,9 @@
 #include "api/report_endpoint.h"
 
 #include "base/duration.h"
-#include "base/escape.h"
 #include "base/timestamp.h"
+#include "base/writer.h"
+#include "pages/page_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,15 +11,12 @@
 #include <string.h>
 
 enum {
-    STATEMENT_NUMBER = 31, /* the first; beside those of store.c and window.c, on their connection */
     COLUMNS_MAX = 20,
     LISTS_MAX = 2,
     ARGUMENTS_MAX = 5,
     WORD_BYTES = 32,
     MINUTE_MS = 60000,
-    PATH_MAX_BYTES = 2048,
     ZONE_MAX_BYTES = 64,
-    DATES_STATEMENT_NUMBER = 38, /* behind those of the kinds */
 };
 
 static const time_us MINUTE_US = INT64_C(60000000);
@@ -60,7 +58,7 @@ struct report {
 
 static const struct report REPORTS[] = {
     [REPORT_HISTORY] =
-        {.statement = {STATEMENT_NUMBER + REPORT_HISTORY, "upbeat_history",
+        {.statement = {"upbeat_history",
                        "select 0, $1::text, $2::text, " IS_KNOWN ","
                        " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
                        " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
@@ -80,7 +78,7 @@ static const struct report REPORTS[] = {
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
     [REPORT_HOURS] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_HOURS, "upbeat_hours",
+             {"upbeat_hours",
               "with z as materialized (select zone_of($1::text, $5::text) as tz)"
               " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
               " utc_text($3::timestamptz), utc_text($4::timestamptz),"
@@ -118,7 +116,7 @@ static const struct report REPORTS[] = {
          .needed = 3,
          .if_not = BAD_ZONE},
     [REPORT_PROFILE] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PROFILE, "upbeat_profile",
+        {.statement = {"upbeat_profile",
                        "with z as materialized (select zone_of($1::text, $4::text) as tz)"
                        " select 0, $1, $2::text, z.tz, " IS_KNOWN ", $3::text, null, null, null, null from z"
                        " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
@@ -140,7 +138,7 @@ static const struct report REPORTS[] = {
          .needed = 3,
          .if_not = BAD_ZONE},
     [REPORT_USUAL] = {.statement =
-                          {STATEMENT_NUMBER + REPORT_USUAL, "upbeat_usual",
+                          {"upbeat_usual",
                            "with z as materialized (select zone_of($1::text, $3::text) as tz)"
                            " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
                            " utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
@@ -168,7 +166,7 @@ static const struct report REPORTS[] = {
                       .needed = 3,
                       .if_not = BAD_ZONE},
     [REPORT_PAGES] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PAGES, "upbeat_pages",
+        {.statement = {"upbeat_pages",
                        "with p as materialized (select * from pages_at($1::text, $2::timestamptz))"
                        " select 0, $1, utc_text($2), utc_text(max(minute)), max(samples)::text,"
                        " round(max(cutoff), 2)::text from p"
@@ -180,7 +178,7 @@ static const struct report REPORTS[] = {
          .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
     [REPORT_HOSTS] =
         {.statement =
-             {STATEMENT_NUMBER + REPORT_HOSTS, "upbeat_hosts",
+             {"upbeat_hosts",
               "with h as materialized (select * from key_hosts($1::bytea))"
               " select 0, case when exists (select from h) then 'is known' end,"
               " null, null, null, null, null, null, null, null"
@@ -228,7 +226,7 @@ static enum status read_path(const struct query *query, struct arena *arena, str
     report->path = parameter->value;
     if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
         return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2048 bytes",
+    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2000 bytes",
                          arena, problem);
 }
 
@@ -367,7 +365,6 @@ enum status report_read(enum report_kind kind, const struct request_params *para
 
 /* The zone that is meant, and the midnights of up to three dates in it. */
 static const struct statement DATES_STATEMENT = {
-    DATES_STATEMENT_NUMBER, "upbeat_dates",
     "with z as materialized (select zone_of($1::text, $2::text) as tz)"
     " select tz, utc_text($3::timestamp at time zone tz), utc_text($4::timestamp at time zone tz),"
     " utc_text($5::timestamp at time zone tz) from z",
@@ -460,77 +457,73 @@ static struct sql_param parameter_of(enum argument argument, const struct reques
     return (struct sql_param){.bytes = word};
 }
 
-static void put_json_members(struct buffer *out, const struct database_rows *rows, size_t row,
-                             const struct column *columns)
+/* The fields of a row: those that its kind of row has, behind the number that says which kind it is. */
+static void put_fields(struct writer *writer, const struct database_rows *rows, size_t row,
+                       const struct column *columns)
 {
     for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
         size_t len = 0;
         const char *bytes = database_bytes(rows, row, i + 1, &len);
-        buffer_append_format(out, "%s\"%s\":", i == 0 ? "" : ",", columns[i].name);
-        if (!bytes)
-            buffer_append_text(out, "null");
-        else if (columns[i].is_string)
-            json_escape(out, bytes, len);
+        if (columns[i].is_string)
+            writer_text(writer, columns[i].name, bytes, len);
         else
-            buffer_append(out, bytes, len);
+            writer_raw(writer, columns[i].name, bytes, len);
     }
 }
 
-static void put_csv_row(struct buffer *out, const struct database_rows *rows, size_t row,
-                        const struct column *columns)
+/* The rows of the list of this number; 0: the row of the members. */
+static void put_rows(struct writer *writer, const struct database_rows *rows, int list,
+                     const struct column *columns, int limit)
 {
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
-        size_t len = 0;
-        const char *bytes = database_bytes(rows, row, i + 1, &len);
-        if (i > 0)
-            buffer_append_char(out, ',');
-        if (bytes && columns[i].is_string)
-            csv_escape(out, bytes, len);
-        else if (bytes)
-            buffer_append(out, bytes, len);
+    int count = 0;
+    for (size_t row = 0; row < database_rows_count(rows) && count < limit; row++) {
+        if (database_int(rows, row, 0, 0) != list)
+            continue;
+        writer_row_begin(writer);
+        put_fields(writer, rows, row, columns);
+        writer_row_end(writer);
+        count++;
     }
-    buffer_append_text(out, "\r\n");
 }
 
-/* The list; of an answer that has none, its members. */
-static void put_csv(struct buffer *out, const struct report *report, const struct database_rows *rows,
+/* CSV has room for one table: the first list, or the members of an answer that has no list. */
+static void put_csv(struct writer *writer, const struct report *report, const struct database_rows *rows,
                     int limit)
 {
     bool has_list = report->lists[0].name != NULL;
     const struct column *columns = has_list ? report->lists[0].columns : report->members;
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++)
-        buffer_append_format(out, "%s%s", i == 0 ? "" : ",", columns[i].name);
-    buffer_append_text(out, "\r\n");
-    int count = 0;
-    for (size_t row = 0; row < database_rows_count(rows) && count < limit; row++) {
-        if (database_int(rows, row, 0, 0) == has_list) {
-            put_csv_row(out, rows, row, columns);
-            count++;
-        }
-    }
+    const char *names[COLUMNS_MAX];
+    size_t count = 0;
+    for (; count < COLUMNS_MAX && columns[count].name; count++)
+        names[count] = columns[count].name;
+    writer_header(writer, names, count);
+    put_rows(writer, rows, has_list, columns, limit);
 }
 
-static void put_json(struct buffer *out, const struct report *report, const struct database_rows *rows,
-                     const struct request_params *params)
+static void put_json(struct writer *writer, const struct report *report, const struct database_rows *rows,
+                     int limit)
 {
-    if (params->callback)
-        buffer_append_format(out, "/**/%s(", params->callback);
-    buffer_append_char(out, '{');
-    put_json_members(out, rows, 0, report->members);
+    writer_object_begin(writer, NULL);
+    put_fields(writer, rows, 0, report->members);
     for (int list = 0; list < LISTS_MAX && report->lists[list].name; list++) {
-        bool is_first = list == 0 && !report->members[0].name;
-        int count = 0;
-        buffer_append_format(out, "%s\"%s\":[", is_first ? "" : ",", report->lists[list].name);
-        for (size_t row = 0; row < database_rows_count(rows) && count < params->limit; row++) {
-            if (database_int(rows, row, 0, 0) != list + 1)
-                continue;
-            buffer_append_text(out, count++ == 0 ? "{" : ",\n{");
-            put_json_members(out, rows, row, report->lists[list].columns);
-            buffer_append_char(out, '}');
-        }
-        buffer_append_char(out, ']');
+        writer_rows_begin(writer, report->lists[list].name);
+        put_rows(writer, rows, list + 1, report->lists[list].columns, limit);
+        writer_rows_end(writer);
     }
-    buffer_append_text(out, params->callback ? "});\n" : "}\n");
+    writer_object_end(writer);
+}
+
+static void put_report(struct buffer *out, const struct report *report, const struct database_rows *rows,
+                       const struct request_params *params)
+{
+    struct writer writer;
+    bool is_csv = params->format == FORMAT_CSV;
+    writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
+    if (is_csv)
+        put_csv(&writer, report, rows, params->limit);
+    else
+        put_json(&writer, report, rows, params->limit);
+    writer_end(&writer);
 }
 
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
@@ -557,10 +550,8 @@ enum status report_write(struct buffer *out, struct database *database, const st
         if (report->tz)
             problem_r->sent = arena_copy(arena, report->tz, strlen(report->tz));
         result = STATUS_INVALID;
-    } else if (params->format == FORMAT_CSV) {
-        put_csv(out, what, rows, params->limit);
     } else {
-        put_json(out, what, rows, params);
+        put_report(out, what, rows, params);
     }
     database_rows_free(rows);
     return result;

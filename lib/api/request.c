@@ -85,7 +85,7 @@ static void prepare_lookup(struct request *request, const struct api *api)
         return;
     if (request->route->is_cacheable)
         (void)body_cache_find(api->bodies, &request->params, &lookup->if_changed_since);
-    if (needs_page_lists && list_cache_find(api->bodies, request->params.host, &lists, &lists_at) &&
+    if (needs_page_lists && list_cache_find(api->lists, request->params.host, &lists, &lists_at) &&
         lists_at > lookup->if_changed_since)
         lookup->if_changed_since = lists_at;
 }
@@ -161,10 +161,10 @@ static bool find_lists(struct request *request, struct api *api)
     if (!request->route->needs_page_lists || !lookup->view.has_snapshot || cached_body(request, api))
         return true;
     if (lookup->pages) {
-        list_cache_put(api->bodies, lookup->host, &lists, lookup->taken_at);
+        list_cache_put(api->lists, lookup->host, &lists, lookup->taken_at);
         return true;
     }
-    if (!list_cache_find(api->bodies, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
+    if (!list_cache_find(api->lists, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
         return false;
     lookup->pages = lists.pages;
     lookup->pages_bytes = lists.pages_bytes;

@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/openapi.h"
+#include "base/hash.h"
 #include "store/trend_input.h"
 
 #include <inttypes.h>
@@ -133,15 +134,6 @@ static void answer_ready(struct request *request, struct api *api)
 /* --- What is remembered ------------------------------------------------------------------------------------
  */
 
-/* FNV-1a (Fowler, Noll, Vo): tells bodies of one snapshot apart, guards nothing. */
-static uint64_t hash_of(const struct buffer *body)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < body->len_bytes; i++)
-        hash = (hash ^ (unsigned char)body->data[i]) * UINT64_C(1099511628211);
-    return hash;
-}
-
 /* The body first: its ETag is made of what it says, since what is remembered grows between two snapshots too.
  */
 static enum status write_report(struct request *request, struct api *api, enum answer_freshness freshness,
@@ -157,7 +149,8 @@ static enum status write_report(struct request *request, struct api *api, enum a
     if (result == STATUS_OK && text.status != STATUS_OK)
         result = text.status;
     if (result == STATUS_OK) {
-        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64, hash_of(&text));
+        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64,
+                 hash_bytes(HASH_START, text.data, text.len_bytes));
         request->params.cache_key_suffix = cache_key_suffix;
         if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup,
                           &api->bounds, freshness))

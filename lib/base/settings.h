@@ -25,8 +25,8 @@ struct settings {
     int workers;
     int waiting_max;          /* requests that wait for a refresh, in one worker */
     const char *fetch_socket; /* of the fetcher */
-    int rate_per_minute; /* requests to Chartbeat per host */
-    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    int rate_per_minute;      /* requests to Chartbeat per host */
+    bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
     int connections; /* of the collector to Chartbeat, at a time */
     int keep_raw_hours;

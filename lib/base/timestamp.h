@@ -3,8 +3,8 @@
 #define UPBEAT_BASE_TIMESTAMP_H
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/status.h"
-#include "db/database.h"
 #include <stdbool.h>
 
 enum { TIMESTAMP_BYTES = 32 };

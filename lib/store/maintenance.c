@@ -9,16 +9,16 @@ struct maintenance {
 enum { DUE, ROLL_UP, MAINTAIN, FORGET };
 
 static const struct statement STATEMENTS[] = {
-    [DUE] = {DUE, "upbeat_due",
+    [DUE] = {"upbeat_due",
              "select host, case when due_at > '-infinity' then"
              " (extract(epoch from clock_timestamp() - due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from every) * 1000)::bigint from due_hosts($1::text, $2::integer)",
              2, false},
-    [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
-    [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
-                  "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
-    [FORGET] = {FORGET, "upbeat_forget",
-                "select forget_pages($1::integer, $2::integer, $3::integer, $4::integer)", 4, true},
+    [ROLL_UP] = {"upbeat_roll_up", "select roll_up($1::integer)", 1, true},
+    [MAINTAIN] = {"upbeat_maintain", "select maintain_history($1::integer, $2::integer, $3::integer)", 3,
+                  true},
+    [FORGET] = {"upbeat_forget", "select forget_pages($1::integer, $2::integer, $3::integer, $4::integer)", 4,
+                true},
 };
 
 enum status maintenance_new(struct maintenance **history_r, const char *conninfo, bool prepare)

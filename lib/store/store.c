@@ -19,14 +19,14 @@ enum { KNOWN, READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 
 static const struct statement STATEMENTS[] = {
     /* Nearly all that is asked under load; each column more would be felt. */
-    [KNOWN] = {KNOWN, "upbeat_known",
+    [KNOWN] = {"upbeat_known",
                "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
                " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
                " where c.host = $1::text and k.accepted and c.taken_at = $3::timestamptz",
                KNOWN_PARAMETERS, false},
     /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
      * that has them. */
-    [READ] = {READ, "upbeat_read",
+    [READ] = {"upbeat_read",
               "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
               "k.accepted, k.checked_at, k.refused_until,"
               " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
@@ -40,27 +40,26 @@ static const struct statement STATEMENTS[] = {
               " left join cache c on c.host = q.host"
               " left join key_checks k on k.host = q.host and k.digest = q.digest",
               READ_PARAMETERS, false},
-    [CLAIM] = {CLAIM, "upbeat_claim",
+    [CLAIM] = {"upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
                " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
                "$7::integer)",
                7, true},
-    [PUBLISH] = {PUBLISH, "upbeat_publish",
+    [PUBLISH] = {"upbeat_publish",
                  "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, "
                  "$6::integer, $7::integer,"
                  " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], "
                  "$14::integer, $15::integer,"
                  " $16::integer)",
                  16, true},
-    [FAIL] = {FAIL, "upbeat_fail",
-              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4, true},
-    [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
-                true},
-    [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
-    [RESEAL] = {RESEAL, "upbeat_reseal",
+    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4,
+              true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
+    [KEYS] = {"upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
+    [RESEAL] = {"upbeat_reseal",
                 "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3,
                 true},
-    [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0, false},
+    [READY] = {"upbeat_ready", "select max(version) from schema_migrations", 0, false},
 };
 
 /* -1 stands for what Chartbeat did not say. */
