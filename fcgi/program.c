@@ -23,7 +23,8 @@ int program_read_settings(struct settings *settings, struct secret_box *secret_b
     enum status result = settings_read(settings, &fault);
     if (result == STATUS_OK) {
         log_set_level(settings->log_level);
-        result = secret_box_init(secret_box, settings->secret_file, &why);
+        if (secret_box)
+            result = secret_box_init(secret_box, settings->secret_file, &why);
         if (result != STATUS_OK)
             buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
     }

@@ -3,6 +3,7 @@
 #include "base/secret_box.h"
 #include "base/settings.h"
 #include "program.h"
+#include "store/keys.h"
 #include "store/store.h"
 #include "worker.h"
 
@@ -45,7 +46,7 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
     }
     enum status result = store_new(&store, &config);
     if (result == STATUS_OK)
-        result = store_reseal(store, &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
+        result = keys_reseal(store_database(store), &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
     if (result == STATUS_OK)
         printf("%zu keys sealed anew, %zu left as they were\n", resealed, left);
     else

@@ -28,10 +28,9 @@ static enum status init_parts(struct service *service, const struct settings *se
     if (result == STATUS_OK)
         result = chartbeat_new(&service->chartbeat, &chartbeat, SERVICE_FETCHES_MAX);
     service->refresh = (struct refresh_parts){
-        .store = service->store,
+        .database = store_database(service->store),
         .secret_box = secret_box,
-        .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS,
-                   settings->rate_per_minute},
+        .bounds = {settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
     };
     return result;

@@ -57,6 +57,32 @@ static void give_up(struct settlement *settlement, struct settling *one)
 }
 
 /* Asks Chartbeat under a claim of ours. */
+/* Claims; on STATUS_OK with CLAIM_GRANTED end_refresh() must follow. */
+static enum status begin_refresh(const struct service *service, const char *host, const struct digest *digest,
+                                 const char *key, bool check, struct deadline deadline,
+                                 struct refresh_job *job)
+{
+    *job = (struct refresh_job){.host = host,
+                                .has_asker = true,
+                                .check = check,
+                                .ttl_ms = service->settings->ttl_ms,
+                                .digest = *digest};
+    snprintf(job->key, sizeof job->key, "%s", key);
+    enum status result = refresh_claim(&service->refresh, &job, 1, deadline);
+    if (result == STATUS_OK && job->claim.outcome == CLAIM_GRANTED && job->result != STATUS_OK) {
+        refresh_store(&service->refresh, &job, 1, deadline);
+        result = STATUS_FAILED;
+    }
+    return result;
+}
+
+static void end_refresh(const struct service *service, struct refresh_job *job, enum status result,
+                        const struct chartbeat_answer *answer, struct deadline deadline)
+{
+    refresh_read(&service->refresh, job, result, answer);
+    refresh_store(&service->refresh, &job, 1, deadline);
+}
+
 static enum status start_fetch(struct service *service, const struct refresh_job *job,
                                struct deadline deadline, void *context)
 {
@@ -67,12 +93,12 @@ static enum status start_fetch(struct service *service, const struct refresh_job
 static void end_fetch(struct settlement *settlement, struct settling *one, enum status result,
                       const struct chartbeat_answer *answer)
 {
-    struct refresh_report report;
-    refresh_end(&settlement->service->refresh, &one->job, result, answer, one->request->deadline, &report);
+    const struct refresh_job *job = &one->job;
+    end_refresh(settlement->service, &one->job, result, answer, one->request->deadline);
     one->state = SETTLE_LOOK;
-    one->obstacle = (struct obstacle){report.from_database ? FROM_DATABASE : FROM_CHARTBEAT, report.result,
-                                      report.wait_ms};
-    if (report.result != STATUS_OK && report.result != STATUS_REFUSED)
+    one->obstacle =
+        (struct obstacle){job->from_database ? FROM_DATABASE : FROM_CHARTBEAT, job->result, job->wait_ms};
+    if (job->result != STATUS_OK && job->result != STATUS_REFUSED)
         give_up(settlement, one);
     wake(settlement, SETTLE_WAIT_FETCH, one->job.host);
 }
@@ -141,7 +167,7 @@ static void await_lease(struct settlement *settlement, struct settling *one)
     settlement->next_look = deadline_in(LEASE_LOOK_MS);
 }
 
-static struct obstacle obstacle_of(enum status result, const struct store_claim *claim)
+static struct obstacle obstacle_of(enum status result, const struct lease_claim *claim)
 {
     if (result != STATUS_OK)
         return (struct obstacle){.from = result == STATUS_FAILED ? FROM_BACK_OFF : FROM_DATABASE,
@@ -157,8 +183,8 @@ static void claim(struct settlement *settlement, struct settling *one, bool chec
 {
     struct service *service = settlement->service;
     const struct request_params *request = &one->request->params;
-    enum status result = refresh_begin(&service->refresh, request->host, &request->digest, request->key,
-                                       check, one->request->deadline, &one->job);
+    enum status result = begin_refresh(service, request->host, &request->digest, request->key, check,
+                                       one->request->deadline, &one->job);
     enum claim_outcome outcome = one->job.claim.outcome;
     one->obstacle = obstacle_of(result, &one->job.claim);
     if (result == STATUS_OK && (outcome == CLAIM_GRANTED || outcome == CLAIM_NOT_NEEDED))
@@ -362,9 +388,8 @@ bool service_refresh(struct service *service, const char *host, const struct dig
     int slot = lockfile_take(&service->blocked, NULL);
     if (slot < 0)
         return false;
-    enum status result = refresh_begin(&service->refresh, host, digest, NULL, false, deadline, &job);
+    enum status result = begin_refresh(service, host, digest, "", false, deadline, &job);
     if (result == STATUS_OK && job.claim.outcome == CLAIM_GRANTED) {
-        struct refresh_report report;
         struct chartbeat_answer answer = chartbeat_no_answer;
         void *context = NULL;
         service->calls.before_block(service->calls.context);
@@ -373,7 +398,7 @@ bool service_refresh(struct service *service, const char *host, const struct dig
             while (!chartbeat_next(service->chartbeat, FETCH_LOOK_MS, &context, &result, &answer))
                 ;
         }
-        refresh_end(&service->refresh, &job, result, &answer, deadline, &report);
+        end_refresh(service, &job, result, &answer, deadline);
         chartbeat_release_answer(service->chartbeat);
     }
     lockfile_release(slot);
