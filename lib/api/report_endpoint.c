@@ -365,6 +365,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
 
 /* The zone that is meant, and the midnights of up to three dates in it. */
 static const struct statement DATES_STATEMENT = {
+    "upbeat_dates",
     "with z as materialized (select zone_of($1::text, $2::text) as tz)"
     " select tz, utc_text($3::timestamp at time zone tz), utc_text($4::timestamp at time zone tz),"
     " utc_text($5::timestamp at time zone tz) from z",
