@@ -34,7 +34,7 @@ class Watched:
         self.socket.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                ["spawn-fcgi", "-n", "-s", str(self.socket), "-M", "0660", "--", *watch],
+                ["spawn-fcgi", "-n", "-b", "4096", "-s", str(self.socket), "-M", "0660", "--", *watch],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
