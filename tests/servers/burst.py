@@ -6,9 +6,6 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
-
-from .stack import KEY, PATH
 
 FILES = 16384
 WITHIN_S = 20.0
@@ -44,9 +41,8 @@ def allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def request(host: str, key: str = KEY, path: str = PATH, **parameters: object) -> bytes:
-    query = urlencode({"host": host} | parameters)
-    return f"GET {path}?{query} HTTP/1.1\r\nHost: x\r\nX-CB-AK: {key}\r\nConnection: close\r\n\r\n".encode()
+def request(target: str, key: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: x\r\nX-CB-AK: {key}\r\nConnection: close\r\n\r\n".encode()
 
 
 def open_connections(port: int, count: int) -> list[socket.socket]:

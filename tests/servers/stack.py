@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from .burst import Reply, burst, request
 from .fetchers import FETCHERS, Fetchers
 from .nginx import Nginx
 from .pool import Pool
@@ -145,6 +146,10 @@ class Stack:
         """The list of a host; `headers` are added to the key's."""
         headers = {"X-CB-AK": key} | more.pop("headers", {})
         return self.ask(headers=headers, host=host, **more)
+
+    def crowd(self, targets: list[str], key: str = KEY) -> list[Reply]:
+        """The lists that these hosts, or `HOST&limit=3` and the like, name: all asked for at the same moment."""
+        return burst(self.nginx.port, [request(f"{PATH}?host={target}", key) for target in targets])
 
     def turn(self, host: str, pages: list[dict[str, Any]] | None = None, **script: Any) -> Answer:
         """Scripts the upstream's next list and asks until it has come: the answer with it. For

@@ -23,6 +23,7 @@ class Watched:
         self.settings = {"UPBEAT_RUN_DIR": str(folder)} | settings
         self.count = count
         self.command = list(command)
+        self.prefix: list[str] = []  # in front of all of it
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -34,7 +35,7 @@ class Watched:
         self.socket.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                ["spawn-fcgi", "-n", "-b", "4096", "-s", str(self.socket), "-M", "0660", "--", *watch],
+                [*self.prefix, "spawn-fcgi", "-n", "-b", "4096", "-s", str(self.socket), "-M", "0660", "--", *watch],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
