@@ -26,8 +26,7 @@ def as_root() -> list[str] | None:
 
 @contextlib.contextmanager
 def small_disk(place: Path, megabytes: int) -> Iterator[None]:
-    """A file system of that size, in memory, over a folder, and of its owner. The test is skipped where we may not mount
-    one."""
+    """A file system of that size, in memory and ours, over a folder. The test is skipped where we may not mount one."""
     root = as_root()
     if root is None:
         pytest.skip("a file system can't be mounted here: that needs root, or sudo without a password")

@@ -56,8 +56,8 @@ class Stack:
     """Starts and stops in the order of dependence. `settings` are those of all programs, `simulator` those of the
     simulator. Tests that use one stack together take hosts of their own.
 
-    `pool` is the pool "list", `reports` the other one. `fetchers`: how many there are; with 0 nothing but what a test
-    starts asks Chartbeat. `clock`: fetchers ask by the clock, too, as they do for real, and not only when they are told.
+    `pool` is the pool "list", `reports` the other one. `fetchers`: how many there are; with 0 nothing but what a
+    test starts asks Chartbeat. `clock`: they ask by the clock too, as they do for real, and not only when told.
     """
 
     def __init__(
