@@ -66,27 +66,22 @@ static int copy_stale_s(const struct cache_row_state *view, const struct policy_
     return policy_copy_ms(view, bounds) >= kept_ms + POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS / 1000 : 0;
 }
 
-/* Cache-Control in one line; or in two, with X-Accel-Expires between them, for nginx to keep a copy: it reads
- * the first, then until when the copy is good, and after that no Cache-Control, so that private does not keep
- * it from copying. The client gets both lines, which mean the same as one. A copy that is out of date from
- * the start costs nothing and lets nginx answer 304. */
+/* max-age is the whole lifetime, since Age stands beside it. For nginx to keep a copy the worker says that in
+ * a header of another name, which nginx hands on as Cache-Control: in the Cache-Control that nginx reads
+ * itself, private would keep it from copying. X-Accel-Expires says until when the copy is good. A copy that
+ * is out of date from the start costs nothing and lets nginx answer 304. */
 static void put_cache_control(struct response *response, const struct request_head *input,
                               const struct cache_row_state *view, const struct policy_bounds *bounds,
                               int64_t kept_ms)
 {
-    int max_age_s = seconds(bounds->ttl_ms - view->age_ms - kept_ms);
-    int error_s = seconds(bounds->stale_error_ms);
     if (input->is_behind_cache) {
         response_header(response, "Cache-Control", "stale-while-revalidate=%d",
                         copy_stale_s(view, bounds, kept_ms));
         response_header(response, "X-Accel-Expires", "@%" PRId64, kept_ms > 0 ? input->now_ms / 1000 : 1);
-        response_header(response, "Cache-Control", "private, max-age=%d, stale-if-error=%d", max_age_s,
-                        error_s);
-    } else {
-        response_header(response, "Cache-Control",
-                        "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d", max_age_s,
-                        POLICY_COPY_STALE_MS / 1000, error_s);
     }
+    response_header(response, input->is_behind_cache ? "X-Upbeat-Cache-Control" : "Cache-Control",
+                    "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
+                    seconds(bounds->ttl_ms), POLICY_COPY_STALE_MS / 1000, seconds(bounds->stale_error_ms));
 }
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,

@@ -9,7 +9,7 @@ struct store {
     int ttl_ms;
 };
 
-enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 4 };
+enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
 enum { KNOWN, READ, CLAIM, PUBLISH, FAIL, REFUSE, READY, KEYS, RESEAL };
 
@@ -26,19 +26,20 @@ static const struct statement STATEMENTS[] = {
                KNOWN_PARAMETERS, false},
     /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
      * that has them. */
-    [READ] =
-        {READ, "upbeat_read",
-         "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
-         "k.accepted, k.checked_at, k.refused_until,"
-         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.pages end,"
-         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.previous_pages end,"
-         " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
-         "clock_timestamp()"
-         " then (select f.failures from refills f where f.host = q.host) end"
-         " from (select $1::text as host, $2::bytea as digest) q"
-         " left join cache c on c.host = q.host"
-         " left join key_checks k on k.host = q.host and k.digest = q.digest",
-         READ_PARAMETERS, false},
+    [READ] = {READ, "upbeat_read",
+              "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
+              "k.accepted, k.checked_at, k.refused_until,"
+              " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
+              "c.pages end,"
+              " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
+              "c.previous_pages end,"
+              " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
+              "clock_timestamp()"
+              " then (select f.failures from refills f where f.host = q.host) end"
+              " from (select $1::text as host, $2::bytea as digest) q"
+              " left join cache c on c.host = q.host"
+              " left join key_checks k on k.host = q.host and k.digest = q.digest",
+              READ_PARAMETERS, false},
     [CLAIM] = {CLAIM, "upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
                " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
@@ -228,6 +229,7 @@ static enum status read_all(struct store *store, struct store_lookup **lookups, 
     struct sql_param parameters[READ_PARAMETERS * STORE_BATCH];
     union sql_param_storage ttl_ms;
     union sql_param_storage if_changed_since[STORE_BATCH];
+    union sql_param_storage needs_lists[STORE_BATCH];
     struct database_rows *rows[STORE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
         struct sql_param *at = parameters + i * READ_PARAMETERS;
@@ -237,6 +239,7 @@ static enum status read_all(struct store *store, struct store_lookup **lookups, 
         at[3] = lookups[i]->if_changed_since
                     ? sql_param_time(lookups[i]->if_changed_since, &if_changed_since[i])
                     : (struct sql_param){0};
+        at[4] = sql_param_bool(lookups[i]->needs_lists, &needs_lists[i]);
     }
     enum status result = database_run(store->database, &STATEMENTS[READ], parameters, count,
                                       deadline_within(deadline, STORE_STEP_MS), rows);

@@ -37,11 +37,12 @@ struct store_config {
 };
 
 /* One read of the cache row for one host and one key. The caller sets `host` and `digest`, and
- * `if_changed_since` where it has what it needs of that snapshot's lists already; else 0. */
+ * `if_changed_since` where it has what it needs of that snapshot's lists already, else 0; and needs_lists. */
 struct store_lookup {
     const char *host;
     const struct digest *digest;
     time_us if_changed_since;
+    bool needs_lists; /* the page lists, too */
 
     struct cache_row_state view; /* all that the policy wants to know */
     time_us taken_at;            /* by the database's clock, as all times here; 0: no snapshot */
