@@ -20,7 +20,8 @@ class Watched:
         self.folder = folder
         self.socket = folder / f"{name}.sock"
         self.log = folder / f"{name}.log"
-        self.settings = {"UPBEAT_RUN_DIR": str(folder)} | settings
+        places = {"UPBEAT_RUN_DIR": str(folder), "UPBEAT_FETCH_SOCKET": str(folder / "fetch.sock")}
+        self.settings = places | settings
         self.count = count
         self.command = list(command)
         self.prefix: list[str] = []  # in front of all of it
