@@ -1,24 +1,21 @@
-/* The collector: keeps every known host fresh, and the history rolled up. One round and out, or for ever. */
+/* The fetcher as a program: options, settings and secret, then one round of the hosts that are due, or for ever. */
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/secret_box.h"
+#include "fetcher.h"
 #include "program.h"
-#include "upstream/collect.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     DUE_MAX_BYTES = 64 * 1024 * 1024,
     HELP_MAX_BYTES = 16 * 1024,
-    TICK_MS = 1000,          /* of --loop */
-    REMEMBER_MS = 60000,     /* of one round */
-    REMEMBER_LOOP_MS = 500,  /* of one tick */
-    BESIDE_WORKERS = 10,     /* nice */
-    BACK_OFF_MAX_MS = 10000, /* while the database is away */
+    BESIDE_WORKERS = 5, /* nice: nearly all answers need no refresh, and come first */
 };
 
 struct options {
@@ -29,34 +26,31 @@ struct options {
 
 struct progress {
     const struct options *options;
-    struct collect_totals so_far;
+    struct fetcher_totals so_far;
     size_t due;
     bool on_terminal;
 };
-
-static volatile sig_atomic_t stop_asked;
-
-static void ask_stop(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
 
 static int say_help(void)
 {
     struct buffer text;
     buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(&text, "upbeat-collect " UPBEAT_VERSION
-                              ", the collector of upbeat: asks Chartbeat for every host that is due,\n"
-                              "and rolls the history up. Without --loop it does one round and ends: status "
-                              "0, even when some hosts\n"
-                              "failed; 1 when it could do nothing; 2 for a bad setting or option.\n\n"
-                              "  --loop       keep going, a look every second, until TERM or INT\n"
-                              "  --dry-run    say which hosts are due, and do nothing\n"
-                              "  --host HOST  this host alone\n"
-                              "  -v           a line for each host, in place of those that failed only\n"
-                              "  --json       the same as JSON, a line for each host and one for the round\n"
-                              "  --help\n\nSettings, from the environment:\n");
+    buffer_append_text(&text,
+                       "upbeat-fetch " UPBEAT_VERSION
+                       ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
+                       "ask for and for those that are due. Without --loop it does one round of the hosts that are "
+                       "due and ends:\n"
+                       "status 0, even when some hosts failed; 1 when it could do nothing; 2 for a bad setting or "
+                       "option.\n\n"
+                       "  spawn-fcgi -n -s UPBEAT_FETCH_SOCKET -M 0600 -- multiwatch -r 1000000 -f 2 -- upbeat-fetch "
+                       "--loop\n\n"
+                       "  --loop       keep going until TERM or INT; serve workers, where descriptor 0 listens\n"
+                       "  --once       one round, as without an option\n"
+                       "  --dry-run    say which hosts are due, and do nothing\n"
+                       "  --host HOST  this host alone; not with --loop\n"
+                       "  -v           a line for each host, in place of those that failed only\n"
+                       "  --json       the same as JSON, a line for each host and one for the round\n"
+                       "  --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == STATUS_OK ? text.data : "", stdout);
     buffer_release(&text);
@@ -67,6 +61,7 @@ static int say_help(void)
 static int read_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
+                                          {"once", no_argument, NULL, 'o'},
                                           {"dry-run", no_argument, NULL, 'd'},
                                           {"host", required_argument, NULL, 'h'},
                                           {"json", no_argument, NULL, 'j'},
@@ -83,12 +78,12 @@ static int read_options(int argc, char **argv, struct options *options)
         if (c == '?') {
             if (strcmp(argv[optind - 1], "--help") == 0)
                 return say_help();
-            fprintf(stderr, "upbeat-collect: %s: no such option, or it needs a value; see --help\n",
+            fprintf(stderr, "upbeat-fetch: %s: no such option, or it needs a value; see --help\n",
                     argv[optind - 1]);
             return EXIT_SETTINGS;
         }
         if (c == 'h' && validate_host(optarg, strlen(optarg), options->host_room, &why) != STATUS_OK) {
-            fprintf(stderr, "upbeat-collect: --host %.300s: %s\n", optarg, why);
+            fprintf(stderr, "upbeat-fetch: --host %.300s: %s\n", optarg, why);
             return EXIT_SETTINGS;
         }
         if (c == 'h')
@@ -96,17 +91,17 @@ static int read_options(int argc, char **argv, struct options *options)
     }
     if (optind == argc)
         return -1;
-    fprintf(stderr, "upbeat-collect: %s: takes options only; see --help\n", argv[optind]);
+    fprintf(stderr, "upbeat-fetch: %s: takes options only; see --help\n", argv[optind]);
     return EXIT_SETTINGS;
 }
 
-static const char *outcome_text(enum collect_outcome outcome)
+static const char *outcome_text(enum fetcher_outcome outcome)
 {
-    return outcome == COLLECT_STORED ? "stored" : outcome == COLLECT_SKIPPED ? "skipped" : "failed";
+    return outcome == FETCHER_STORED ? "stored" : outcome == FETCHER_SKIPPED ? "skipped" : "failed";
 }
 
 /* Hosts are checked names and reasons are ours, but a reason may quote a library. */
-static void say_json(const struct collect_event *event)
+static void say_json(const struct fetcher_event *event)
 {
     struct buffer text;
     buffer_init(&text, 4096);
@@ -122,22 +117,22 @@ static void say_json(const struct collect_event *event)
 
 static void say_progress(struct progress *progress)
 {
-    const struct collect_totals *so_far = &progress->so_far;
+    const struct fetcher_totals *so_far = &progress->so_far;
     fprintf(stderr, "\r%zu of %zu hosts, %zu skipped, %zu failed ",
             so_far->stored + so_far->skipped + so_far->failed, progress->due, so_far->skipped,
             so_far->failed);
 }
 
-static void report(void *context, const struct collect_event *event)
+static void report(void *context, const struct fetcher_event *event)
 {
     struct progress *progress = context;
     const struct options *options = progress->options;
-    progress->so_far.stored += event->outcome == COLLECT_STORED;
-    progress->so_far.skipped += event->outcome == COLLECT_SKIPPED;
-    progress->so_far.failed += event->outcome == COLLECT_FAILED;
+    progress->so_far.stored += event->outcome == FETCHER_STORED;
+    progress->so_far.skipped += event->outcome == FETCHER_SKIPPED;
+    progress->so_far.failed += event->outcome == FETCHER_FAILED;
     if (options->json)
         say_json(event);
-    else if (options->verbose || event->outcome == COLLECT_FAILED)
+    else if (options->verbose || event->outcome == FETCHER_FAILED)
         printf("%s%s %s %" PRId64 " ms%s%s\n", progress->on_terminal ? "\r" : "", event->host,
                outcome_text(event->outcome), event->took_ms, *event->why ? ": " : "", event->why);
     if (progress->on_terminal)
@@ -161,7 +156,7 @@ static void say_due(const struct options *options, const struct due_list *list)
         printf("%zu hosts are due\n", list->count);
 }
 
-static void say_totals(const struct options *options, const struct collect_totals *totals, int64_t took_ms)
+static void say_totals(const struct options *options, const struct fetcher_totals *totals, int64_t took_ms)
 {
     if (options->json)
         printf("{\"due\":%zu,\"stored\":%zu,\"skipped\":%zu,\"failed\":%zu,\"took_ms\":%" PRId64 "}\n",
@@ -172,21 +167,23 @@ static void say_totals(const struct options *options, const struct collect_total
     fflush(stdout);
 }
 
-/* Who is due, and asked for. */
-static enum status do_round(struct collector *collector, const struct options *options)
+/* The hosts that are due are asked for, or only said. */
+static enum status do_round(struct fetcher *fetcher, struct progress *progress)
 {
     struct arena arena;
     struct due_list list = {0};
-    struct collect_totals totals = {0};
+    struct fetcher_totals totals = {0};
+    const struct options *options = progress->options;
     int64_t started_ms = clock_monotonic_ms();
     arena_init(&arena, DUE_MAX_BYTES);
-    enum status result = collect_due(collector, options->host, &arena, &list);
+    enum status result = fetcher_due(fetcher, options->host, &arena, &list);
     if (result == STATUS_OK && options->dry_run) {
         say_due(options, &list);
-    } else if (result == STATUS_OK && (list.count > 0 || !options->loop)) {
-        struct progress progress = {options, {0}, list.count, isatty(STDERR_FILENO) && !options->loop};
-        result = collect_round(collector, &list, &stop_asked, report, &progress, &totals);
-        if (progress.on_terminal && list.count > 0)
+    } else if (result == STATUS_OK) {
+        progress->due = list.count;
+        progress->on_terminal = isatty(STDERR_FILENO);
+        result = fetcher_round(fetcher, &list, &totals);
+        if (progress->on_terminal && list.count > 0)
             fputc('\n', stderr);
         say_totals(options, &totals, clock_monotonic_ms() - started_ms);
     }
@@ -194,50 +191,46 @@ static enum status do_round(struct collector *collector, const struct options *o
     return result;
 }
 
-static int once(struct collector *collector, const struct options *options)
+static int once(struct fetcher *fetcher, struct progress *progress)
 {
-    bool more = false;
-    enum status result = do_round(collector, options);
-    if (result == STATUS_OK && !options->dry_run)
-        result = collect_remember(collector, REMEMBER_MS, &more);
+    enum status result = do_round(fetcher, progress);
     if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A look every second; slower while the database is away. */
-static int loop(struct collector *collector, const struct options *options)
+static int loop(struct fetcher *fetcher, bool listens)
 {
-    int64_t wait_ms = TICK_MS;
-    log_line(LEVEL_INFO, NULL, "collecting");
-    while (!stop_asked) {
-        bool more = false;
-        struct deadline next = deadline_in(wait_ms);
-        enum status result = do_round(collector, options);
-        if (result == STATUS_OK)
-            result = collect_remember(collector, REMEMBER_LOOP_MS, &more);
-        wait_ms = result == STATUS_OK             ? TICK_MS
-                  : wait_ms * 2 < BACK_OFF_MAX_MS ? wait_ms * 2
-                                                  : BACK_OFF_MAX_MS;
-        if (!stop_asked && !more)
-            deadline_sleep(next, deadline_left_ms(next));
-    }
+    log_line(LEVEL_INFO, NULL, listens ? "fetching, and serving workers" : "fetching what is due");
+    fetcher_run(fetcher);
     log_line(LEVEL_INFO, NULL, "stopped");
     return EXIT_SUCCESS;
+}
+
+/* spawn-fcgi hands the listening socket over as descriptor 0. */
+static bool is_listening(int fd)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens;
 }
 
 static int run(const struct options *options, const struct settings *settings,
                const struct secret_box *secret_box)
 {
-    struct collector *collector = NULL;
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    enum status result = collect_new(&collector, settings, secret_box);
+    struct fetcher *fetcher = NULL;
+    struct progress progress = {.options = options};
+    bool is_loop = options->loop && !options->dry_run;
+    bool listens = is_loop && is_listening(STDIN_FILENO);
     int status = EXIT_FAILURE;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    enum status result = fetcher_new(&fetcher, settings, secret_box, listens ? STDIN_FILENO : -1,
+                                     is_loop && !options->verbose ? NULL : report, &progress);
     if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
     else
-        status = options->loop && !options->dry_run ? loop(collector, options) : once(collector, options);
-    collect_free(collector);
+        status = is_loop ? loop(fetcher, listens) : once(fetcher, &progress);
+    fetcher_free(fetcher);
     curl_global_cleanup();
     return status;
 }
@@ -247,19 +240,14 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct settings settings;
     struct secret_box secret_box;
-    struct sigaction action = {.sa_handler = ask_stop};
     int status = read_options(argc, argv, &options);
     if (status >= 0)
         return status;
     program_forbid_cores();
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
     status = program_read_settings(&settings, &secret_box);
     if (status != EXIT_SUCCESS)
         return status;
-    (void)setpriority(PRIO_PROCESS, 0, BESIDE_WORKERS); /* whoever waits for an answer comes first */
+    (void)setpriority(PRIO_PROCESS, 0, BESIDE_WORKERS);
     status = run(&options, &settings, &secret_box);
     secret_box_release(&secret_box);
     return status;
