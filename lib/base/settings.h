@@ -14,6 +14,7 @@ struct settings {
     const char *chartbeat_url; /* scheme, host and path */
     const char *secret_file;
     const char *run_dir; /* slot files */
+    const char *fetch_socket; /* "": see settings_fetch_socket() */
     int chartbeat_limit; /* pages asked for */
     int ttl_ms;
     int stale_ms;
@@ -24,7 +25,7 @@ struct settings {
     int rate_per_minute; /* requests to Chartbeat per host */
     bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
-    int connections; /* of the collector to Chartbeat, at a time */
+    int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;
     int keep_minute_days;
     int keep_quarter_months;
@@ -33,6 +34,9 @@ struct settings {
 /* Reads and checks every setting. On STATUS_INVALID `fault` has one line "NAME=value: why, with the range",
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
+
+/* The path of the fetcher's socket, cut to path_bytes. */
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
 /* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
 const char *settings_database(void);
