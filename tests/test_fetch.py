@@ -4,7 +4,7 @@ import hashlib
 import os
 import signal
 import time
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator
 
 import psycopg
 import pytest
@@ -306,18 +306,19 @@ def test_a_refused_key_is_told_to_those_who_asked_with_it(served: Stack, fetcher
 
 
 TROUBLE = [
-    ("refuse", {}, Outcome.UNREACHABLE),
-    ("status", {"status": 500}, Outcome.USELESS),
-    ("html_200", {}, Outcome.USELESS),
-    ("rate_limited", {"retry_after": "30"}, Outcome.RATE_LIMITED),
+    ("close", Outcome.UNREACHABLE),
+    ("hang", Outcome.TIMED_OUT),
+    ("status", Outcome.USELESS),
+    ("html_200", Outcome.USELESS),
+    ("retry_after", Outcome.RATE_LIMITED),
 ]
 
 
-@pytest.mark.parametrize("fault, more, outcome", TROUBLE, ids=[row[0] for row in TROUBLE])
+@pytest.mark.parametrize("fault, outcome", TROUBLE, ids=[row[0] for row in TROUBLE])
 def test_what_went_wrong_is_told(
-    served: Stack, fetcher: Fetcher, host: str, fault: str, more: dict[str, Any], outcome: Outcome
+    served: Stack, fetcher: Fetcher, host: str, fault: str, outcome: Outcome
 ) -> None:
-    served.simulator.fault(host, fault, **more)
+    served.simulator.fault(host, fault)
     with Worker(fetcher.socket) as worker:
         worker.ask(host, check=True)
         done = worker.done()
@@ -433,6 +434,7 @@ def test_told_to_stop_the_fetcher_answers_whom_it_owes(new_stack: Callable[..., 
         assert idle.receive() is None
         assert worker.done().outcome == Outcome.STORED
         assert worker.receive() is None
+    await_true(lambda: one.text().count("serving workers") == 2, 10, "its successor")
     assert one.stop() == 0
 
 
