@@ -28,7 +28,7 @@ static const struct statement STATEMENTS[] = {
     [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
                 true},
     [LOOK] = {LOOK, "upbeat_look",
-              "select not coalesce(r.token is not null and r.lease_until between clock_timestamp()"
+              "select not coalesce(r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
               " from unnest($1::text[]) with ordinality q (host, number) left join refills r using (host)"
               " order by q.number",
@@ -46,7 +46,7 @@ static const struct statement STATEMENTS[] = {
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from d.every) * 1000)::bigint"
              " from due_hosts($1::text, $2::integer) d join refills r using (host)"
-             " where r.token is null or r.lease_until < clock_timestamp()"
+             " where r.lease_until is null or r.lease_until < clock_timestamp()"
              " order by d.due_at, d.host limit $3::integer",
              3, false},
 };
