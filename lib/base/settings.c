@@ -52,8 +52,10 @@ static const struct setting TABLE[] = {
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
     {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
      "writable folder for the slot files of the pool"},
+    {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "", 0, 0, false,
+     "unix socket on which workers ask the fetcher; empty: fetch.sock in UPBEAT_RUN_DIR"},
     {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,
-     "requests of the collector to Chartbeat at a time"},
+     "requests of a fetcher to Chartbeat at a time"},
     {"UPBEAT_KEEP_RAW_HOURS", TYPE_INT, AT(keep_raw_hours), "24", 1, 8784, false,
      "snapshots are dropped after, by whole days"},
     {"UPBEAT_KEEP_MINUTES_DAYS", TYPE_INT, AT(keep_minute_days), "14", 1, 3660, false,
@@ -195,6 +197,14 @@ void settings_help(struct buffer *out)
         say_range(row, out);
         buffer_append_char(out, '\n');
     }
+}
+
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes)
+{
+    if (*settings->fetch_socket)
+        snprintf(path_r, path_bytes, "%s", settings->fetch_socket);
+    else
+        snprintf(path_r, path_bytes, "%s/fetch.sock", settings->run_dir);
 }
 
 const char *settings_database(void)

@@ -15,6 +15,7 @@ struct settings {
     const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
     const char *run_dir; /* slot files */
+    const char *fetch_socket; /* "": see settings_fetch_socket() */
     int chartbeat_limit; /* pages asked for */
     int ttl_ms;
     int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
@@ -28,7 +29,7 @@ struct settings {
     int rate_per_minute;      /* requests to Chartbeat per host */
     bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
-    int connections; /* of the collector to Chartbeat, at a time */
+    int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;
     int keep_minute_days;
     int keep_quarter_months;
@@ -37,6 +38,9 @@ struct settings {
 /* Reads and checks every setting. On STATUS_INVALID `fault` has one line "NAME=value: why, with the range",
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
+
+/* The path of the fetcher's socket, cut to path_bytes. */
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
 /* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
 const char *settings_database(void);

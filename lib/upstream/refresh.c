@@ -27,6 +27,7 @@ static void take_claim(const struct refresh_parts *parts, struct refresh_job *jo
 {
     job->result = STATUS_OK;
     job->from_database = false;
+    job->is_useless = false;
     job->has_columns = false;
     job->retry_after_s = 0;
     job->wait_ms = job->claim.wait_ms;
@@ -75,7 +76,8 @@ static void read_list(struct refresh_job *job, const struct chartbeat_answer *an
         job->has_columns = true;
         why = status_text(job->result);
     }
-    if (job->result != STATUS_OK) {
+    job->is_useless = job->result != STATUS_OK;
+    if (job->is_useless) {
         log_line(LEVEL_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s",
                  answer->body_bytes, why);
         snprintf(job->reason, sizeof job->reason, "an answer of %zu bytes: %s", answer->body_bytes, why);
