@@ -1,9 +1,11 @@
-/* The fetcher as a program: options, settings and secret, then one round of the hosts that are due, or for ever. */
+/* The fetcher as a program: options, settings and secret, then one round of the hosts that are due, or for
+ * ever. */
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/secret_box.h"
 #include "fetcher.h"
 #include "program.h"
+#include "store/keys.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -19,8 +21,9 @@ enum {
 };
 
 struct options {
-    bool loop, dry_run, verbose, json;
-    const char *host; /* NULL: all */
+    bool loop, dry_run, verbose, json, check;
+    const char *old_secret_file; /* NULL: nothing is to be sealed anew */
+    const char *host;            /* NULL: all */
     char host_room[HOST_MAX_BYTES + 1];
 };
 
@@ -35,22 +38,25 @@ static int say_help(void)
 {
     struct buffer text;
     buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(&text,
-                       "upbeat-fetch " UPBEAT_VERSION
-                       ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
-                       "ask for and for those that are due. Without --loop it does one round of the hosts that are "
-                       "due and ends:\n"
-                       "status 0, even when some hosts failed; 1 when it could do nothing; 2 for a bad setting or "
-                       "option.\n\n"
-                       "  spawn-fcgi -n -s UPBEAT_FETCH_SOCKET -M 0600 -- multiwatch -r 1000000 -f 2 -- upbeat-fetch "
-                       "--loop\n\n"
-                       "  --loop       keep going until TERM or INT; serve workers, where descriptor 0 listens\n"
-                       "  --once       one round, as without an option\n"
-                       "  --dry-run    say which hosts are due, and do nothing\n"
-                       "  --host HOST  this host alone; not with --loop\n"
-                       "  -v           a line for each host, in place of those that failed only\n"
-                       "  --json       the same as JSON, a line for each host and one for the round\n"
-                       "  --help\n\nSettings, from the environment:\n");
+    buffer_append_text(
+        &text,
+        "upbeat-fetch " UPBEAT_VERSION ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
+        "ask for and for those that are due. Without --loop it does one round of the hosts that are "
+        "due and ends:\n"
+        "status 0, even when some hosts failed; 1 when it could do nothing; 2 for a bad setting or "
+        "option.\n\n"
+        "  spawn-fcgi -n -s UPBEAT_FETCH_SOCKET -M 0600 -- multiwatch -r 1000000 -f 2 -- upbeat-fetch "
+        "--loop\n\n"
+        "  --loop       keep going until TERM or INT; serve workers, where descriptor 0 listens\n"
+        "  --once       one round, as without an option\n"
+        "  --dry-run    say which hosts are due, and do nothing\n"
+        "  --host HOST  this host alone; not with --loop\n"
+        "  -v           a line for each host, in place of those that failed only\n"
+        "  --json       the same as JSON, a line for each host and one for the round\n"
+        "  --check      check the settings and the secret, and end\n"
+        "  --reseal OLD_SECRET_FILE\n"
+        "               after a change of UPBEAT_SECRET_FILE: seal the stored API keys anew, and end\n"
+        "  --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == STATUS_OK ? text.data : "", stdout);
     buffer_release(&text);
@@ -60,20 +66,21 @@ static int say_help(void)
 /* -1: go on; else the status to end with. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
-                                          {"once", no_argument, NULL, 'o'},
-                                          {"dry-run", no_argument, NULL, 'd'},
-                                          {"host", required_argument, NULL, 'h'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"verbose", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, '?'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"loop", no_argument, NULL, 'l'},         {"once", no_argument, NULL, 'o'},
+        {"dry-run", no_argument, NULL, 'd'},      {"host", required_argument, NULL, 'h'},
+        {"json", no_argument, NULL, 'j'},         {"check", no_argument, NULL, 'c'},
+        {"reseal", required_argument, NULL, 'r'}, {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, '?'},         {NULL, 0, NULL, 0}};
     const char *why = "";
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "v", names, NULL)) != -1;) {
         options->loop |= c == 'l';
         options->dry_run |= c == 'd';
         options->json |= c == 'j';
+        options->check |= c == 'c';
+        if (c == 'r')
+            options->old_secret_file = optarg;
         options->verbose |= c == 'v';
         if (c == '?') {
             if (strcmp(argv[optind - 1], "--help") == 0)
@@ -235,6 +242,32 @@ static int run(const struct options *options, const struct settings *settings,
     return status;
 }
 
+/* Rotation of the secret: every key that the old one opens is sealed with that of UPBEAT_SECRET_FILE. */
+static int reseal(const struct settings *settings, const struct secret_box *secret_box,
+                  const char *old_secret_file)
+{
+    enum { RESEAL_MS = 600000 };
+    struct secret_box old;
+    struct database *database = NULL;
+    const char *why = "";
+    size_t resealed = 0;
+    size_t left = 0;
+    if (secret_box_init(&old, old_secret_file, &why) != STATUS_OK) {
+        log_line(LEVEL_ERROR, NULL, "the old secret %s %s", old_secret_file, why);
+        return EXIT_SETTINGS;
+    }
+    enum status result = database_new(&database, settings->database, settings->prepare);
+    if (result == STATUS_OK)
+        result = keys_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
+    if (result == STATUS_OK)
+        printf("%zu keys sealed anew, %zu left as they were\n", resealed, left);
+    else
+        log_line(LEVEL_ERROR, NULL, "keys could not be sealed anew: %s", status_text(result));
+    database_free(database);
+    secret_box_release(&old);
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -248,7 +281,10 @@ int main(int argc, char **argv)
     if (status != EXIT_SUCCESS)
         return status;
     (void)setpriority(PRIO_PROCESS, 0, BESIDE_WORKERS);
-    status = run(&options, &settings, &secret_box);
+    if (options.old_secret_file)
+        status = reseal(&settings, &secret_box, options.old_secret_file);
+    else if (!options.check)
+        status = run(&options, &settings, &secret_box);
     secret_box_release(&secret_box);
     return status;
 }

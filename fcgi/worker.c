@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "connections.h"
+#include "http/copies.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -48,7 +49,8 @@ struct worker {
     bool is_draining;
     bool accept_paused;
     struct deadline accept_again;
-    size_t taken; /* requests in this turn */
+    struct copies copies; /* of nginx */
+    size_t taken;         /* requests in this turn */
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -178,6 +180,7 @@ static void go_on(struct worker *worker, struct request *request)
 static void take_request(struct worker *worker, struct connection *connection)
 {
     FCGX_ParamArray params = connection->fcgi.envp;
+    const char *copies = FCGX_GetParam("UPBEAT_CACHE", params); /* the folder where nginx keeps them */
     struct job *job = new_job(worker);
     if (!job) {
         connections_drop(&worker->connections, connection);
@@ -192,9 +195,10 @@ static void take_request(struct worker *worker, struct connection *connection)
         .query = FCGX_GetParam("QUERY_STRING", params),
         .key = FCGX_GetParam("HTTP_X_CB_AK", params),
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
+        .asked_headers = FCGX_GetParam("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
-        .is_behind_cache = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
+        .is_behind_cache = copies && copies_have_room(&worker->copies, copies, clock_monotonic_ms()),
     };
     job->request.response.nginx_adds_headers = FCGX_GetParam("UPBEAT_FRONTED", params) != NULL;
     request_begin(&job->request, worker->api);

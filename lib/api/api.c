@@ -16,10 +16,11 @@ static enum status make_parts(struct api *api)
                                          settings->wait_ms};
     arena_init(&api->rows, ROWS_MAX_BYTES);
     api->bodies = body_cache_new();
+    api->lists = list_cache_new();
     api->trends = trend_cache_new();
     api->waiting = waiting_new(settings->waiting_max);
     api->asked = asked_new();
-    if (!api->bodies || !api->trends || !api->waiting || !api->asked)
+    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
     return status == STATUS_OK ? refresh_client_new(&api->fetcher, settings->fetch_socket) : status;
@@ -47,6 +48,7 @@ void api_free(struct api *api)
     waiting_free(api->waiting);
     asked_free(api->asked);
     body_cache_free(api->bodies);
+    list_cache_free(api->lists);
     trend_cache_free(api->trends);
     store_free(api->store);
     arena_release(&api->rows);

@@ -9,6 +9,7 @@
 #define UPBEAT_API_API_H
 
 #include "api/body_cache.h"
+#include "api/list_cache.h"
 #include "api/policy.h"
 #include "api/request.h"
 #include "api/trend_cache.h"
@@ -28,6 +29,7 @@ struct api {
     struct policy_bounds bounds;
     struct store *store;
     struct body_cache *bodies;
+    struct list_cache *lists;
     struct trend_cache *trends;
     struct refresh_client *fetcher;
     struct waiting *waiting;

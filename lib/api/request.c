@@ -52,7 +52,9 @@ void request_finish(struct request *request)
 
 void request_finish_problem(struct request *request, const struct problem *problem)
 {
-    response_problem(&request->response, request->head.id, problem);
+    struct problem told = *problem;
+    told.callback = params_callback(&request->head, &request->arena);
+    response_problem(&request->response, request->head.id, &told);
     request_finish(request);
 }
 
@@ -83,7 +85,7 @@ static void prepare_lookup(struct request *request, const struct api *api)
         return;
     if (request->route->is_cacheable)
         (void)body_cache_find(api->bodies, &request->params, &lookup->if_changed_since);
-    if (needs_page_lists && list_cache_find(api->bodies, request->params.host, &lists, &lists_at) &&
+    if (needs_page_lists && list_cache_find(api->lists, request->params.host, &lists, &lists_at) &&
         lists_at > lookup->if_changed_since)
         lookup->if_changed_since = lists_at;
 }
@@ -104,11 +106,7 @@ static void begin_read(struct request *request, struct api *api)
 /* A browser asks this before it lets a page of another site send the header. */
 static void finish_options(struct request *request)
 {
-    response_begin(&request->response, 204, request->head.id);
-    response_header(&request->response, "Allow", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-    response_header(&request->response, "Access-Control-Allow-Headers", "X-CB-AK, If-None-Match, Accept");
-    response_header(&request->response, "Access-Control-Max-Age", "86400");
+    response_preflight(&request->response, request->head.id, request->head.asked_headers);
     request_finish(request);
 }
 
@@ -163,10 +161,10 @@ static bool find_lists(struct request *request, struct api *api)
     if (!request->route->needs_page_lists || !lookup->view.has_snapshot || cached_body(request, api))
         return true;
     if (lookup->pages) {
-        list_cache_put(api->bodies, lookup->host, &lists, lookup->taken_at);
+        list_cache_put(api->lists, lookup->host, &lists, lookup->taken_at);
         return true;
     }
-    if (!list_cache_find(api->bodies, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
+    if (!list_cache_find(api->lists, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
         return false;
     lookup->pages = lists.pages;
     lookup->pages_bytes = lists.pages_bytes;

@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/openapi.h"
+#include "base/hash.h"
 #include "store/trend_input.h"
 
 #include <inttypes.h>
@@ -55,6 +56,8 @@ static const struct route ROUTES[] = {
 
 const struct route *routes_find(const char *path)
 {
+    if (path && (strcmp(path, "/api/v1.0") == 0 || strcmp(path, "/api/v1.0/") == 0))
+        path = "/";
     for (size_t i = 0; path && i < sizeof ROUTES / sizeof *ROUTES; i++) {
         if (strcmp(ROUTES[i].path, path) == 0)
             return &ROUTES[i];
@@ -131,15 +134,6 @@ static void answer_ready(struct request *request, struct api *api)
 /* --- What is remembered ------------------------------------------------------------------------------------
  */
 
-/* FNV-1a (Fowler, Noll, Vo): tells bodies of one snapshot apart, guards nothing. */
-static uint64_t hash_of(const struct buffer *body)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < body->len_bytes; i++)
-        hash = (hash ^ (unsigned char)body->data[i]) * UINT64_C(1099511628211);
-    return hash;
-}
-
 /* The body first: its ETag is made of what it says, since what is remembered grows between two snapshots too.
  */
 static enum status write_report(struct request *request, struct api *api, enum answer_freshness freshness,
@@ -155,13 +149,15 @@ static enum status write_report(struct request *request, struct api *api, enum a
     if (result == STATUS_OK && text.status != STATUS_OK)
         result = text.status;
     if (result == STATUS_OK) {
-        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64, hash_of(&text));
+        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64,
+                 hash_bytes(HASH_START, text.data, text.len_bytes));
         request->params.cache_key_suffix = cache_key_suffix;
         if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup,
                           &api->bounds, freshness))
             buffer_append(&request->response.body, text.data, text.len_bytes);
         request->params.cache_key_suffix = "";
     } else if (result == STATUS_INVALID) {
+        problem.callback = request->params.callback;
         response_problem(&request->response, request->head.id, &problem);
         result = STATUS_OK;
     }

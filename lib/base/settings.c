@@ -24,6 +24,8 @@ static const struct setting TABLE[] = {
      "libpq connection string or URI; empty: libpq's own PG... variables"},
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
+    {"SSL_CERT_FILE", TYPE_TEXT, AT(ca_file), "", 0, 0, false,
+     "certificates to trust for Chartbeat, as of a company's proxy; empty: the system's"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},

@@ -7,8 +7,8 @@ enum { STEP_MS = 1000 };
 enum { KEYS = 16, RESEAL }; /* lease.c has those before */
 
 static const struct statement STATEMENTS[] = {
-    [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
-    [RESEAL] = {RESEAL, "upbeat_reseal",
+    [KEYS] = {"upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
+    [RESEAL] = {"upbeat_reseal",
                 "update apikeys set sealed = $2::bytea where digest = $1::bytea and sealed = $3::bytea", 3,
                 true},
 };

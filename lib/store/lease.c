@@ -12,28 +12,26 @@ enum { CLAIM = 9, PUBLISH, FAIL, REFUSE, LOOK, ASKED, DUE }; /* store.c has thos
 #define NOT_DURABLE "set_config('synchronous_commit', 'off', true)"
 
 static const struct statement STATEMENTS[] = {
-    [CLAIM] = {CLAIM, "upbeat_claim",
+    [CLAIM] = {"upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
                " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer,"
                " $7::integer)",
                CLAIM_PARAMETERS, true},
-    [PUBLISH] = {PUBLISH, "upbeat_publish",
+    [PUBLISH] = {"upbeat_publish",
                  "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz,"
                  " $6::integer, $7::integer, $8::text, $9::text[], $10::text[], $11::text[], $12::integer[],"
                  " $13::integer[], $14::integer, $15::integer, $16::integer)",
                  PUBLISH_PARAMETERS, true},
-    [FAIL] = {FAIL, "upbeat_fail",
-              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, FAIL_PARAMETERS,
-              true},
-    [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
-                true},
-    [LOOK] = {LOOK, "upbeat_look",
+    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
+              FAIL_PARAMETERS, true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
+    [LOOK] = {"upbeat_look",
               "select not coalesce(r.token is not null and r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
               " from unnest($1::text[]) with ordinality q (host, number) left join refills r using (host)"
               " order by q.number",
               2, false},
-    [ASKED] = {ASKED, "upbeat_asked",
+    [ASKED] = {"upbeat_asked",
                "with asked as (select host from hosts where host = any ($1::text[])"
                " and asked_at not between clock_timestamp() - interval '1 minute'"
                " and clock_timestamp() + interval '1 minute' order by host for update skip locked)"
@@ -41,7 +39,7 @@ static const struct statement STATEMENTS[] = {
                " returning " NOT_DURABLE,
                1, true},
     /* A host whose lease is held is left out: the other fetcher is at it. */
-    [DUE] = {DUE, "upbeat_due",
+    [DUE] = {"upbeat_due",
              "select d.host, case when d.due_at > '-infinity' then"
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from d.every) * 1000)::bigint"
@@ -189,8 +187,8 @@ static void set_publication(const struct lease_publication *what, union sql_para
     at[15] = sql_param_int((int)what->refused_rows, &rooms[5]);
 }
 
-enum status lease_publish(struct database *database, const struct lease_publication *publications, size_t count,
-                          struct deadline deadline, bool *stored_r)
+enum status lease_publish(struct database *database, const struct lease_publication *publications,
+                          size_t count, struct deadline deadline, bool *stored_r)
 {
     struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH];
     union sql_param_storage rooms[LEASE_BATCH][6];

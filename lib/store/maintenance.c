@@ -9,11 +9,11 @@ struct maintenance {
 enum { ROLL_UP, MAINTAIN, FORGET };
 
 static const struct statement STATEMENTS[] = {
-    [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
-    [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
-                  "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
-    [FORGET] = {FORGET, "upbeat_forget",
-                "select forget_pages($1::integer, $2::integer, $3::integer, $4::integer)", 4, true},
+    [ROLL_UP] = {"upbeat_roll_up", "select roll_up($1::integer)", 1, true},
+    [MAINTAIN] = {"upbeat_maintain", "select maintain_history($1::integer, $2::integer, $3::integer)", 3,
+                  true},
+    [FORGET] = {"upbeat_forget", "select forget_pages($1::integer, $2::integer, $3::integer, $4::integer)", 4,
+                true},
 };
 
 enum status maintenance_new(struct maintenance **maintenance_r, const char *conninfo, bool prepare)
@@ -41,7 +41,8 @@ static enum status run_count(struct maintenance *maintenance, int number, const 
                              struct deadline deadline, int *done_r)
 {
     struct database_rows *rows = NULL;
-    enum status result = database_run(maintenance->database, &STATEMENTS[number], parameters, 1, deadline, &rows);
+    enum status result =
+        database_run(maintenance->database, &STATEMENTS[number], parameters, 1, deadline, &rows);
     if (result == STATUS_OK)
         *done_r = (int)database_int(rows, 0, 0, 0);
     database_rows_free(rows);

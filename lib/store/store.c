@@ -14,14 +14,14 @@ enum { KNOWN, READ, READY };
 
 static const struct statement STATEMENTS[] = {
     /* Nearly all that is asked under load; each column more would be felt. */
-    [KNOWN] = {KNOWN, "upbeat_known",
+    [KNOWN] = {"upbeat_known",
                "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
                " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
                " where c.host = $1::text and k.accepted and c.taken_at = $3::timestamptz",
                KNOWN_PARAMETERS, false},
     /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
      * that has them. */
-    [READ] = {READ, "upbeat_read",
+    [READ] = {"upbeat_read",
               "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
               "k.accepted, k.checked_at, k.refused_until,"
               " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
@@ -35,7 +35,7 @@ static const struct statement STATEMENTS[] = {
               " left join cache c on c.host = q.host"
               " left join key_checks k on k.host = q.host and k.digest = q.digest",
               READ_PARAMETERS, false},
-    [READY] = {READY, "upbeat_ready", "select max(version) from schema_migrations", 0, false},
+    [READY] = {"upbeat_ready", "select max(version) from schema_migrations", 0, false},
 };
 
 enum status store_new(struct store **store_r, const struct store_config *config)

@@ -44,9 +44,13 @@ static bool set_options(struct transfer *transfer)
     const char *protocol = strncmp(transfer->config->url, "https:", 6) == 0 ? "https" : "http";
     bool has_tls = strcmp(protocol, "https") == 0;
     CURL *easy = transfer->easy;
+    const char *ca_file = transfer->config->ca_file;
+    /* Proxies are libcurl's own affair: it reads http_proxy, https_proxy, all_proxy and no_proxy. */
+    if (ca_file && *ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
     /* QUICK_EXIT: else libcurl waits for a resolver that does not answer, past every time-out. PIPEWAIT: the
-     * requests that begin together share a connection of HTTP/2. Without TLS there is none, and the first would
-     * only keep the others waiting. */
+     * requests that begin together share a connection of HTTP/2. Without TLS there is none, and the first
+     * would only keep the others waiting. */
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
@@ -136,6 +140,9 @@ static enum status result_of_code(const struct transfer *transfer, CURLcode code
     case CURLE_OPERATION_TIMEDOUT:
         return STATUS_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
