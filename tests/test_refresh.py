@@ -286,32 +286,6 @@ def test_a_crowd_that_waited_leaves_no_memory_behind(new_stack: Callable[..., St
     assert grown_kb < 2048
 
 
-def test_the_row_of_a_copy_is_refreshed_at_the_end_of_its_ttl_without_another_request(
-    new_stack: Callable[..., Stack], host: str
-) -> None:
-    """A copy keeps its worker from hearing of those who ask; the row is new before the copy ends."""
-    stack = new_stack(cached=True, UPBEAT_TTL_MS="1500")
-    stack.simulator.script(host, [page("/", 1)])
-    taken = "select taken_at from cache where host = %s"
-    time.sleep((1.1 - time.time() % 1) % 1)  # so that the TTL ends in the middle of a second
-    stack.rising(host)
-    first = stack.database.value(taken, host)
-    ends_in_s = float(
-        stack.database.value(
-            "select extract(epoch from taken_at + interval '1.5 s' - clock_timestamp())"
-            " from cache where host = %s",
-            host,
-        )
-    )
-    # In the second in which the TTL ends, and before it does.
-    ends_s = time.time() + ends_in_s
-    time.sleep(max(int(ends_s) - time.time(), 0) + 0.005)
-    stack.rising(host)
-    await_true(
-        lambda: stack.database.value(taken, host) != first, ends_s - time.time() + 0.5, "the refresh"
-    )
-
-
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:
     lasting.rising(host)
     make_older(lasting, host, -3600)
