@@ -67,12 +67,14 @@ class Stack:
         simulator: dict[str, Any] | None = None,
         address: str = "127.0.0.1",
         cached: bool = False,
+        listen: str = "",
         fetchers: int = FETCHERS,
         clock: bool = False,
         **settings: str,
     ) -> None:
         self.folder, self.database, self.address = folder, database, address
-        self._cached, self._fetchers, self._clock = cached, fetchers, clock
+        self._nginx = {"cached": cached, "listen": listen}
+        self._fetchers, self._clock = fetchers, clock
         given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
         self.simulator = Simulator(**given)
         self.logs: list[Path] = []  # of what a test starts beside the pool
@@ -97,7 +99,7 @@ class Stack:
             self.fetchers.start()
         self.pool = Pool(self.folder, self._settings).start()
         self.reports = Pool(self.folder, self._settings, "reports", REPORT_WORKERS).start()
-        self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, self._cached)
+        self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, **self._nginx)
         self.nginx.start()
         ready = "/readyz" if self._fetchers else "/healthz"
         await_true(lambda: self.ask(ready).status == 200, 10, "the whole service")
