@@ -1,8 +1,8 @@
 #include "store/store.h"
 
 #include "base/log.h"
-#include "db/array_encode.h"
 #include "db/sql_param.h"
+#include "store/page_columns.h"
 
 struct store {
     struct database *database;
@@ -346,7 +346,7 @@ enum status store_claim(struct store *store, const char *host, const struct dige
 }
 
 static enum status send_publication(struct store *store, const struct store_publication *what,
-                                    const struct columns *columns, struct deadline deadline,
+                                    const struct page_columns *columns, struct deadline deadline,
                                     struct database_rows **rows_r)
 {
     union sql_param_storage rooms[6];
@@ -376,15 +376,15 @@ static enum status send_publication(struct store *store, const struct store_publ
 enum status store_publish(struct store *store, const struct store_publication *publication,
                           struct deadline deadline, bool *stored_r)
 {
-    struct columns columns;
+    struct page_columns columns;
     struct database_rows *rows = NULL;
-    enum status result = array_encode(publication->pages, &columns);
+    enum status result = page_columns_encode(publication->pages, &columns);
     if (result == STATUS_OK)
         result = send_publication(store, publication, &columns, deadline, &rows);
     if (result == STATUS_OK)
         *stored_r = database_bool(rows, 0, 0);
     database_rows_free(rows);
-    array_encode_release(&columns);
+    page_columns_release(&columns);
     return result;
 }
 
