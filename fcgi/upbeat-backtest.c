@@ -1,4 +1,4 @@
-/* What would have been called rising: the measure of /trends over recorded samples. */
+/* Runs the trend model over recorded samples, and prints the pages that /trends would have shown. */
 #include "backtest_options.h"
 #include "base/arena.h"
 #include "base/settings.h"
@@ -22,17 +22,17 @@ enum {
     LOOK_MAX_BYTES = 256 * 1024 * 1024,
 };
 
-/* A page that was seen, by its path. */
+/* A page that some sample has listed. */
 struct known {
-    struct page page; /* first: what the index hands out */
+    struct page page; /* must be the first member: the index returns a pointer to it */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
 };
 
 struct backtest {
     struct backtest_options options;
-    struct arena arena; /* pages, for the whole run */
-    struct arena look;  /* what one look needs */
+    struct arena arena; /* the pages, which stay for the whole run */
+    struct arena look;  /* the memory of one look */
     struct page_index *index;
     struct trend_path *paths; /* by number */
     size_t path_count, path_capacity;
@@ -43,7 +43,7 @@ struct backtest {
     struct trend_sample recent[RECENT_MAX];
     size_t recent_count;
     int64_t next_look_ms;
-    uint64_t line; /* that is being read */
+    uint64_t line; /* the number of the line that is being read */
 };
 
 static int fail(const struct backtest *test, const char *why)
@@ -128,14 +128,14 @@ static void forget_recent(struct backtest *test, int64_t before_ms)
     test->recent_count = kept;
 }
 
-/* Looks that are due before this sample's time see what was there by then. */
+/* Takes the looks that are due before this sample: they must not see it. */
 static enum status look_until(struct backtest *test, int64_t at_ms)
 {
     enum status result = STATUS_OK;
     int64_t newest_ms = test->recent_count > 0 ? test->recent[test->recent_count - 1].at_ms : at_ms;
     for (; result == STATUS_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
         if (test->next_look_ms - newest_ms > trend_recent_ms(test->options.window_ms)) {
-            /* A gap: nothing is known then, however long it is. */
+            /* Samples are missing for so long that a look would know nothing: go to the end of the gap. */
             test->next_look_ms +=
                 (at_ms - test->next_look_ms) / test->options.every_ms * test->options.every_ms;
             if (test->next_look_ms >= at_ms)
@@ -207,7 +207,7 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
     return known;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or the error in words. */
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
                            int64_t visitors)
 {

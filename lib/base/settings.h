@@ -1,5 +1,5 @@
-/* What the operator set, from the environment; each setting is a row of one table. The only module that reads
- * the environment. */
+/* The settings of the programs, read from the environment. Each setting is a row of one table in settings.c.
+ * No other module reads the environment. */
 #ifndef UPBEAT_BASE_SETTINGS_H
 #define UPBEAT_BASE_SETTINGS_H
 
@@ -34,10 +34,10 @@ struct settings {
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
-/* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
+/* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
 
-/* Appends one line per setting: name, default, range, help. */
+/* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);
 
 #endif

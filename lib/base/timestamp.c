@@ -7,7 +7,7 @@
 
 enum { US_PER_S = 1000000, FRACTION_MAX = 6 };
 
-/* Reads `digits` digits at *at and goes behind them; -1: there are fewer. */
+/* Reads this many digits at *at and moves *at behind them; -1 where there are fewer. */
 static int number(const char **at, int digits)
 {
     int value = 0;
@@ -76,7 +76,7 @@ enum status timestamp_parse(const char *text, time_us *at_r)
         return STATUS_INVALID;
     time_t at_s = timegm(&parts);
     if (parts.tm_mon != month - 1 || parts.tm_mday != day)
-        return STATUS_INVALID; /* there is no such day: timegm() took another */
+        return STATUS_INVALID; /* timegm() moved to another day, so this day does not exist */
     *at_r = ((time_us)at_s - offset_s) * US_PER_S + fraction_us;
     return STATUS_OK;
 }
