@@ -2,7 +2,9 @@
 
 #include "base/hash.h"
 #include "base/writer.h"
+#include "http/cache_headers.h"
 #include "http/conditional.h"
+#include "http/file_name.h"
 #include "pages/increase.h"
 
 #include <inttypes.h>
@@ -17,18 +19,13 @@ static void make_etag(char *etag, const struct request_params *params, const str
 {
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
-             (int)params->format);
+             (int)params->format * 2 + params->has_bom);
     uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
         hash =
             hash_text(hash_text(hash, params->cache_key_suffix), freshness == ANSWER_FRESH ? "" : " stale");
     snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)lookup->taken_at, hash);
-}
-
-static int seconds(int64_t ms)
-{
-    return ms > 0 ? (int)(ms / 1000) : 0;
 }
 
 static void put_date(struct response *response, const char *name, time_us at)
@@ -41,57 +38,36 @@ static void put_date(struct response *response, const char *name, time_us at)
     response_header(response, name, "%s", text);
 }
 
-/* How long a cache in front may keep a copy: to the end of the second by its clock, which is how it counts,
- * so that Age and max-age, which are copied too, stay right to the second. 0: not at all. */
-static int64_t copied_for_ms(const struct request_head *input, const struct cache_row_state *view,
-                             const struct policy_bounds *bounds)
+/* nginx reads its own Cache-Control, then until when the copy is good, and no other Cache-Control: what
+ * clients are told it sends in place of its own (snippets/upbeat-cached.conf). */
+static void put_cache_headers(struct response *response, const struct request_head *input,
+                              const struct cache_row_state *view, const struct policy_bounds *bounds)
 {
-    int64_t rest_of_second_ms = 1000 - input->now_ms % 1000;
-    return input->is_behind_cache && rest_of_second_ms <= policy_copy_ms(view, bounds) ? rest_of_second_ms
-                                                                                       : 0;
-}
-
-/* For how long a copy may still be served while one request asks for the next, in seconds: where the row ends
- * before the copy does, its time is up with it. */
-static int copy_stale_s(const struct cache_row_state *view, const struct policy_bounds *bounds,
-                        int64_t kept_ms)
-{
-    return policy_copy_ms(view, bounds) >= kept_ms + POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS / 1000 : 0;
-}
-
-/* Cache-Control in one line; or in two, with X-Accel-Expires between them, for nginx to keep a copy: it reads
- * the first, then until when the copy is good, and after that no Cache-Control, so that private does not keep
- * it from copying. The client gets both lines, which mean the same as one. A copy that is out of date from
- * the start costs nothing and lets nginx answer 304. */
-static void put_cache_control(struct response *response, const struct request_head *input,
-                              const struct cache_row_state *view, const struct policy_bounds *bounds,
-                              int64_t kept_ms)
-{
-    int max_age_s = seconds(bounds->ttl_ms - view->age_ms - kept_ms);
-    int error_s = seconds(bounds->stale_error_ms);
+    struct cache_headers headers = cache_headers_of(&(struct cache_times){
+        .now_ms = input->now_ms,
+        .age_ms = view->age_ms,
+        .lifetime_ms = bounds->ttl_ms,
+        .copy_ms = policy_copy_ms(view, bounds),
+        .copy_stale_ms = POLICY_COPY_STALE_MS,
+        .stale_error_ms = bounds->stale_error_ms,
+        .is_behind_cache = input->is_behind_cache,
+    });
+    response_header(response, "Age", "%d", headers.age_s);
     if (input->is_behind_cache) {
-        response_header(response, "Cache-Control", "stale-while-revalidate=%d",
-                        copy_stale_s(view, bounds, kept_ms));
-        response_header(response, "X-Accel-Expires", "@%" PRId64, kept_ms > 0 ? input->now_ms / 1000 : 1);
-        response_header(response, "Cache-Control", "private, max-age=%d, stale-if-error=%d", max_age_s,
-                        error_s);
-    } else {
-        response_header(response, "Cache-Control",
-                        "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d", max_age_s,
-                        POLICY_COPY_STALE_MS / 1000, error_s);
+        response_header(response, "Cache-Control", "%s", headers.nginx_cache_control);
+        response_header(response, "X-Accel-Expires", "%s", headers.x_accel_expires);
     }
+    response_header(response, input->is_behind_cache ? "X-Upbeat-Cache-Control" : "Cache-Control", "%s",
+                    headers.cache_control);
 }
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,
                         const struct store_lookup *lookup, const struct policy_bounds *bounds,
                         enum answer_freshness freshness)
 {
-    int64_t kept_ms = copied_for_ms(input, &lookup->view, bounds);
-    int64_t age_ms = lookup->view.age_ms + kept_ms; /* when the copy was last served */
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
-    response_header(response, "Age", "%d", seconds(age_ms));
-    put_cache_control(response, input, &lookup->view, bounds, kept_ms);
+    put_cache_headers(response, input, &lookup->view, bounds);
     if (freshness == ANSWER_STALE)
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
@@ -165,6 +141,12 @@ bool answer_begin(struct response *response, const struct request_head *input,
                     params->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
                     : params->callback           ? "application/javascript; charset=utf-8"
                                                  : "application/json");
+    if (params->format == FORMAT_CSV) {
+        char name[FILE_NAME_BYTES];
+        file_name_csv(params->host, input->path, lookup->taken_at / 1000000, name);
+        response_header(response, "Content-Disposition", "attachment; filename=\"%s\"", name);
+        response->has_bom = params->has_bom;
+    }
     return false;
 }
 

@@ -261,8 +261,8 @@ static void put_json_head(struct buffer *out, const struct request_params *param
     if (is_warming)
         buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null}");
     else
-        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f}",
-                             trend->site_visitors, trend->site_expected, trend->site_factor);
+        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f}", trend->site_visitors,
+                             trend->site_expected, trend->site_factor);
     buffer_append_text(out, ",\"pages\":[");
 }
 
