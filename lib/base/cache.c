@@ -88,7 +88,8 @@ void *cache_reserve(struct cache *cache, const void *key, size_t key_bytes, size
     cache_remove(cache, key, key_bytes);
     if (cache->max_entries == 0 || key_bytes > cache->max_bytes || len_bytes > cache->max_bytes - key_bytes)
         return NULL;
-    while (cache->count >= cache->max_entries || cache->bytes > cache->max_bytes - key_bytes - len_bytes)
+    while (cache->list &&
+           (cache->count >= cache->max_entries || cache->bytes > cache->max_bytes - key_bytes - len_bytes))
         drop(cache, cache->list);
     struct entry *entry = malloc(sizeof *entry + len_bytes + key_bytes);
     if (!entry)
