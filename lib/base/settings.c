@@ -72,7 +72,7 @@ static enum status read_int(const struct setting *row, const char *value, int *n
     char *end = NULL;
     errno = 0;
     long number = strtol(value, &end, 10);
-    /* strtol() passes over white space of every kind, and over a plus. */
+    /* strtol() would accept leading white space and a plus sign. */
     if (*value < '0' || *value > '9' || *end != '\0' || errno || number < row->min || number > row->max)
         return STATUS_INVALID;
     *number_r = (int)number;
@@ -150,7 +150,7 @@ static enum status read_row(const struct setting *row, const char *value, struct
     return index < 0 ? STATUS_INVALID : STATUS_OK;
 }
 
-/* Rules between settings: each bound must leave room for the one inside it. */
+/* Rules between settings: a longer time limit must leave room for the shorter one that it contains. */
 static enum status check_order(const struct settings *s, struct buffer *fault)
 {
     if (s->stale_ms < s->ttl_ms)

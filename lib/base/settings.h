@@ -1,5 +1,5 @@
-/* What the operator set, from the environment; each setting is a row of one table. The only module that reads
- * the environment. */
+/* The settings of the programs, read from the environment. Each setting is a row of one table in settings.c.
+ * No other module reads the environment. */
 #ifndef UPBEAT_BASE_SETTINGS_H
 #define UPBEAT_BASE_SETTINGS_H
 
@@ -42,10 +42,10 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault) MUS
 /* The path of the fetcher's socket, cut to path_bytes. */
 void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
-/* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
+/* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
 
-/* Appends one line per setting: name, default, range, help. */
+/* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);
 
 #endif

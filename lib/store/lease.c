@@ -172,7 +172,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
                             struct sql_param *at)
 {
     const struct lease_claim *claim = what->claim;
-    const struct columns *columns = what->columns;
+    const struct page_columns *columns = what->columns;
     time_us taken_at = claim->claimed_at + (what->answered_ms - claim->claimed_ms) * 1000;
     at[0] = sql_param_text(what->host);
     at[1] = sql_param_bytes(claim->token, LEASE_TOKEN_BYTES);

@@ -72,7 +72,7 @@ static void read_list(struct refresh_job *job, const struct chartbeat_answer *an
             log_line(LEVEL_WARNING, job->host, "%zu of %zu rows refused: no usable path or count",
                      toppages.refused_rows, toppages.refused_rows + toppages.pages.count);
         job->refused_rows = toppages.refused_rows;
-        job->result = array_encode(&toppages.pages, &job->columns);
+        job->result = page_columns_encode(&toppages.pages, &job->columns);
         job->has_columns = true;
         why = status_text(job->result);
     }
@@ -237,6 +237,6 @@ void refresh_drop(struct refresh_job *job)
 {
     secret_box_wipe(job->key, sizeof job->key);
     if (job->has_columns)
-        array_encode_release(&job->columns);
+        page_columns_release(&job->columns);
     job->has_columns = false;
 }

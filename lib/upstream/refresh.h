@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "db/array_encode.h"
 #include "store/lease.h"
 #include "upstream/chartbeat.h"
 #include <stdbool.h>
@@ -50,7 +49,7 @@ struct refresh_job {
 
     /* for the way from refresh_read() to refresh_store() */
     bool has_columns;
-    struct columns columns;
+    struct page_columns columns;
     int64_t answered_ms;
     int retry_after_s;
     int rate_limit;
