@@ -37,6 +37,13 @@ def rise(stack: Stack, host: str, pages: list[dict[str, Any]] | None = None) -> 
     await_true(lambda: stack.rising(host).json, 5, "pages that rise")
 
 
+@pytest.fixture(scope="module")
+def site(stack: Stack) -> str:
+    """A host with pages, for tests that change nothing."""
+    rise(stack, "site.example")
+    return "site.example"
+
+
 def report(stack: Stack, name: str, host: str, query: str) -> Answer:
     """A query as it is."""
     return stack.ask(API + name, headers={"X-CB-AK": KEY}, query=f"host={host}&{query}")
@@ -75,15 +82,14 @@ MOMENT = datetime(2026, 11, 25, 3, 0, tzinfo=timezone.utc)
     ],
 )
 @pytest.mark.parametrize("name", ["pages", "history", "hours"])
-def test_a_time_in_any_form_of_generated_clients_is_taken(stack: Stack, host: str, text: str, name: str) -> None:
-    rise(stack, host)
+def test_a_time_in_any_form_of_generated_clients_is_taken(stack: Stack, site: str, text: str, name: str) -> None:
     if name == "pages":
-        answer = report(stack, name, host, f"at={text}")
+        answer = report(stack, name, site, f"at={text}")
         assert answer.status == 200 and answer.json["at"] == "2026-11-25T03:00:00Z", answer
         return
     before, after = (
-        report(stack, name, host, f"from=2026-11-25T02:00Z&to={text}"),
-        report(stack, name, host, f"from={text}&to=2026-11-25T05:00Z"),
+        report(stack, name, site, f"from=2026-11-25T02:00Z&to={text}"),
+        report(stack, name, site, f"from={text}&to=2026-11-25T05:00Z"),
     )
     assert (before.status, after.status) == (200, 200), (before, after)
     assert before.json["to"][:17] == "2026-11-25T03:00:" and after.json["from"][:16] == "2026-11-25T03:00"
@@ -109,10 +115,9 @@ def test_a_time_in_any_form_of_generated_clients_is_taken(stack: Stack, host: st
         ("1.7640864e9", "not a time"),
     ],
 )
-def test_what_is_no_time_is_refused_with_the_reason(stack: Stack, host: str, text: str, said: str) -> None:
-    rise(stack, host)
+def test_what_is_no_time_is_refused_with_the_reason(stack: Stack, site: str, text: str, said: str) -> None:
     for name, parameter in (("history", "from"), ("hours", "to"), ("pages", "at")):
-        answer = report(stack, name, host, f"{parameter}={text}")
+        answer = report(stack, name, site, f"{parameter}={text}")
         assert (answer.status, answer.json["parameter"]) == (400, parameter), answer
         assert said in answer.json["detail"]
 
@@ -132,48 +137,44 @@ def test_a_date_is_midnight_in_the_zone_of_the_question(stack: Stack, host: str)
         assert only_to["to"] == text and only_to["from"] < text
 
 
-def test_dates_that_leave_no_time_are_refused(stack: Stack, host: str) -> None:
-    rise(stack, host)
+def test_dates_that_leave_no_time_are_refused(stack: Stack, site: str) -> None:
     for name in ("history", "hours"):
-        answer = report(stack, name, host, "from=2026-11-25&to=2026-11-25")
+        answer = report(stack, name, site, "from=2026-11-25&to=2026-11-25")
         assert (answer.status, answer.json["parameter"]) == (400, "from"), answer
-    answer = report(stack, "history", host, "from=2020-11-25&to=2026-11-25")
+    answer = report(stack, "history", site, "from=2020-11-25&to=2026-11-25")
     assert answer.status == 400 and "too many steps" in answer.json["detail"]
     # With the day that a zone is ahead of UTC there is no time between them.
-    answer = report(stack, "history", host, "from=2026-11-25T00:00Z&to=2026-11-25&tz=Asia/Tokyo")
+    answer = report(stack, "history", site, "from=2026-11-25T00:00Z&to=2026-11-25&tz=Asia/Tokyo")
     assert answer.status == 400
 
 
 @pytest.mark.parametrize("name", ["history", "hours", "profile", "usual", "pages"])
-def test_a_zone_that_is_none_is_refused_everywhere(stack: Stack, host: str, name: str) -> None:
-    rise(stack, host)
-    answer = report(stack, name, host, "tz=Mars/Olympus")
+def test_a_zone_that_is_none_is_refused_everywhere(stack: Stack, site: str, name: str) -> None:
+    answer = report(stack, name, site, "tz=Mars/Olympus")
     assert (answer.status, answer.json["parameter"], answer.json["sent"]) == (400, "tz", "Mars/Olympus")
 
 
-def test_every_name_of_a_time_zone_is_taken(stack: Stack, host: str) -> None:
-    rise(stack, host)
+def test_every_name_of_a_time_zone_is_taken(stack: Stack, site: str) -> None:
     refused = stack.database.rows("select name from pg_timezone_names where not is_time_zone(name)")
     assert refused == []
     for zone in ("EST5EDT", "GB-Eire", "UTC", "Etc/GMT+5", "Etc/GMT-14", "W-SU", "GMT+0", "GMT0", "Europe/Berlin"):
         for text in (quote(zone, safe=""), zone):  # a plus that was not encoded is a space
-            answer = report(stack, "hours", host, f"tz={text}")
+            answer = report(stack, "hours", site, f"tz={text}")
             assert answer.status == 200 and answer.json["tz"] == zone, answer
     for zone in ("FOO5BAR", "", "EST5EDT4", "Europe/Nowhere"):
-        assert report(stack, "hours", host, f"tz={zone}").status == 400
+        assert report(stack, "hours", site, f"tz={zone}").status == 400
 
 
 # What is known
 
 
-def test_a_page_never_seen_is_not_known(stack: Stack, host: str) -> None:
-    rise(stack, host)
+def test_a_page_never_seen_is_not_known(stack: Stack, site: str) -> None:
     for name in ("history", "hours", "profile", "usual"):
         for query, known in (("path=/a", True), ("path=/nver", False), ("path=/A", False), ("", True)):
-            answer = report(stack, name, host, query)
+            answer = report(stack, name, site, query)
             assert answer.status == 200 and answer.json["known"] is known, (name, query, answer)
     rows = stack.ask(API + "hosts", headers={"X-CB-AK": KEY}).json["hosts"]
-    assert {row["known"] for row in rows if row["host"] == host} == {True}
+    assert {row["known"] for row in rows if row["host"] == site} == {True}
 
 
 # Browsers of other sites
@@ -270,9 +271,8 @@ def test_a_jsonp_call_hears_of_its_error(stack: Stack, query: str, status: int, 
     assert (plain.status, plain.headers["Content-Type"]) == (status, PROBLEM)
 
 
-def test_newer_endpoints_tell_scripts_too(stack: Stack, host: str) -> None:
-    rise(stack, host)
-    base = f"host={host}&apikey={KEY}&callback=cb"
+def test_newer_endpoints_tell_scripts_too(stack: Stack, site: str) -> None:
+    base = f"host={site}&apikey={KEY}&callback=cb"
     for name, query in (("history", "from=x"), ("hours", "tz=Mars"), ("pages", "at=1"), ("trends", "window=x")):
         assert called(stack.ask(API + name, query=f"{base}&{query}"), "cb")["status"] == 400
     assert called(stack.ask(API + "nothing", query="callback=cb"), "cb")["status"] == 404
@@ -329,11 +329,10 @@ def test_only_scripts_are_told_with_200(stack: Stack) -> None:
         ("", False),
     ],
 )
-def test_accept_chooses_by_weight_and_closeness(stack: Stack, host: str, accept: str, is_csv: bool) -> None:
-    rise(stack, host)
+def test_accept_chooses_by_weight_and_closeness(stack: Stack, site: str, accept: str, is_csv: bool) -> None:
     for _ in range(2):  # the second may be nginx's copy
         for other in ("*/*", accept):
-            answer = stack.rising(host, headers={"Accept": other})
+            answer = stack.rising(site, headers={"Accept": other})
             type_ = answer.headers["Content-Type"].split(";")[0]
             assert type_ == ("text/csv" if is_csv and other == accept else "application/json")
 

@@ -11,7 +11,7 @@ import pytest
 from servers.processes import ROOT
 from servers.stack import KEY, KEY_MARK, Stack, page
 
-DESCRIPTION = json.loads((ROOT / "lib" / "openapi.json").read_text(encoding="utf-8"))
+DESCRIPTION = json.loads((ROOT / "lib" / "api" / "openapi.json").read_text(encoding="utf-8"))
 API = "/api/v1.0/"
 LISTS = [path for path, item in DESCRIPTION["paths"].items() if "parameters" in item["get"]]
 ASKED = [(path, {}) for path in DESCRIPTION["paths"]] + [
@@ -58,6 +58,18 @@ def test_it_is_served_and_linked(stack: Stack) -> None:
     index = stack.ask("/").json
     assert index["openapi"] == API + "openapi.json"
     assert set(index["endpoints"]) == set(DESCRIPTION["paths"])
+
+
+def test_what_is_new_is_described() -> None:
+    """Parameters that every list has, times, whether a page is known, and where the server is."""
+    assert DESCRIPTION["servers"][0]["url"]
+    for path in LISTS:
+        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in DESCRIPTION["paths"][path]["get"]["parameters"]}
+        assert {"format", "bom", "callback", "limit"} <= names, path
+        if {"from", "at"} & names:
+            assert "tz" in names, path
+    for name in ("History", "Hours", "Profile", "Usual"):
+        assert "known" in DESCRIPTION["components"]["schemas"][name]["required"]
 
 
 def test_it_is_well_formed() -> None:
