@@ -4,6 +4,8 @@
 
 pg_bin=/usr/lib/postgresql/15/bin
 cluster=$state/cluster
+# upbeat_all has the rights of the three others, for programs that still do the work of more than one.
+program_roles=(upbeat_worker upbeat_fetch upbeat_history upbeat_all)
 
 # PostgreSQL refuses root.
 as_cluster_user() {
@@ -31,10 +33,12 @@ configure_cluster() {
     as_cluster_user tee "$cluster/pg_hba.conf" >/dev/null <<<'local all all peer map=upbeat'
     {
         local role
-        for role in postgres upbeat upbeat_app; do
+        for role in postgres upbeat "${program_roles[@]}"; do
             echo "upbeat $(id -un) $role"
         done
-        echo "upbeat $pool_user upbeat_app"
+        for role in "${program_roles[@]}"; do
+            echo "upbeat $pool_user $role"
+        done
         echo "upbeat $cluster_user postgres"
     } | as_cluster_user tee "$cluster/pg_ident.conf" >/dev/null
     as_cluster_user tee "$cluster/upbeat.conf" >/dev/null <<CONF
@@ -67,10 +71,11 @@ superuser_psql() {
 
 make_roles() {
     local role
-    for role in upbeat upbeat_app; do
+    for role in upbeat "${program_roles[@]}"; do
         [[ -n $(superuser_psql -d postgres -c "select 1 from pg_roles where rolname = '$role'") ]] ||
             superuser_psql -d postgres -c "create role $role login"
     done
+    superuser_psql -d postgres -c 'grant upbeat_worker, upbeat_fetch, upbeat_history to upbeat_all' 2>/dev/null
     [[ -n $(superuser_psql -d postgres -c "select 1 from pg_database where datname = 'upbeat'") ]] ||
         superuser_psql -d postgres -c 'create database upbeat owner upbeat'
 }

@@ -8,6 +8,7 @@
 #include "pages/page_index.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
+#include "store/roles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -313,7 +314,7 @@ static const char *read_database(struct backtest *test)
     const struct sql_param parameters[] = {{.bytes = test->options.host}};
     struct database *database = NULL;
     struct database_rows *rows = NULL;
-    if (database_new(&database, settings_database(), true) != STATUS_OK)
+    if (database_new(&database, settings_database(), ROLE_WORKER, true) != STATUS_OK)
         return "out of memory";
     const char *why = NULL;
     int64_t first_ms = -1;

@@ -35,7 +35,7 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
     enum { RESEAL_MS = 600000 };
     struct secret_box old;
     struct store *store = NULL;
-    const struct store_config config = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct store_config config = {settings->database, settings->ttl_ms, settings->prepare, ROLE_FETCH};
     const char *why = "";
     size_t resealed = 0;
     size_t left = 0;

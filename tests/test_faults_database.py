@@ -45,7 +45,7 @@ def backends(postgres: Postgres) -> list[int]:
     found = []
     for pid in children_of(postgres.pid):
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"upbeat_app" in title:
+        if b"upbeat_all" in title:
             found.append(pid)
     return found
 
@@ -179,7 +179,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
     database = primary.new_database()
     both = (
         f"host={primary.folder},{standby.folder} port=5432,5432 dbname={database.name}"
-        " user=upbeat_app target_session_attrs=read-write"
+        " user=upbeat_all target_session_attrs=read-write"
     )
     stack = new_stack(
         database=database, UPBEAT_DATABASE=both, UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100"
@@ -297,7 +297,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
     running: list[subprocess.Popen[bytes]] = []
 
     def start(database: Database) -> tuple[str, Callable[[], None]]:
-        (place / "users").write_text('"upbeat_app" ""\n')
+        (place / "users").write_text('"upbeat_all" ""\n')
         (place / "ini").write_text(
             f"[databases]\n{database.name} = host={postgres.folder} port=5432\n[pgbouncer]\n"
             f"listen_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = trust\n"
@@ -318,7 +318,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
             run()
 
         run()
-        return f"host={place} port=6432 dbname={database.name} user=upbeat_app", restart
+        return f"host={place} port=6432 dbname={database.name} user=upbeat_all", restart
 
     yield start
     for process in running:

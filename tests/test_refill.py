@@ -254,7 +254,7 @@ def test_a_crowd_that_waits_for_another_worker_s_refill_is_answered_when_the_fir
     crowd = 120
     make_older(frozen, "known.example", 3600)
     frozen.database.rows(
-        "update refills set token = gen_random_uuid(),"
+        "update refreshes set token = gen_random_uuid(),"
         " lease_until = clock_timestamp() + interval '1900 ms' where host = 'known.example'"
     )
     with ThreadPoolExecutor(crowd) as pool:
@@ -330,7 +330,7 @@ def test_a_newcomer_is_heard_before_a_fetch(frozen: Stack) -> None:
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:
     lasting.rising(host)
     make_older(lasting, host, -3600)
-    lasting.database.rows("update refills set lease_until = lease_until + interval '1 hour'")
+    lasting.database.rows("update refreshes set lease_until = lease_until + interval '1 hour'")
     assert lasting.rising(host).status == 200
     assert asked(lasting, host) == 2
 
@@ -339,7 +339,7 @@ def test_an_orphaned_lease_is_taken_over_when_it_runs_out(lasting: Stack, host: 
     lasting.rising(host)
     make_older(lasting, host, 120)
     lasting.database.rows(
-        "update refills set token = gen_random_uuid(),"
+        "update refreshes set token = gen_random_uuid(),"
         " lease_until = clock_timestamp() + interval '700 ms' where host = %s",
         host,
     )
@@ -388,7 +388,7 @@ def test_back_off_grows_with_the_failures_and_ends_with_success(short: Stack, ho
         )[0]
         assert count == failures
         waits.append(wait_s)
-        short.database.rows("update refills set next_try_at = null where host = %s", host)
+        short.database.rows("update refreshes set next_try_at = null where host = %s", host)
     assert all(2**n * 0.6 < wait_s < 2**n * 1.4 for n, wait_s in enumerate(waits, 1)), waits
     short.simulator.end_faults(host)
     assert short.rising(host).status == 200
@@ -446,7 +446,7 @@ def test_a_refill_uses_the_key_that_was_checked_longest_ago(stale: Stack, host: 
         await_age(stale, host, 150)
         stale.rising(host)
         await_true(lambda: asked(stale, host) == count, 5, f"request {count}")
-        failures = "select count(*) from refills where host = %s and token is null"
+        failures = "select count(*) from refreshes where host = %s and token is null"
         await_true(lambda: stale.database.value(failures, host) == 1, 5, "the lease given back")
     used = keys_used(stale.simulator, host)
     assert used[2:] in (used[:2] * 2, used[:2][::-1] * 2), used
@@ -511,7 +511,7 @@ def test_guessed_keys_cost_chartbeat_a_bounded_number_of_requests(
         lasting.database.value(
             "select count(*) from apikeys a where not exists"
             " (select from key_checks k where k.digest = a.digest"
-            " and k.accepted)"
+            " and k.state <> 'refused')"
         )
         == 0
     )

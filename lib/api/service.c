@@ -8,7 +8,7 @@
 static enum status init_parts(struct service *service, const struct settings *settings,
                               const struct secret_box *secret_box)
 {
-    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare, ROLE_WORKER};
     const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
                                                settings->upstream_timeout_ms};
     service->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms};

@@ -1,6 +1,7 @@
 #include "store/maintenance.h"
 
 #include "db/sql_param.h"
+#include "store/roles.h"
 
 struct maintenance {
     struct database *database;
@@ -12,8 +13,8 @@ static const struct statement STATEMENTS[] = {
     [DUE] = {DUE, "upbeat_due",
              "select host, case when due_at > '-infinity' then"
              " (extract(epoch from clock_timestamp() - due_at) * 1000)::bigint else -1 end,"
-             " (extract(epoch from every) * 1000)::bigint from due_hosts($1::text, $2::integer)",
-             2, false},
+             " (extract(epoch from every) * 1000)::bigint from due_hosts(1000000, interval '0', $1::text)",
+             1, false},
     [ROLL_UP] = {ROLL_UP, "upbeat_roll_up", "select roll_up($1::integer)", 1, true},
     [MAINTAIN] = {MAINTAIN, "upbeat_maintain",
                   "select maintain_history($1::integer, $2::integer, $3::integer)", 3, true},
@@ -26,7 +27,7 @@ enum status maintenance_new(struct maintenance **history_r, const char *conninfo
     struct maintenance *history = calloc(1, sizeof *history);
     if (!history)
         return STATUS_NO_MEMORY;
-    enum status result = database_new(&history->database, conninfo, prepare);
+    enum status result = database_new(&history->database, conninfo, ROLE_HISTORY, prepare);
     if (result == STATUS_OK)
         *history_r = history;
     else
@@ -62,12 +63,11 @@ static enum status take_due(const struct database_rows *rows, struct arena *aren
     return STATUS_OK;
 }
 
-enum status maintenance_due(struct maintenance *history, const char *host, int ttl_ms, struct arena *arena,
+enum status maintenance_due(struct maintenance *history, const char *host, struct arena *arena,
                             struct deadline deadline, struct due_list *list_r)
 {
-    union sql_param_storage room;
     struct database_rows *rows = NULL;
-    const struct sql_param parameters[] = {sql_param_text(host), sql_param_int(ttl_ms, &room)};
+    const struct sql_param parameters[] = {sql_param_text(host)};
     enum status result = database_run(history->database, &STATEMENTS[DUE], parameters, 1, deadline, &rows);
     if (result == STATUS_OK)
         result = take_due(rows, arena, list_r);
@@ -102,7 +102,16 @@ enum status maintenance_maintain(struct maintenance *history, const struct maint
         sql_param_int(periods->minute_days, &rooms[1]),
         sql_param_int(periods->quarter_months, &rooms[2]),
     };
-    return run_count(history, MAINTAIN, parameters, deadline, done_r);
+    int all = 0;
+    int done = 1;
+    enum status result = STATUS_OK;
+    while (result == STATUS_OK && done > 0) {
+        result = run_count(history, MAINTAIN, parameters, deadline, &done);
+        all += result == STATUS_OK ? done : 0;
+    }
+    if (result == STATUS_OK)
+        *done_r = all;
+    return result;
 }
 
 enum status maintenance_forget(struct maintenance *history, const struct maintenance_periods *periods,

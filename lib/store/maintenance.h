@@ -1,5 +1,5 @@
 /* Who is due to be asked for, and what is remembered of it: roll-ups, partitions, and what is forgotten. The
- * work itself is in SQL (sql/004_history.sql and 008); this calls it, over a connection of its own, so that
+ * work itself is in SQL (sql/functions); this calls it, over a connection of its own, so that
  * a long roll-up delays nobody.
  *
  * Each call: STATUS_OK; STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in store.h.
@@ -42,9 +42,8 @@ enum status maintenance_new(struct maintenance **history_r, const char *conninfo
 /* NULL is allowed. */
 void maintenance_free(struct maintenance *history);
 
-/* The hosts that are due now and have no snapshot within ttl_ms; `host`: that one alone, NULL: all. The arena
- * owns the list. */
-enum status maintenance_due(struct maintenance *history, const char *host, int ttl_ms, struct arena *arena,
+/* The hosts that are due now; `host`: that one alone, NULL: all. The arena owns the list. */
+enum status maintenance_due(struct maintenance *history, const char *host, struct arena *arena,
                             struct deadline deadline, struct due_list *list_r) MUST_CHECK;
 
 /* Rolls up what is over, of at most HISTORY_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is done,
@@ -52,7 +51,8 @@ enum status maintenance_due(struct maintenance *history, const char *host, int t
 enum status maintenance_roll_up(struct maintenance *history, struct deadline deadline,
                                 int *done_r) MUST_CHECK;
 
-/* Makes partitions ahead and drops those that are over. *done_r: how many. */
+/* Makes partitions ahead and drops those that are over, each in a transaction of its own, so that no publish
+ * waits for long. *done_r: how many. One that is in use is left for another time. */
 enum status maintenance_maintain(struct maintenance *history, const struct maintenance_periods *periods,
                                  struct deadline deadline, int *done_r) MUST_CHECK;
 

@@ -22,37 +22,39 @@ static const struct statement STATEMENTS[] = {
     [KNOWN] = {KNOWN, "upbeat_known",
                "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
                " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
-               " where c.host = $1::text and k.accepted and c.taken_at = $3::timestamptz",
+               " where c.host = $1::text and k.state <> 'refused' and c.taken_at = $3::timestamptz",
                KNOWN_PARAMETERS, false},
     /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
      * that has them. */
     [READ] =
         {READ, "upbeat_read",
          "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
-         "k.accepted, k.checked_at, k.refused_until,"
-         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.pages end,"
-         " case when k.accepted and c.taken_at is distinct from $4::timestamptz then c.previous_pages end,"
+         "k.state <> 'refused', k.checked_at,"
+         " case when refusal_holds(k.refused_until, clock_timestamp()) then k.refused_until end,"
+         " case when k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz then c.pages end,"
+         " case when k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz"
+         " then c.previous_pages end,"
          " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
          "clock_timestamp()"
-         " then (select f.failures from refills f where f.host = q.host) end"
+         " then (select f.failures from refreshes f where f.host = q.host) end"
          " from (select $1::text as host, $2::bytea as digest) q"
          " left join cache c on c.host = q.host"
          " left join key_checks k on k.host = q.host and k.digest = q.digest",
          READ_PARAMETERS, false},
     [CLAIM] = {CLAIM, "upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
-               " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
-               "$7::integer)",
-               7, true},
+               " claim_refresh($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer, "
+               "$7::integer, $8::integer)",
+               8, true},
     [PUBLISH] = {PUBLISH, "upbeat_publish",
-                 "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, "
+                 "select publish_refresh($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz, "
                  "$6::integer, $7::integer,"
                  " $8::text, $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], "
                  "$14::integer, $15::integer,"
                  " $16::integer)",
                  16, true},
     [FAIL] = {FAIL, "upbeat_fail",
-              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4, true},
+              "select fail_refresh($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, 4, true},
     [REFUSE] = {REFUSE, "upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
                 true},
     [KEYS] = {KEYS, "upbeat_keys", "select digest, sealed from apikeys order by digest", 0, false},
@@ -74,7 +76,7 @@ enum status store_new(struct store **store_r, const struct store_config *config)
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return STATUS_NO_MEMORY;
-    enum status result = database_new(&store->database, config->conninfo, config->prepare);
+    enum status result = database_new(&store->database, config->conninfo, config->role, config->prepare);
     store->ttl_ms = config->ttl_ms;
     if (result == STATUS_OK)
         *store_r = store;
@@ -132,8 +134,7 @@ static enum key_status key_status_of(const struct database_rows *rows, time_us n
     if (database_bool(rows, 0, 5))
         return KEY_ACCEPTED;
     time_us until = database_time(rows, 0, 7, 0);
-    /* Ten minutes is the longest refusal; one that seems longer was written before the clock jumped. */
-    return until > now && until <= now + INT64_C(600000000) ? KEY_REFUSED : KEY_UNKNOWN;
+    return until > now ? KEY_REFUSED : KEY_UNKNOWN;
 }
 
 static enum status take_lookup(const struct database_rows *rows, struct arena *arena,
@@ -262,9 +263,9 @@ enum status store_read(struct store *store, struct store_lookup *lookups, size_t
 static enum status read_outcome(const struct database_rows *rows, enum claim_outcome *outcome_r)
 {
     static const char *const names[] = {
-        [CLAIM_GRANTED] = "granted",  [CLAIM_NOT_NEEDED] = "done",     [CLAIM_HELD] = "leased",
-        [CLAIM_BACKOFF] = "back-off", [CLAIM_RATE_LIMITED] = "budget", [CLAIM_BAD_KEYS] = "guesses",
-        [CLAIM_NO_KEY] = "keyless",
+        [CLAIM_GRANTED] = "granted",   [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
+        [CLAIM_BACKOFF] = "backoff",   [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
+        [CLAIM_NO_KEY] = "no_key",
     };
     size_t len = 0;
     const char *name = database_bytes(rows, 0, 0, &len);
@@ -325,7 +326,7 @@ enum status store_claim(struct store *store, const char *host, const struct dige
                         const struct store_bounds *bounds, struct deadline deadline,
                         struct store_claim *claim_r)
 {
-    union sql_param_storage rooms[5];
+    union sql_param_storage rooms[6];
     struct database_rows *rows = NULL;
     int step_ms = 0;
     int burst_ms = 0;
@@ -338,6 +339,7 @@ enum status store_claim(struct store *store, const char *host, const struct dige
         sql_param_int(bounds->lease_ms, &rooms[2]),
         sql_param_int(step_ms, &rooms[3]),
         sql_param_int(burst_ms, &rooms[4]),
+        sql_param_int(REVOCATION_MS, &rooms[5]),
     };
     enum status result = run(store, CLAIM, parameters, deadline, &rows);
     if (result == STATUS_OK)

@@ -42,7 +42,7 @@ struct round {
 static enum status init_parts(struct collector *collector, const struct settings *settings,
                               const struct secret_box *secret_box)
 {
-    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare, ROLE_FETCH};
     const struct chartbeat_config chartbeat = {settings->chartbeat_url, settings->chartbeat_limit,
                                                settings->upstream_timeout_ms};
     collector->tasks = calloc((size_t)settings->connections, sizeof *collector->tasks);
@@ -92,7 +92,7 @@ void collect_free(struct collector *collector)
 enum status collect_due(struct collector *collector, const char *host, struct arena *arena,
                         struct due_list *list_r)
 {
-    return maintenance_due(collector->history, host, collector->settings->ttl_ms, arena,
+    return maintenance_due(collector->history, host, arena,
                            deadline_in(DATABASE_MS), list_r);
 }
 
