@@ -1,9 +1,7 @@
 create or replace function maintain_history(p_raw_hours integer, p_minute_days integer, p_quarter_months integer) returns integer
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '50ms' set timezone = 'UTC' as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '50ms' as $$
 declare
-    today constant date := clock_timestamp()::date;
-    month constant date := date_trunc('month', clock_timestamp())::date;
-    made  integer := 0;
+    made integer := 0;
 begin
     if p_raw_hours < 1 or p_minute_days < 1 or p_quarter_months < 1 then
         raise exception 'periods must be at least 1';
@@ -12,16 +10,9 @@ begin
         return 0;
     end if;
     begin
-        for i in 0 .. 2 loop
-            made := made + make_partition('snapshots', 'taken_at', today + i, today + i + 1)::integer
-                         + make_partition('minutes', 'slot', today + i, today + i + 1)::integer;
-        end loop;
-        for i in 0 .. 1 loop
-            made := made + make_partition('quarters', 'slot', (month + i * interval '1 month')::date,
-                                          (month + (i + 1) * interval '1 month')::date)::integer;
-        end loop;
+        made := make_partitions();
     exception when lock_not_available then
-        made := 0;
+        null;
     end;
     if made > 0 then
         return made;
@@ -32,6 +23,6 @@ begin
                     drop_partition('quarters', clock_timestamp() - p_quarter_months * interval '1 month'));
 end $$;
 comment on function maintain_history is
-'Makes the partitions of the next days ahead; where these are there, drops one that is over: raw snapshots after p_raw_hours, minute means after
-p_minute_days, roll-ups after p_quarter_months. Returns how many were made or dropped: to be called again until that is 0. Harmless to repeat; one at
-a time. Nobody waits for it longer than 50 ms: where others use a table, it leaves it for the next time.';
+'Makes the partitions of the next days; where these are there, drops one that is over: raw snapshots after p_raw_hours, minute means after
+p_minute_days, roll-ups after p_quarter_months. Returns how many were made or dropped: to be called again until that is 0. Harmless to repeat;
+one at a time. Nobody waits for it longer than 50 ms: where others use a table, it leaves that for the next time.';
