@@ -4,17 +4,13 @@
 #include "base/escape.h"
 #include "base/timestamp.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    STATEMENT_NUMBER = 31, /* the first; beside those of store.c and window.c, on their connection */
     COLUMNS_MAX = 20,
     LISTS_MAX = 2,
-    ARGUMENTS_MAX = 5,
-    WORD_BYTES = 32,
     MINUTE_MS = 60000,
     PATH_MAX_BYTES = 2048,
     ZONE_MAX_BYTES = 64,
@@ -22,8 +18,15 @@ enum {
 
 static const time_us MINUTE_US = INT64_C(60000000);
 
-/* What a statement is given, in its order. */
-enum argument { NO_ARGUMENT, HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST };
+/* The parameters that a kind takes beside host, key and those of all answers. */
+enum takes {
+    TAKES_PATH = 1,
+    TAKES_SPAN = 2, /* from and to */
+    TAKES_STEP = 4,
+    TAKES_DAYS = 8,
+    TAKES_ZONE = 16,
+    TAKES_AT = 32,
+};
 
 /* A value comes as text: a string, or what is a number or truth value as it is. */
 struct column {
@@ -36,10 +39,9 @@ struct list {
     struct column columns[COLUMNS_MAX];
 };
 
-/* Rows of a statement: 0 and the members of the answer, then 1 or 2 and those of an item of a list. */
+/* How the rows of a report (see store/reports.h) are put into words. */
 struct report {
-    struct statement statement;
-    enum argument arguments[ARGUMENTS_MAX];
+    int takes;
     struct column members[COLUMNS_MAX];
     struct list lists[LISTS_MAX];
     int needed;            /* the member that is never null, or 0 */
@@ -54,159 +56,100 @@ struct report {
 
 static const struct report REPORTS[] = {
     [REPORT_HISTORY] =
-        {.statement =
-             {STATEMENT_NUMBER + REPORT_HISTORY, "upbeat_history",
-              "select 0, $1::text, $2::text, utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
-              " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
-              " union all select 1, utc_text(t), visitors::text, low::text, high::text, null"
-              " from page_history($1, $2, $3, $4, $5)"
-              " union all select 2, utc_text(t), path, title, was, null"
-              " from headline_changes($1, $2, $3, $4)",
-              5, false},
-         .arguments = {HOST, PATH, FROM, TO, STEP},
+        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_STEP,
          .members = {{"host", true}, {"path", true}, {"from", true}, {"to", true}, {"step_s", false}},
          .lists = {{"points", {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}}},
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
-    [REPORT_HOURS] =
-        {.statement =
-             {STATEMENT_NUMBER + REPORT_HOURS, "upbeat_hours",
-              "with z as materialized (select zone_of($1::text, $5::text) as tz)"
-              " select 0, $1, $2::text, z.tz, utc_text($3::timestamptz), utc_text($4::timestamptz),"
-              " null, null, null, null, null, null, null, null, null, null, null, null, null, null from z"
-              " union all select 1, utc_text(hour), local_text(hour, z.tz), minutes::text, listed::text,"
-              " round(sum, 2)::text, round(cutoff_sum, 2)::text, avg_listed::text, avg_low::text,"
-              " avg_high::text, round(min, 2)::text, round(max, 2)::text, round(first, 2)::text,"
-              " utc_text(first_at), round(last, 2)::text, utc_text(last_at), round(rise, 2)::text,"
-              " round(fall, 2)::text, round(change, 2)::text, change_prev::text"
-              " from z cross join lateral page_hours($1, $2, $3, $4, z.tz)",
-              5, false},
-         .arguments = {HOST, PATH, FROM, TO, ZONE},
-         .members = {{"host", true}, {"path", true}, {"tz", true}, {"from", true}, {"to", true}},
-         .lists = {{"hours",
-                    {{"hour", true},
-                     {"local", true},
-                     {"minutes", false},
-                     {"listed", false},
-                     {"sum", false},
-                     {"cutoff_sum", false},
-                     {"avg_listed", false},
-                     {"avg_low", false},
-                     {"avg_high", false},
-                     {"min", false},
-                     {"max", false},
-                     {"first", false},
-                     {"first_at", true},
-                     {"last", false},
-                     {"last_at", true},
-                     {"rise", false},
-                     {"fall", false},
-                     {"change", false},
-                     {"change_prev", false}}}},
-         .needed = 3,
-         .if_not = BAD_ZONE},
-    [REPORT_PROFILE] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PROFILE, "upbeat_profile",
-                       "with z as materialized (select zone_of($1::text, $4::text) as tz)"
-                       " select 0, $1, $2::text, z.tz, $3::text, null, null, null, null, null from z"
-                       " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
-                       " mean::text, min::text, max::text, change::text"
-                       " from z cross join lateral page_profile($1, $2, $3::integer, z.tz)",
-                       4, false},
-         .arguments = {HOST, PATH, DAYS, ZONE},
-         .members = {{"host", true}, {"path", true}, {"tz", true}, {"days", false}},
-         .lists = {{"hours",
-                    {{"hour", false},
-                     {"days", false},
-                     {"median", false},
-                     {"p25", false},
-                     {"p75", false},
-                     {"mean", false},
-                     {"min", false},
-                     {"max", false},
-                     {"change", false}}}},
-         .needed = 3,
-         .if_not = BAD_ZONE},
-    [REPORT_USUAL] =
-        {.statement =
-             {STATEMENT_NUMBER + REPORT_USUAL, "upbeat_usual",
-              "with z as materialized (select zone_of($1::text, $3::text) as tz)"
-              " select 0, $1, $2::text, z.tz, utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
-              " visitors::text, rank::text, usual::text, usual_low::text, usual_high::text,"
-              " vs_usual::text, basis, n::text, usual_for_rank::text"
-              " from z left join lateral page_usual($1, $2, z.tz) on true",
-              3, false},
-         .arguments = {HOST, PATH, ZONE},
-         .members = {{"host", true},
-                     {"path", true},
-                     {"tz", true},
-                     {"as_of", true},
-                     {"slot", true},
-                     {"local", true},
-                     {"visitors", false},
-                     {"rank", false},
-                     {"usual", false},
-                     {"usual_low", false},
-                     {"usual_high", false},
-                     {"vs_usual", false},
-                     {"basis", true},
-                     {"n", false},
-                     {"usual_for_rank", false}},
-         .needed = 3,
-         .if_not = BAD_ZONE},
+    [REPORT_HOURS] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
+                      .members = {{"host", true}, {"path", true}, {"tz", true}, {"from", true}, {"to", true}},
+                      .lists = {{"hours",
+                                 {{"hour", true},
+                                  {"local", true},
+                                  {"minutes", false},
+                                  {"listed", false},
+                                  {"sum", false},
+                                  {"cutoff_sum", false},
+                                  {"avg_listed", false},
+                                  {"avg_low", false},
+                                  {"avg_high", false},
+                                  {"min", false},
+                                  {"max", false},
+                                  {"first", false},
+                                  {"first_at", true},
+                                  {"last", false},
+                                  {"last_at", true},
+                                  {"rise", false},
+                                  {"fall", false},
+                                  {"change", false},
+                                  {"change_prev", false}}}},
+                      .needed = 3,
+                      .if_not = BAD_ZONE},
+    [REPORT_PROFILE] = {.takes = TAKES_PATH | TAKES_DAYS | TAKES_ZONE,
+                        .members = {{"host", true}, {"path", true}, {"tz", true}, {"days", false}},
+                        .lists = {{"hours",
+                                   {{"hour", false},
+                                    {"days", false},
+                                    {"median", false},
+                                    {"p25", false},
+                                    {"p75", false},
+                                    {"mean", false},
+                                    {"min", false},
+                                    {"max", false},
+                                    {"change", false}}}},
+                        .needed = 3,
+                        .if_not = BAD_ZONE},
+    [REPORT_USUAL] = {.takes = TAKES_PATH | TAKES_ZONE,
+                      .members = {{"host", true},
+                                  {"path", true},
+                                  {"tz", true},
+                                  {"as_of", true},
+                                  {"slot", true},
+                                  {"local", true},
+                                  {"visitors", false},
+                                  {"rank", false},
+                                  {"usual", false},
+                                  {"usual_low", false},
+                                  {"usual_high", false},
+                                  {"vs_usual", false},
+                                  {"basis", true},
+                                  {"n", false},
+                                  {"usual_for_rank", false}},
+                      .needed = 3,
+                      .if_not = BAD_ZONE},
     [REPORT_PAGES] =
-        {.statement = {STATEMENT_NUMBER + REPORT_PAGES, "upbeat_pages",
-                       "with p as materialized (select * from pages_at($1::text, $2::timestamptz))"
-                       " select 0, $1, utc_text($2), utc_text(max(minute)), max(samples)::text,"
-                       " round(max(cutoff), 2)::text from p"
-                       " union all (select 1, rank::text, title, path, round(visitors, 2)::text, null from p"
-                       " where rank is not null order by p.rank)",
-                       2, false},
-         .arguments = {HOST, AT},
+        {.takes = TAKES_AT,
          .members = {{"host", true}, {"at", true}, {"minute", true}, {"samples", false}, {"cutoff", false}},
          .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
-    [REPORT_HOSTS] =
-        {.statement =
-             {STATEMENT_NUMBER + REPORT_HOSTS, "upbeat_hosts",
-              "with h as materialized (select * from key_hosts($1::bytea))"
-              " select 0, case when exists (select from h) then 'is known' end,"
-              " null, null, null, null, null, null, null"
-              " union all select 1, host, utc_text(as_of), extract(epoch from age)::bigint::text,"
-              " extract(epoch from poll_every)::text, utc_text(next_poll), failures::text, last_error,"
-              " left_alone from h",
-              1, false},
-         .arguments = {DIGEST},
-         .lists = {{"hosts",
-                    {{"host", true},
-                     {"as_of", true},
-                     {"age_s", false},
-                     {"poll_every_s", false},
-                     {"next_poll", true},
-                     {"failures", false},
-                     {"last_error", true},
-                     {"left_alone", true}}}},
-         .needed = 1,
-         .if_not = {.status = 403,
-                    .parameter = "apikey",
-                    .detail = "is not known here for any host",
-                    .bound = "a key that Chartbeat accepted for a host that was asked for with it"}},
+    [REPORT_HOSTS] = {.takes = 0,
+                      .lists = {{"hosts",
+                                 {{"host", true},
+                                  {"as_of", true},
+                                  {"age_s", false},
+                                  {"poll_every_s", false},
+                                  {"next_poll", true},
+                                  {"failures", false},
+                                  {"last_error", true},
+                                  {"left_alone", true}}}},
+                      .needed = 1,
+                      .if_not = {.status = 403,
+                                 .parameter = "apikey",
+                                 .detail = "is not known here for any host",
+                                 .bound =
+                                     "a key that Chartbeat accepted for a host that was asked for with it"}},
 };
 
 /* --- Parameters --------------------------------------------------------------------------------------------
  */
 
-static bool takes(const struct report_request *report, enum argument argument)
+static bool takes(const struct report_request *report, enum takes parameter)
 {
-    for (size_t i = 0; i < ARGUMENTS_MAX; i++) {
-        if (REPORTS[report->kind].arguments[i] == argument)
-            return true;
-    }
-    return false;
+    return (REPORTS[report->kind].takes & (int)parameter) != 0;
 }
 
 static enum status read_path(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    const struct query_parameter *parameter = takes(report, PATH) ? query_find(query, "path") : NULL;
+    const struct query_parameter *parameter = takes(report, TAKES_PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
     report->path = parameter->value;
@@ -219,7 +162,7 @@ static enum status read_path(const struct query *query, struct arena *arena, str
 static enum status read_zone(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    const struct query_parameter *parameter = takes(report, ZONE) ? query_find(query, "tz") : NULL;
+    const struct query_parameter *parameter = takes(report, TAKES_ZONE) ? query_find(query, "tz") : NULL;
     if (!parameter)
         return STATUS_OK;
     report->tz = parameter->value;
@@ -244,8 +187,8 @@ static enum status read_step(const struct query *query, struct arena *arena, str
                              struct problem *problem)
 {
     static const char *const steps[] = {"1m", "15m", "1h"};
-    const struct query_parameter *parameter = takes(report, STEP) ? query_find(query, "step") : NULL;
-    report->step_ms = takes(report, STEP) ? MINUTE_MS : INT64_C(60) * MINUTE_MS;
+    const struct query_parameter *parameter = takes(report, TAKES_STEP) ? query_find(query, "step") : NULL;
+    report->step_ms = takes(report, TAKES_STEP) ? MINUTE_MS : INT64_C(60) * MINUTE_MS;
     if (!parameter)
         return STATUS_OK;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -259,7 +202,7 @@ static enum status read_step(const struct query *query, struct arena *arena, str
 static int64_t default_span_ms(const struct report_request *report)
 {
     const int64_t hour_ms = INT64_C(60) * MINUTE_MS;
-    if (!takes(report, STEP))
+    if (!takes(report, TAKES_STEP))
         return hour_ms * 24;
     return report->step_ms == MINUTE_MS ? hour_ms
            : report->step_ms < hour_ms  ? hour_ms * 24
@@ -269,7 +212,7 @@ static int64_t default_span_ms(const struct report_request *report)
 static enum status read_span(const struct query *query, int64_t now_ms, struct arena *arena,
                              struct report_request *report, struct problem *problem)
 {
-    if (!takes(report, FROM))
+    if (!takes(report, TAKES_SPAN))
         return STATUS_OK;
     report->to = (now_ms / MINUTE_MS + 1) * MINUTE_US;
     enum status result = read_time(query, "to", arena, &report->to, problem);
@@ -290,7 +233,7 @@ static enum status read_span(const struct query *query, int64_t now_ms, struct a
 static enum status read_days(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    const struct query_parameter *parameter = takes(report, DAYS) ? query_find(query, "days") : NULL;
+    const struct query_parameter *parameter = takes(report, TAKES_DAYS) ? query_find(query, "days") : NULL;
     report->days = REPORT_DAYS;
     if (!parameter)
         return STATUS_OK;
@@ -316,46 +259,13 @@ enum status report_read(enum report_kind kind, const struct request_params *para
         result = read_span(query, now_ms, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_days(query, arena, report_r, problem_r);
-    if (result == STATUS_OK && takes(report_r, AT))
+    if (result == STATUS_OK && takes(report_r, TAKES_AT))
         result = read_time(query, "at", arena, &report_r->at, problem_r);
     return result;
 }
 
 /* --- Answer ------------------------------------------------------------------------------------------------
  */
-
-static struct sql_param parameter_of(enum argument argument, const struct request_params *params,
-                                     const struct report_request *report, char word[WORD_BYTES])
-{
-    switch (argument) {
-    case HOST:
-        return (struct sql_param){.bytes = params->host};
-    case PATH:
-        return (struct sql_param){.bytes = report->path};
-    case ZONE:
-        return (struct sql_param){.bytes = report->tz};
-    case FROM:
-        timestamp_write(report->from, word);
-        break;
-    case TO:
-        timestamp_write(report->to, word);
-        break;
-    case AT:
-        timestamp_write(report->at / MINUTE_US * MINUTE_US, word);
-        break;
-    case STEP:
-        snprintf(word, WORD_BYTES, "%" PRId64 " s", report->step_ms / 1000);
-        break;
-    case DAYS:
-        snprintf(word, WORD_BYTES, "%d", report->days);
-        break;
-    case DIGEST:
-        return (struct sql_param){(const char *)params->digest.bytes, sizeof params->digest.bytes, true};
-    default:
-        break;
-    }
-    return (struct sql_param){.bytes = word};
-}
 
 static void put_json_members(struct buffer *out, const struct database_rows *rows, size_t row,
                              const struct column *columns)
@@ -435,13 +345,20 @@ enum status report_write(struct buffer *out, struct database *database, const st
                          struct problem *problem_r)
 {
     const struct report *what = &REPORTS[report->kind];
-    struct sql_param parameters[ARGUMENTS_MAX];
-    char words[ARGUMENTS_MAX][WORD_BYTES];
+    const struct report_arguments arguments = {
+        .host = params->host,
+        .path = report->path,
+        .tz = report->tz,
+        .from = report->from,
+        .to = report->to,
+        .at = report->at,
+        .step_ms = report->step_ms,
+        .days = report->days,
+        .digest = &params->digest,
+    };
     struct database_rows *rows = NULL;
     size_t unused = 0;
-    for (int i = 0; i < what->statement.parameters; i++)
-        parameters[i] = parameter_of(what->arguments[i], params, report, words[i]);
-    enum status result = database_run(database, &what->statement, parameters, 1, deadline, &rows);
+    enum status result = reports_read(database, report->kind, &arguments, deadline, &rows);
     if (result != STATUS_OK)
         return result;
     if (what->needed > 0 && !database_bytes(rows, 0, what->needed, &unused)) {

@@ -39,8 +39,8 @@ struct sql_param {
     bool is_binary;
 };
 
-/* A database without a connection. `conninfo` must outlive it, and `role`, as which it connects where conninfo
- * names no user (NULL: libpq's default). STATUS_NO_MEMORY: *database_r is untouched. */
+/* A database without a connection. `conninfo` must outlive it, and `role`, as which it connects where
+ * conninfo names no user (NULL: libpq's default). STATUS_NO_MEMORY: *database_r is untouched. */
 enum status database_new(struct database **database_r, const char *conninfo, const char *role,
                          bool prepare) MUST_CHECK;
 

@@ -263,8 +263,8 @@ enum status store_read(struct store *store, struct store_lookup *lookups, size_t
 static enum status read_outcome(const struct database_rows *rows, enum claim_outcome *outcome_r)
 {
     static const char *const names[] = {
-        [CLAIM_GRANTED] = "granted",   [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
-        [CLAIM_BACKOFF] = "backoff",   [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
+        [CLAIM_GRANTED] = "granted", [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
+        [CLAIM_BACKOFF] = "backoff", [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
         [CLAIM_NO_KEY] = "no_key",
     };
     size_t len = 0;
