@@ -9,15 +9,7 @@
 #include "base/timestamp.h"
 #include "db/database.h"
 #include "http/params.h"
-
-enum report_kind {
-    REPORT_HISTORY, /* path, from, to, step, tz */
-    REPORT_HOURS,   /* path, from, to, tz */
-    REPORT_PROFILE, /* path, days, tz */
-    REPORT_USUAL,   /* path, tz */
-    REPORT_PAGES,   /* at, tz */
-    REPORT_HOSTS,   /* of the key; no host */
-};
+#include "store/reports.h"
 
 enum {
     REPORT_STEPS_MAX = 10000, /* of one answer of history or hours */

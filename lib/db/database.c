@@ -22,8 +22,7 @@ struct database {
     bool was_lost; /* the loss has been logged */
 };
 
-enum status database_new(struct database **database_r, const char *conninfo, const char *role,
-                         bool prepare)
+enum status database_new(struct database **database_r, const char *conninfo, const char *role, bool prepare)
 {
     struct database *database = calloc(1, sizeof *database);
     if (!database)

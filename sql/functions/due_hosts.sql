@@ -5,9 +5,11 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
         (select r.host, r.next_due_at as due_at from refreshes r
          where p_host is null and r.next_due_at <= clock_timestamp() + p_ahead order by r.next_due_at limit p_limit)
         union all
-        -- No host is due later than in an hour: the clock has jumped back since that was written.
-        (select r.host, r.next_due_at from refreshes r
-         where p_host is null and r.next_due_at > clock_timestamp() + interval '2 hours' order by r.next_due_at limit p_limit)
+        -- No host is due later than in one of its intervals: the clock has jumped back since that was written.
+        (select r.host, r.next_due_at from refreshes r join hosts h on h.host = r.host
+         where p_host is null and r.next_due_at > clock_timestamp() + interval '2 hours'
+           and r.next_due_at > clock_timestamp() + 2 * poll_interval(h.poll_every, h.asked_at, clock_timestamp())
+         order by r.next_due_at limit p_limit)
         union all
         select r.host, r.next_due_at from refreshes r where r.host = p_host and r.next_due_at <= clock_timestamp() + p_ahead
     )

@@ -13,10 +13,8 @@ language sql stable as $$
     where m.host = p_host and m.slot > p_from - interval '15 minutes' and m.slot < p_to and m.samples[a.at + 1] > 0
       and m.slot + a.at * interval '1 minute' >= p_from and m.slot + a.at * interval '1 minute' < p_to
     union all
-    select n.minute, case when p_page = 0 then t.total else n.visitors end, n.cutoff
-    from (select m.minute, max(m.visitors) filter (where m.page_id = p_page) as visitors, max(m.cutoff) as cutoff
-          from rolled r cross join lateral minute_means(p_host, greatest(p_from, r.until), p_to) m group by m.minute) n
-    left join (select x.* from rolled r cross join lateral minute_totals(p_host, greatest(p_from, r.until), p_to) x) t using (minute)
+    select n.minute, n.visitors, n.cutoff
+    from rolled r cross join lateral page_samples(p_host, p_page, greatest(p_from, r.until), p_to) n
     order by 1
 $$;
 comment on function page_means is
