@@ -1,5 +1,6 @@
 #include "http/file_name.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,8 +11,12 @@ static void put_safe(char *out, const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     size_t len = 0;
-    for (; text[len] && len < WORD_MAX_BYTES; len++)
-        out[len] = strchr(safe, text[len]) && (len > 0 || text[len] != '.') ? text[len] : '_';
+    for (; len < WORD_MAX_BYTES && text[len]; len++) {
+        bool is_safe = strchr(safe, text[len]) && (len > 0 || text[len] != '.');
+        out[len] = '_';
+        if (is_safe)
+            out[len] = text[len];
+    }
     out[len] = '\0';
 }
 
