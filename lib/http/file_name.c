@@ -1,6 +1,5 @@
 #include "http/file_name.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,14 +9,13 @@ enum { WORD_MAX_BYTES = 64 };
 static void put_safe(char *out, const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t len = 0;
-    for (; len < WORD_MAX_BYTES && text[len]; len++) {
-        bool is_safe = strchr(safe, text[len]) && (len > 0 || text[len] != '.');
-        out[len] = '_';
-        if (is_safe)
-            out[len] = text[len];
-    }
-    out[len] = '\0';
+    size_t len_bytes = strnlen(text, WORD_MAX_BYTES);
+    memcpy(out, text, len_bytes);
+    out[len_bytes] = '\0';
+    for (size_t i = strspn(out, safe); i < len_bytes; i += strspn(out + i, safe))
+        out[i] = '_';
+    if (out[0] == '.')
+        out[0] = '_';
 }
 
 void file_name_csv(const char *host, const char *path, int64_t at_s, char name_r[FILE_NAME_BYTES])
