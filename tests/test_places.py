@@ -136,7 +136,7 @@ def test_a_full_dev_shm_costs_copies_and_never_answers(new_stack: Callable[..., 
     one = new_stack(cached=True, UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
     place = one.folder / "shm"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "upbeat", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m,mode=1777", "upbeat", str(place)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a file system can't be mounted here")
     try:
@@ -150,12 +150,16 @@ def test_a_full_dev_shm_costs_copies_and_never_answers(new_stack: Callable[..., 
         path = "fastcgi_cache_path "
         one.nginx.conf.write_text(conf.replace(f"{path}{one.folder}/cache", f"{path}{place}/copies"))
         one.nginx.start()
-        one.simulator.script(host, [page(f"/{n}", n, "x" * 200) for n in range(1, 90)])
+        one.simulator.script(host, [page(f"/{n}", n, "x" * 900) for n in range(1, 90)])
         assert one.rising(host).status == 200
+        for table in ("cache", "snapshots"):
+            one.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes' where host = %s", host)
+        one.simulator.script(host, [page(f"/{n}", 2 * n, "x" * 900) for n in range(1, 90)])
+        await_true(lambda: one.rising(host).json, 5, "an answer of some length")
 
         def all_answer() -> None:
             for n in range(200):
-                answer = one.rising(host, limit=n % 90 + 1, x=n)
+                answer = one.rising(host, limit=90 - n % 30, x=n)
                 assert answer.status == 200 and len(answer.body) == int(answer.headers["Content-Length"])
 
         def copies() -> int:
