@@ -280,7 +280,8 @@ def test_csv_by_parameter_or_accept_has_the_same_rows(lasting: Stack, host: str)
     ):
         assert answer.headers["Content-Type"].startswith("text/csv")
         assert answer.csv == [["i", "path", "visitors", "change"], *rows]
-    for accept in ("*/*", "application/json", "text/csv;q=0", "text/csv;q=0.1, application/json", "text/csv;q=0.1, */*"):
+    others = ("*/*", "application/json", "text/csv;q=0", "text/csv;q=0.1, application/json", "text/csv;q=0.1, */*")
+    for accept in others:
         assert lasting.rising(host, headers={"Accept": accept}).json
 
 

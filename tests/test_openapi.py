@@ -64,7 +64,8 @@ def test_what_is_new_is_described() -> None:
     """Parameters that every list has, times, whether a page is known, and where the server is."""
     assert DESCRIPTION["servers"][0]["url"]
     for path in LISTS:
-        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in DESCRIPTION["paths"][path]["get"]["parameters"]}
+        parameters = DESCRIPTION["paths"][path]["get"]["parameters"]
+        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in parameters}
         assert {"format", "bom", "callback", "limit"} <= names, path
         if {"from", "at"} & names:
             assert "tz" in names, path

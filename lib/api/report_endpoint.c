@@ -170,14 +170,13 @@ static enum status read_path(const struct query *query, struct arena *arena, str
                          arena, problem);
 }
 
-/* A plus that was not encoded has become a space, and no name has a space: "Etc/GMT+5". */
+/* A plus that was not encoded has become a space before digits: "Etc/GMT+5". No name has a space. */
 static const char *with_plus(const char *text, size_t len_bytes, struct arena *arena)
 {
     char *copy = arena_copy(arena, text, len_bytes);
-    for (char *at = copy; at && *at; at++) {
-        if (*at == ' ')
-            *at = '+';
-    }
+    char *space = copy ? strchr(copy, ' ') : NULL;
+    if (space && space[1] >= '0' && space[1] <= '9')
+        *space = '+';
     return copy;
 }
 
@@ -285,7 +284,8 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r, struct problem *problem_r)
 {
     const struct query *query = &params->query;
-    *report_r = (struct report_request){.kind = kind, .at = {.at = now_ms / MINUTE_MS * MINUTE_US}};
+    *report_r = (struct report_request){.kind = kind};
+    report_r->at.at = now_ms / MINUTE_MS * MINUTE_US;
     enum status result = read_path(query, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);
@@ -397,12 +397,11 @@ static void put_report(struct buffer *out, const struct report *report, const st
 }
 
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
-                         const struct report_request *asked, struct arena *arena, struct deadline deadline,
+                         const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r)
 {
-    const struct report *what = &REPORTS[asked->kind];
-    struct report_request resolved = *asked;
-    const struct report_request *report = &resolved;
+    const struct report *what = &REPORTS[report->kind];
+    struct report_request resolved = *report;
     struct database_rows *rows = NULL;
     size_t unused = 0;
     enum status result = resolve_dates(&resolved, database, params, arena, deadline, problem_r);
@@ -410,11 +409,11 @@ enum status report_write(struct buffer *out, struct database *database, const st
         return result;
     const struct report_arguments arguments = {
         .host = params->host,
-        .path = report->path,
-        .tz = report->tz,
-        .from = report->from.at,
-        .to = report->to.at,
-        .at = report->at.at,
+        .path = resolved.path,
+        .tz = resolved.tz,
+        .from = resolved.from.at,
+        .to = resolved.to.at,
+        .at = resolved.at.at,
         .step_ms = report->step_ms,
         .days = report->days,
         .digest = &params->digest,
