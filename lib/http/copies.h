@@ -1,6 +1,6 @@
-/* Is there room for the copies that nginx keeps? Its file system in memory is shared with others, and in a
- * container small. nginx cuts an answer off whose copy it can't write, so an answer must not be copied where
- * it may not fit. */
+/* Whether there is room for the copies that nginx stores. They are in a file system in memory, which other
+ * programs use too, and which is small in a container. nginx cuts off an answer whose copy it can not write,
+ * so nginx must not be told to copy an answer that may not fit. */
 #ifndef UPBEAT_HTTP_COPIES_H
 #define UPBEAT_HTTP_COPIES_H
 
