@@ -42,8 +42,6 @@ static const struct setting TABLE[] = {
     {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "2", 1, 256, false, "in one pool"},
     {"UPBEAT_WAITING_MAX", TYPE_INT, AT(waiting_max), "1000", 1, 4000, false,
      "requests that wait for a refresh, in one worker"},
-    {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "/run/upbeat/fetch.sock", 0, 0, false,
-     "socket of the fetcher, which alone talks to Chartbeat"},
     {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
      "requests to Chartbeat per host"},
     {"UPBEAT_PREPARE", TYPE_SWITCH, AT(prepare), "on", 0, 0, false,

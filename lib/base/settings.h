@@ -25,7 +25,6 @@ struct settings {
     int deadline_ms; /* of one request, in all */
     int workers;
     int waiting_max;          /* requests that wait for a refresh, in one worker */
-    const char *fetch_socket; /* of the fetcher */
     int rate_per_minute;      /* requests to Chartbeat per host */
     bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
@@ -39,7 +38,7 @@ struct settings {
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
-/* The path of the fetcher's socket, cut to path_bytes. */
+/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to path_bytes. */
 void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
 /* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
