@@ -8,8 +8,8 @@
 
 struct response {
     int status;              /* of HTTP; 0 until begun */
-    bool nginx_adds_headers; /* nginx adds what is the same in every answer; set by the owner, kept by
-                        response_clear() */
+    bool nginx_adds_headers; /* nginx adds the headers that every answer has; the owner sets it, and
+ response_clear() leaves it */
     bool has_bom; /* a UTF-8 mark stands in front of the body and is none of it; set after response_begin() */
     struct buffer head;
     struct buffer body;
