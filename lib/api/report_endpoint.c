@@ -345,7 +345,8 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r, struct problem *problem_r)
 {
     const struct query *query = &params->query;
-    *report_r = (struct report_request){.kind = kind, .at = {.at = now_ms / MINUTE_MS * MINUTE_US}};
+    *report_r = (struct report_request){.kind = kind};
+    report_r->at.at = now_ms / MINUTE_MS * MINUTE_US;
     enum status result = read_path(query, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);

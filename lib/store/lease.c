@@ -22,11 +22,9 @@ static const struct statement STATEMENTS[] = {
                  " $6::integer, $7::integer, $8::text, $9::text[], $10::text[], $11::text[], $12::integer[],"
                  " $13::integer[], $14::integer, $15::integer, $16::integer)",
                  PUBLISH_PARAMETERS, true},
-    [FAIL] = {"upbeat_fail",
-              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, FAIL_PARAMETERS,
-              true},
-    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
-                true},
+    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
+              FAIL_PARAMETERS, true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
     [LOOK] = {"upbeat_look",
               "select not coalesce(r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
