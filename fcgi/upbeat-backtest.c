@@ -119,14 +119,14 @@ static enum status look(struct backtest *test, int64_t look_ms)
 
 static void forget_recent(struct backtest *test, int64_t before_ms)
 {
-    size_t kept = 0;
+    size_t count = 0;
     for (size_t i = 0; i < test->recent_count; i++) {
         if (test->recent[i].at_ms > before_ms)
-            test->recent[kept++] = test->recent[i];
+            test->recent[count++] = test->recent[i];
         else
             free(test->recent[i].entries);
     }
-    test->recent_count = kept;
+    test->recent_count = count;
 }
 
 /* Takes the looks that are due before this sample: they must not see it. */

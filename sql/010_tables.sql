@@ -13,7 +13,7 @@ create type key_state as enum ('accepted', 'doubted', 'refused');
 create type claim_outcome as enum ('granted', 'not_needed', 'held', 'backoff', 'rate_limited', 'bad_keys', 'no_key');
 
 create table hosts (
-    host       text        primary key check (host ~ '^[a-z0-9.-]{1,253}$'),
+    host       text        primary key check (host ~ '^([a-z0-9._-]{1,63}@)?[a-z0-9.-]{1,253}$' and length(host) <= 253),
     created_at timestamptz not null default clock_timestamp(),
     asked_at   timestamptz not null default clock_timestamp(),
     poll_every interval    check (poll_every between '100 ms' and '1 hour'),

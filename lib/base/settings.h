@@ -14,9 +14,9 @@ struct settings {
     const char *chartbeat_url; /* scheme, host and path */
     const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
-    const char *run_dir; /* slot files */
+    const char *run_dir;      /* slot files */
     const char *fetch_socket; /* "": see settings_fetch_socket() */
-    int chartbeat_limit; /* pages asked for */
+    int chartbeat_limit;      /* pages asked for */
     int ttl_ms;
     int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
     int stale_ms;
@@ -24,9 +24,9 @@ struct settings {
     int upstream_timeout_ms;
     int deadline_ms; /* of one request, in all */
     int workers;
-    int waiting_max;          /* requests that wait for a refresh, in one worker */
-    int rate_per_minute;      /* requests to Chartbeat per host */
-    bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
+    int waiting_max;     /* requests that wait for a refresh, in one worker */
+    int rate_per_minute; /* requests to Chartbeat per host */
+    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
     int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;
@@ -38,7 +38,8 @@ struct settings {
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
-/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to path_bytes. */
+/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to
+ * path_bytes. */
 void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
 /* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */

@@ -9,13 +9,11 @@ enum { WORD_MAX_BYTES = 64 };
 static void put_safe(char *out, const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t len_bytes = strnlen(text, WORD_MAX_BYTES);
-    memcpy(out, text, len_bytes);
-    out[len_bytes] = '\0';
-    for (size_t i = strspn(out, safe); i < len_bytes; i += strspn(out + i, safe))
-        out[i] = '_';
-    if (out[0] == '.')
-        out[0] = '_';
+    size_t text_bytes = strnlen(text, WORD_MAX_BYTES);
+    size_t len = 0;
+    for (; len < text_bytes; len++)
+        out[len] = strchr(safe, text[len]) && (len > 0 || text[len] != '.') ? text[len] : '_';
+    out[len] = '\0';
 }
 
 void file_name_csv(const char *host, const char *path, int64_t at_s, char name_r[FILE_NAME_BYTES])

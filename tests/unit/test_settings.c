@@ -39,7 +39,7 @@ static void test_presets(void **state)
         assert_int_equal(settings.stale_error_ms, 300000);
         assert_int_equal(settings.upstream_timeout_ms, 3000);
         assert_int_equal(settings.deadline_ms, 4500);
-        assert_int_equal(settings.workers, 8);
+        assert_int_equal(settings.workers, 2);
         assert_int_equal(settings.rate_per_minute, 200);
         assert_true(settings.prepare);
         assert_int_equal(settings.log_level, LEVEL_INFO);
