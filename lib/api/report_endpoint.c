@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/escape.h"
 #include "base/timestamp.h"
+#include "pages/page_path.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,6 @@ enum {
     ARGUMENTS_MAX = 5,
     WORD_BYTES = 32,
     MINUTE_MS = 60000,
-    PATH_MAX_BYTES = 2048,
     ZONE_MAX_BYTES = 64,
 };
 
@@ -203,17 +203,22 @@ static bool takes(const struct report_request *report, enum argument argument)
     return false;
 }
 
-static enum status read_path(const struct query *query, struct arena *arena, struct report_request *report,
-                             struct problem *problem)
+static enum status read_path(const struct request_params *params, struct arena *arena,
+                             struct report_request *report, struct problem *problem)
 {
+    const struct query *query = &params->query;
+    const struct page_path_rules rules = {params->host, params->drop_parameters};
+    char path[PATH_MAX_BYTES];
+    size_t path_bytes = 0;
     const struct query_parameter *parameter = takes(report, PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
-    report->path = parameter->value;
-    if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
-        return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2048 bytes",
-                         arena, problem);
+    if (parameter->value_bytes == 0 ||
+        page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) != STATUS_OK)
+        return params_refuse(parameter, "is not a path", "the address of a page, at most 2000 bytes", arena,
+                             problem);
+    report->path = arena_copy(arena, path, path_bytes);
+    return report->path ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static enum status read_zone(const struct query *query, struct arena *arena, struct report_request *report,
@@ -307,7 +312,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
 {
     const struct query *query = &params->query;
     *report_r = (struct report_request){.kind = kind, .at = now_ms / MINUTE_MS * MINUTE_US};
-    enum status result = read_path(query, arena, report_r, problem_r);
+    enum status result = read_path(params, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);
     if (result == STATUS_OK)

@@ -33,6 +33,7 @@ static enum status init_parts(struct service *service, const struct settings *se
         .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS,
                    settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
+        .drop_parameters = settings->drop_parameters,
     };
     return result;
 }
@@ -150,6 +151,7 @@ void service_begin(struct service *service, struct request *request, int late_ms
     request->deadline = deadline_in(service->settings->deadline_ms - late_ms);
     request->refresh_in_ms = -1;
     request->trend_result = service->trend_result;
+    request->head.drop_parameters = service->settings->drop_parameters;
     request->route = routes_find(request->head.path);
     if (!request->route)
         request_finish_problem(

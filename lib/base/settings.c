@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <strings.h>
 
-enum setting_type { TYPE_TEXT, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
+enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
 
 struct setting {
     const char *name;
@@ -25,6 +25,9 @@ static const struct setting TABLE[] = {
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
+    {"UPBEAT_DROP_PARAMETERS", TYPE_NAMES, AT(drop_parameters),
+     "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid", 0, 0, false,
+     "parameters of a page's address that do not make it another page"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},
     {"UPBEAT_STALE_MS", TYPE_INT, AT(stale_ms), "10000", 100, 600000, false,
@@ -84,6 +87,19 @@ static bool is_url(const char *value)
     return true;
 }
 
+static bool is_name_list(const char *value)
+{
+    enum { NAMES_MAX_BYTES = 1000 };
+    for (const char *at = value; *at; at++) {
+        bool is_last = at[1] == '\0' || at[1] == ' ';
+        bool is_name = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                       (*at >= '0' && *at <= '9') || strchr("_.-", *at);
+        if (!is_name && !(*at == '*' && is_last) && !(*at == ' ' && at > value && !is_last))
+            return false;
+    }
+    return strlen(value) <= NAMES_MAX_BYTES;
+}
+
 static int index_of(const char *value, const char *const *names, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -107,6 +123,11 @@ static void say_range(const struct setting *row, struct buffer *out)
         break;
     case TYPE_URL:
         buffer_append_text(out, "http(s)://HOST[:PORT]/PATH without user, query or fragment");
+        break;
+    case TYPE_NAMES:
+        buffer_append_text(
+            out,
+            "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty");
         break;
     case TYPE_TEXT:
         buffer_append_text(out, "text");
@@ -132,6 +153,10 @@ static enum status read_row(const struct setting *row, const char *value, struct
         break;
     case TYPE_URL:
         index = is_url(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
+    case TYPE_NAMES:
+        index = is_name_list(value) ? 0 : -1;
         *(const char **)(void *)at = value;
         break;
     case TYPE_TEXT:
@@ -166,7 +191,7 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault)
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
         const struct setting *row = &TABLE[i];
         const char *value = getenv(row->name);
-        if (!value || (*value == '\0' && row->type != TYPE_TEXT))
+        if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES))
             value = row->default_value;
         if (read_row(row, value, &settings) == STATUS_OK)
             continue;

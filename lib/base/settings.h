@@ -13,8 +13,9 @@ struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
     const char *chartbeat_url; /* scheme, host and path */
     const char *secret_file;
-    const char *run_dir; /* slot files */
-    int chartbeat_limit; /* pages asked for */
+    const char *run_dir;         /* slot files */
+    int chartbeat_limit;         /* pages asked for */
+    const char *drop_parameters; /* names of query parameters that do not tell pages apart, see page_path.h */
     int ttl_ms;
     int stale_ms;
     int stale_error_ms;

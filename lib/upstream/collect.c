@@ -59,6 +59,7 @@ static enum status init_parts(struct collector *collector, const struct settings
         .bounds = {settings->ttl_ms, settings->upstream_timeout_ms + LEASE_MARGIN_MS,
                    settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
+        .drop_parameters = settings->drop_parameters,
     };
     return result;
 }

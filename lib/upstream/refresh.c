@@ -1,7 +1,9 @@
 #include "upstream/refresh.h"
 
 #include "base/log.h"
-#include "upstream/toppages.h"
+#include "upstream/answer_kind.h"
+
+enum { REASON_MAX_BYTES = 400 };
 
 static void record_failure(const struct refresh_parts *parts, struct refresh_job *job, const char *reason,
                            int retry_after_s, struct deadline deadline, struct refresh_report *report)
@@ -72,41 +74,61 @@ static enum status publish(const struct refresh_parts *parts, struct refresh_job
     return result;
 }
 
-/* Chartbeat answered with 200: that is not yet a list. */
+static void take_refusal(const struct refresh_parts *parts, struct refresh_job *job, const char *reason,
+                         struct deadline deadline)
+{
+    log_line(LEVEL_INFO, job->host, "Chartbeat refused key %02x%02x%02x%02x: %s", job->claim.digest.bytes[0],
+             job->claim.digest.bytes[1], job->claim.digest.bytes[2], job->claim.digest.bytes[3], reason);
+    enum status result = store_refuse(parts->store, job->host, &job->claim, reason, deadline);
+    if (result != STATUS_OK)
+        log_line(LEVEL_WARNING, job->host, "the refusal could not be recorded: %s", status_text(result));
+}
+
+/* A list was read: says what of it is not as it should be, and stores it. */
+static void take_list(const struct refresh_parts *parts, struct refresh_job *job,
+                      const struct toppages *toppages, const struct chartbeat_answer *answer,
+                      struct deadline deadline, struct refresh_report *report)
+{
+    struct buffer refused;
+    buffer_init(&refused, REASON_MAX_BYTES);
+    toppages_say_refused(toppages, &refused);
+    if (toppages->refused_rows > 0)
+        log_line(LEVEL_WARNING, job->host, "rows refused: %s", refused.data);
+    if (toppages->mended_texts > 0)
+        log_line(LEVEL_DEBUG, job->host, "%zu texts had something broken in them", toppages->mended_texts);
+    report->result = publish(parts, job, toppages, answer, deadline);
+    report->from_database = report->result != STATUS_OK;
+    buffer_release(&refused);
+}
+
 static void take_answer(const struct refresh_parts *parts, struct refresh_job *job,
-                        const struct chartbeat_answer *answer, struct deadline deadline,
+                        const struct chartbeat_answer *got, struct deadline deadline,
                         struct refresh_report *report)
 {
     struct arena arena;
+    struct buffer why;
     struct toppages toppages = {0};
-    const char *why = "";
-    char reason[160];
-    arena_init(&arena, PARSE_MAX_BYTES);
-    report->result = toppages_parse(answer->body, answer->body_bytes, &arena, &toppages, &why);
-    if (report->result != STATUS_OK) {
-        log_line(LEVEL_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s",
-                 answer->body_bytes, why);
-        snprintf(reason, sizeof reason, "an answer of %zu bytes: %s", answer->body_bytes, why);
-        record_failure(parts, job, reason, 0, deadline, report);
+    const struct page_path_rules rules = {job->host, parts->drop_parameters};
+    const struct answer answer = {(int)got->status,    got->has_retry_after,
+                                  got->rate_remaining, got->content_type,
+                                  got->body,           got->body_bytes};
+    arena_init(&arena, PARSE_LEAST_BYTES + 2 * chartbeat_answer_max_bytes(parts->row_limit));
+    buffer_init(&why, REASON_MAX_BYTES);
+    enum answer_kind kind = answer_kind_of(&answer, &rules, &arena, &toppages, &why);
+    if (kind == ANSWER_LIST || kind == ANSWER_QUIET) {
+        take_list(parts, job, &toppages, got, deadline, report);
+    } else if (kind == ANSWER_REFUSED) {
+        report->result = STATUS_REFUSED;
+        take_refusal(parts, job, why.data, deadline);
     } else {
-        if (toppages.refused_rows > 0)
-            log_line(LEVEL_WARNING, job->host, "%zu of %zu rows refused: no usable path or count",
-                     toppages.refused_rows, toppages.refused_rows + toppages.pages.count);
-        report->result = publish(parts, job, &toppages, answer, deadline);
-        report->from_database = report->result != STATUS_OK;
+        report->result = kind == ANSWER_LIMITED ? STATUS_RATE_LIMITED
+                         : got->status == 200   ? STATUS_INVALID
+                                                : STATUS_FAILED;
+        log_line(LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)", why.data, got->body_bytes);
+        record_failure(parts, job, why.data, got->retry_after_s, deadline, report);
     }
+    buffer_release(&why);
     arena_release(&arena);
-}
-
-static void take_refusal(const struct refresh_parts *parts, struct refresh_job *job,
-                         const struct chartbeat_answer *answer, struct deadline deadline)
-{
-    log_line(LEVEL_INFO, job->host, "Chartbeat refused key %02x%02x%02x%02x: %s", job->claim.digest.bytes[0],
-             job->claim.digest.bytes[1], job->claim.digest.bytes[2], job->claim.digest.bytes[3],
-             answer->reason);
-    enum status result = store_refuse(parts->store, job->host, &job->claim, answer->reason, deadline);
-    if (result != STATUS_OK)
-        log_line(LEVEL_WARNING, job->host, "the refusal could not be recorded: %s", status_text(result));
 }
 
 void refresh_end(const struct refresh_parts *parts, struct refresh_job *job, enum status result,
@@ -116,8 +138,6 @@ void refresh_end(const struct refresh_parts *parts, struct refresh_job *job, enu
     *report_r = (struct refresh_report){.result = result};
     if (result == STATUS_OK) {
         take_answer(parts, job, answer, deadline, report_r);
-    } else if (result == STATUS_REFUSED) {
-        take_refusal(parts, job, answer, deadline);
     } else {
         log_line(LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)", answer->reason, answer->body_bytes);
         record_failure(parts, job, answer->reason, answer->retry_after_s, deadline, report_r);

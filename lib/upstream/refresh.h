@@ -14,7 +14,8 @@
 enum {
     LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
     PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
-    PARSE_MAX_BYTES = 12 * 1024 * 1024, /* what one answer may take of an arena, see toppages_parse() */
+    /* What one answer may take of an arena, see toppages_parse(): this and twice the bound of its body. */
+    PARSE_LEAST_BYTES = 8 * 1024 * 1024,
 };
 
 /* None of it is owned. */
@@ -23,6 +24,7 @@ struct refresh_parts {
     const struct secret_box *secret_box;
     struct store_bounds bounds;
     int row_limit;
+    const char *drop_parameters; /* see struct page_path_rules */
 };
 
 struct refresh_job {
