@@ -17,6 +17,8 @@ struct setting {
     const char *help;
 };
 
+#define DROP_PARAMETERS "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid"
+
 #define AT(field) offsetof(struct settings, field)
 
 static const struct setting TABLE[] = {
@@ -25,8 +27,7 @@ static const struct setting TABLE[] = {
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
-    {"UPBEAT_DROP_PARAMETERS", TYPE_NAMES, AT(drop_parameters),
-     "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid", 0, 0, false,
+    {"UPBEAT_DROP_PARAMETERS", TYPE_NAMES, AT(drop_parameters), DROP_PARAMETERS, 0, 0, false,
      "parameters of a page's address that do not make it another page"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},
@@ -219,4 +220,10 @@ const char *settings_database(void)
 {
     const char *value = getenv("UPBEAT_DATABASE");
     return value ? value : "";
+}
+
+const char *settings_drop_parameters(void)
+{
+    const char *value = getenv("UPBEAT_DROP_PARAMETERS");
+    return value ? value : DROP_PARAMETERS;
 }

@@ -38,6 +38,9 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault) MUS
 /* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
 const char *settings_database(void);
 
+/* UPBEAT_DROP_PARAMETERS alone, unchecked, or its default. */
+const char *settings_drop_parameters(void);
+
 /* Appends one line per setting: name, default, range, help. */
 void settings_help(struct buffer *out);
 
