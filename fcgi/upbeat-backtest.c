@@ -353,7 +353,7 @@ static int run(struct backtest *test)
     const struct page_list none = {0};
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
-    test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
+    test->entries = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->entries);
     if (!test->index || !test->minutes || !test->entries)
         return fail(test, "out of memory");
     if (!test->options.json)

@@ -359,8 +359,8 @@ def usable(one: Any) -> tuple[str, str, int] | None:
     stats = stats if isinstance(stats, dict) else {}
     people = stats.get("people")
     count = count_of(stats.get("visits") if people is None else people)
-    title = one.get("title")
-    return None if count is None else (identity(mended(one["path"])), mended(title) if isinstance(title, str) else "", count)
+    title = mended(one["title"]) if isinstance(one.get("title"), str) else ""
+    return None if count is None else (identity(mended(one["path"])), title, count)
 
 
 def model(rows: list[tuple[str, str, int] | None]) -> list[tuple[str, str, int]]:

@@ -12,9 +12,9 @@ enum {
 };
 
 struct page_path_rules {
-    const char *host; /* that was asked for, in lower case; "" where there is none */
-    const char
-        *drop_parameters; /* names with a space between them, "utm_*" for all that start so; "": none. settings.c checks it. */
+    const char *host;            /* that was asked for, in lower case; "" where there is none */
+    const char *drop_parameters; /* names with a space between them, "utm_*" for all that start so; "": none.
+                                    settings.c checks it. */
 };
 
 /* Spells an address as the page's identity: what a browser's location.pathname says, then the query, before
@@ -26,12 +26,18 @@ struct page_path_rules {
  * (alone, or before a slash or a query), or looks like one and a slash follows: labels of letters, digits,
  * hyphens and underscores with a dot between them, the last one of letters only or an "xn--" one. Any other
  * first part belongs to the path: "home_screen" is "/home_screen". A host behind a scheme that does not look
- * like one is kept as "//localhost/x". Path. Percent-encoded UTF-8 with upper-case digits, what RFC 3986
+ * like one is kept as "//localhost/x".
+ *
+ * Path. Percent-encoded UTF-8 with upper-case digits, what RFC 3986
  * calls unreserved is plain, reserved characters stay as they came (6.2.2.1 and 6.2.2.2); a % that starts no
  * escape is %25; dot segments are resolved (6.2.2.3). A path that would start with // and a host starts with
- * one slash. The front page is "/". Query. Spelled like the path, in the order that it came in, without empty
+ * one slash. The front page is "/".
+ *
+ * Query. Spelled like the path, in the order that it came in, without empty
  * parts and without parameters whose names are to be dropped (letters of any case); an empty one goes with
- * its question mark. Fragment. One that starts with / or ! is a route and stays, spelled like the path and
+ * its question mark.
+ *
+ * Fragment. One that starts with / or ! is a route and stays, spelled like the path and
  * with its query as above; another is a place on the page and goes.
  *
  * path_r gets *path_bytes_r bytes of ASCII, at least one, without NUL behind them; the same call with those

@@ -26,19 +26,18 @@ struct answer {
     size_t body_bytes;
 };
 
-/* The kind of an answer, by its status, headers and body alone:
+/* The kind of an answer, by its status, headers and body alone; the first row that fits counts:
  *
- * | status   | headers                                     | body                                   | kind |
- * | 200      |                                             | a list with a usable row               | LIST |
- * | 200      |                                             | a list without rows                    | QUIET |
- * | 200      |                                             | no row is usable, error beside no rows | NONE |
- * | 200      |                                             | no list: HTML, {}, null, "x", cut      | NONE |
- * | 429      |                                             |                                        | LIMITED
- * | | 401, 403 | Retry-After                                 |                                        |
- * LIMITED | | 403      | X-RateLimit-Remaining: 0                    | | LIMITED | | 401, 403 | | JSON |
- * REFUSED | | 401      | Content-Type is not HTML                    | empty, or text that is not HTML or XML
- * | REFUSED | | 401, 403 |                                             | anything else | NONE    | | others
- * |                                             |                                        | NONE    |
+ * | status   | headers                  | body                                         | kind    |
+ * | 200      |                          | a list with a row that can be used           | LIST    |
+ * | 200      |                          | a list without rows, and no error beside it  | QUIET   |
+ * | 200      |                          | anything else: rows of no use, {}, null, "x" | NONE    |
+ * | 429      |                          |                                              | LIMITED |
+ * | 401, 403 | Retry-After              |                                              | LIMITED |
+ * | 403      | X-RateLimit-Remaining: 0 |                                              | LIMITED |
+ * | 401, 403 |                          | an object, array or string of JSON           | REFUSED |
+ * | 401      | no type of HTML or XML   | empty, or text without a tag in front        | REFUSED |
+ * | others   |                          |                                              | NONE    |
  *
  * HTML comes from a firewall or a proxy, never from Chartbeat. A bare 401 is Chartbeat's documented answer to
  * a bad key; a bare 403 is not, and firewalls send it.
