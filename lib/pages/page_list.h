@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 enum {
-    TITLE_MAX_BYTES = 4000,     /* longer ones are cut at a character */
-    SECTIONS_MAX_BYTES = 1000,  /* of one page; those that do not fit are left out */
-    SECTION_SEPARATOR = '\x1f', /* ASCII's unit separator */
-    PAGES_TEXT_MAX_BYTES = 4 * 1024 * 1024,
+    TITLE_MAX_BYTES = 4000,                  /* longer ones are cut at a character */
+    SECTIONS_MAX_BYTES = 1000,               /* of one page; those that do not fit are left out */
+    SECTION_SEPARATOR = '\x1f',              /* ASCII's unit separator */
+    PAGES_TEXT_MAX_BYTES = 32 * 1024 * 1024, /* 10,000 rows, the most that can be asked for, of 3 KiB */
 };
 
 /* Where visitors came from. */
