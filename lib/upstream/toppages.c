@@ -288,7 +288,9 @@ static enum status read_body(struct reader *reader, const char **why_r)
         result = read_object(reader, why_r);
     else
         *why_r = "neither a list nor an object";
-    if (result == STATUS_OK && json_skip_space(cursor->at, cursor->end) != cursor->end) {
+    while (result == STATUS_OK && json_comes(cursor, '\0'))
+        cursor->at++;
+    if (result == STATUS_OK && cursor->at != cursor->end) {
         *why_r = "something behind the JSON";
         result = STATUS_INVALID;
     }

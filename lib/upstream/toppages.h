@@ -41,7 +41,8 @@ struct toppages {
  * Paths are spelled by page_path_normal(); rows of the same page are added up.
  *
  * Broken text (utf8.h) is mended wherever it is read, and stepped over elsewhere; the byte-order mark in
- * front of all is passed over. In place of a number may stand what is none (json_scan.h).
+ * front of all is passed over, and so are NULs behind it. In place of a number may stand what is none
+ * (json_scan.h).
  *
  * The arena owns everything in *toppages_r, and nothing else is in it: the JSON of a row is gone with the
  * row. The arena's maximum bounds what a hostile body can make us take, for the rows, for the JSON of any one

@@ -276,6 +276,7 @@ static void test_broken_texts(void **state)
         {BYTES(V3(ROW("\"/a\xef\xbf\xbd\"", "\"\"", "1"))), "1\t/a%EF%BF%BD\t\n", 0, 0},
         {BYTES(V3("{\"path\":\"/a\",\"path\":\"\xff\",\"stats\":{\"people\":1}}")), "1\t/a\t\n", 0, 0},
         {BYTES("{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "],\"x\":\"\\ud83d\"}"), "1\t/a\t\n", 0, 0},
+        {BYTES("[{\"path\":\"/\",\"visitors\":1}]\0 \0\n"), "1\t/\t\n", 0, 0},
         {BYTES(V3(ROW("\"/\"", "\"t\"", "\"7\xff\"") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 1, 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -387,7 +388,7 @@ static void test_refused_answers(void **state)
         {"trailing junk", BYTES("{\"pages\":[]}x"), "behind"},
         {"two answers", BYTES("{\"pages\":[]}{\"pages\":[]}"), "behind"},
         {"a comma behind", BYTES("[],"), "behind"},
-        {"NUL behind", BYTES("{\"pages\":[]}\0"), "behind"},
+        {"junk behind a NUL", BYTES("{\"pages\":[]}\0x"), "behind"},
         {"NUL in front", BYTES("\0{}"), "neither"},
         {"gzip", BYTES("\x1f\x8b\x08\x01"), "neither"},
         {"an object", BYTES("{}"), "without a list"},
