@@ -536,6 +536,7 @@ static enum status init_parts(struct fetcher *fetcher, const struct settings *se
         .secret_box = secret_box,
         .bounds = {settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
+        .drop_parameters = settings->drop_parameters,
     };
     return result;
 }

@@ -5,6 +5,7 @@
 #include "base/writer.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
+#include "pages/page_path.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
 #include "store/samples.h"
@@ -28,6 +29,7 @@ struct known {
     struct page page; /* must be the first member: the index returns a pointer to it */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
+    size_t entry;       /* of that sample */
 };
 
 struct backtest {
@@ -212,7 +214,11 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
                            int64_t visitors)
 {
+    const struct page_path_rules rules = {test->options.site, settings_drop_parameters()};
+    char spelled[PATH_MAX_BYTES];
     const char *why = NULL;
+    if (page_path_normal(path, path_bytes, &rules, spelled, &path_bytes) != STATUS_OK)
+        return "the path has over 2000 bytes once it is percent-encoded";
     if (test->has_sample && at_ms < test->sample.at_ms)
         return "t_ms is smaller than in the line before";
     if (!test->has_sample || at_ms > test->sample.at_ms) {
@@ -224,12 +230,18 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
         return why;
     if (test->sample.count == BACKTEST_SAMPLE_MAX)
         return "over 100000 rows in one sample";
-    struct known *known = know(test, path, path_bytes);
+    struct known *known = know(test, spelled, path_bytes);
     if (!known)
         return "out of memory";
-    if (known->last_at_ms == at_ms)
-        return "the path stands twice in this sample";
+    if (known->last_at_ms == at_ms) {
+        /* Another spelling of the same page: they are added up, as the service does. */
+        int64_t sum = test->entries[known->entry].visitors + visitors;
+        test->entries[known->entry].visitors =
+            (int32_t)(sum < TREND_HUNDREDTHS_MAX / 100 ? sum : TREND_HUNDREDTHS_MAX / 100);
+        return NULL;
+    }
     known->last_at_ms = at_ms;
+    known->entry = test->sample.count;
     test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
     return NULL;
 }
@@ -311,7 +323,7 @@ static int run(struct backtest *test)
     const struct page_list none = {0};
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
-    test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
+    test->entries = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->entries);
     if (!test->index || !test->minutes || !test->entries)
         return fail(test, "out of memory");
     if (!test->options.json)

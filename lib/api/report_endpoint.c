@@ -3,7 +3,7 @@
 #include "base/duration.h"
 #include "base/timestamp.h"
 #include "base/writer.h"
-#include "pages/page_list.h"
+#include "pages/page_path.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -157,17 +157,22 @@ static bool takes(const struct report_request *report, enum takes parameter)
     return (REPORTS[report->kind].takes & (int)parameter) != 0;
 }
 
-static enum status read_path(const struct query *query, struct arena *arena, struct report_request *report,
-                             struct problem *problem)
+static enum status read_path(const struct request_params *params, struct arena *arena,
+                             struct report_request *report, struct problem *problem)
 {
+    const struct query *query = &params->query;
+    const struct page_path_rules rules = {params->host, params->drop_parameters};
+    char path[PATH_MAX_BYTES];
+    size_t path_bytes = 0;
     const struct query_parameter *parameter = takes(report, TAKES_PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
-    report->path = parameter->value;
-    if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
-        return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2000 bytes",
-                         arena, problem);
+    if (parameter->value_bytes == 0 ||
+        page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) != STATUS_OK)
+        return params_refuse(parameter, "is not a path", "the address of a page, at most 2000 bytes", arena,
+                             problem);
+    report->path = arena_copy(arena, path, path_bytes);
+    return report->path ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* A plus that was not encoded has become a space before digits: "Etc/GMT+5". No name has a space. */
@@ -286,7 +291,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
     const struct query *query = &params->query;
     *report_r = (struct report_request){.kind = kind};
     report_r->at.at = now_ms / MINUTE_MS * MINUTE_US;
-    enum status result = read_path(query, arena, report_r, problem_r);
+    enum status result = read_path(params, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);
     if (result == STATUS_OK)

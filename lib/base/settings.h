@@ -14,9 +14,10 @@ struct settings {
     const char *chartbeat_url; /* scheme, host and path */
     const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
-    const char *run_dir;      /* slot files */
-    const char *fetch_socket; /* "": see settings_fetch_socket() */
-    int chartbeat_limit;      /* pages asked for */
+    const char *run_dir;         /* where the sockets are */
+    const char *fetch_socket;    /* "": see settings_fetch_socket() */
+    int chartbeat_limit;         /* pages asked for */
+    const char *drop_parameters; /* names of query parameters that do not tell pages apart, see page_path.h */
     int ttl_ms;
     int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
     int stale_ms;
@@ -44,6 +45,9 @@ void settings_fetch_socket(const struct settings *settings, char *path_r, size_t
 
 /* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
+
+/* UPBEAT_DROP_PARAMETERS alone, unchecked, or its default. */
+const char *settings_drop_parameters(void);
 
 /* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);

@@ -208,6 +208,7 @@ enum status params_read(const struct request_head *input, int host_status, struc
 {
     struct query *query = &params_r->query;
     params_r->cache_key_suffix = "";
+    params_r->drop_parameters = input->drop_parameters ? input->drop_parameters : "";
     const char *why = NULL;
     enum status result = query_parse(input->query ? input->query : "", arena, query, &why);
     if (result != STATUS_OK && result != STATUS_NO_MEMORY) {

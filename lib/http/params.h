@@ -22,6 +22,7 @@ struct request_head {
     const char *if_none_match;
     const char *asked_headers; /* Access-Control-Request-Headers */
     const char *id;
+    const char *drop_parameters; /* of the settings, see struct page_path_rules; NULL: none */
     bool is_behind_cache; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */
     int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
 };
@@ -44,6 +45,7 @@ struct request_params {
     const char *callback;         /* of JSONP; NULL: none. Owned by the arena. */
     const char *cache_key_suffix; /* in words, what else makes the answer what it is; "": nothing. Static or
                                      the arena's. */
+    const char *drop_parameters;  /* as in the head, never NULL */
     struct query query;           /* all parameters, for what an endpoint has of its own */
 };
 
