@@ -15,10 +15,10 @@ enum {
     DATABASE_MS = 5000,   /* of one step in all; each call is bounded by LEASE_STEP_MS */
     STORE_BATCH_MAX = 16, /* answers read before they are stored: workers wait meanwhile */
     STORE_BYTES_MAX = 4 * 1024 * 1024,
-    DUE_LOOK_MS = 150,      /* how often the hosts that are due are looked for */
-    DUE_LOOK_SHARE = 10,    /* at most this part of the time is spent on looking */
+    DUE_LOOK_MS = 150,       /* how often the hosts that are due are looked for */
+    DUE_LOOK_SHARE = 10,     /* at most this part of the time is spent on looking */
     DUE_LOOK_MAX_MS = 10000, /* while the database is away */
-    DUE_MAX = 100000,       /* hosts of one round */
+    DUE_MAX = 100000,        /* hosts of one round */
     DUE_MAX_BYTES = 4 * 1024 * 1024,
     ASKED_MS = 250, /* hosts that somebody asked for are noted together */
     WAIT_MS = 60000,
@@ -40,8 +40,8 @@ struct fetcher {
     fetcher_report *report;
     void *context;
     struct fetcher_totals totals;
-    enum status lost; /* of the database, in a round */
-    int running;      /* requests to Chartbeat */
+    enum status lost;                    /* of the database, in a round */
+    int running;                         /* requests to Chartbeat */
     struct fetch *unstored[LEASE_BATCH]; /* could not be asked for: their failure is to be recorded */
     size_t unstored_count;
     bool has_more; /* answers that were not read in this turn */
@@ -52,7 +52,8 @@ struct fetcher {
     char asked[LEASE_BATCH][HOST_MAX_BYTES + 1];
 };
 
-/* --- Answers ------------------------------------------------------------------------------------------------ */
+/* --- Answers
+ * ------------------------------------------------------------------------------------------------ */
 
 struct answering {
     struct fetcher *fetcher;
@@ -99,7 +100,8 @@ static void end(struct fetcher *fetcher, struct fetch *fetch, enum refresh_outco
     fetches_end(fetcher->fetches, fetch, of_key_alone, clock_monotonic_ms(), answer_waiter, &answering);
 }
 
-/* --- Claiming ----------------------------------------------------------------------------------------------- */
+/* --- Claiming
+ * ----------------------------------------------------------------------------------------------- */
 
 static void end_claim(struct fetcher *fetcher, struct fetch *fetch, const struct lease_claim *claim)
 {
@@ -139,8 +141,7 @@ static void take_claim(struct fetcher *fetcher, struct fetch *fetch)
     const struct refresh_job *job = fetch->job;
     if (job->claim.outcome == CLAIM_GRANTED)
         start(fetcher, fetch);
-    else if (job->claim.outcome != CLAIM_HELD ||
-             !fetches_hold(fetcher->fetches, fetch, clock_monotonic_ms()))
+    else if (job->claim.outcome != CLAIM_HELD || !fetches_hold(fetcher->fetches, fetch, clock_monotonic_ms()))
         end_claim(fetcher, fetch, &job->claim);
 }
 
@@ -200,7 +201,8 @@ static void claim_queued(struct fetcher *fetcher)
     if (count == 0)
         return;
     claim(fetcher, fetches, count);
-    chartbeat_poll(fetcher->chartbeat, NULL, 0, 0); /* the requests leave before we wait for the database again */
+    chartbeat_poll(fetcher->chartbeat, NULL, 0,
+                   0); /* the requests leave before we wait for the database again */
 }
 
 /* The lease of another process is over once its row says so: then the claim says what came of it. */
@@ -226,7 +228,8 @@ static void look_at_held(struct fetcher *fetcher)
     }
 }
 
-/* --- Storing ------------------------------------------------------------------------------------------------ */
+/* --- Storing
+ * ------------------------------------------------------------------------------------------------ */
 
 static enum refresh_outcome outcome_of(const struct refresh_job *job)
 {
@@ -268,7 +271,8 @@ static void store_ended(struct fetcher *fetcher)
     void *ended = NULL;
     enum status result = STATUS_OK;
     struct chartbeat_answer answer;
-    memcpy(fetches, fetcher->unstored, count * sizeof *fetches);
+    for (size_t i = 0; i < count; i++)
+        fetches[i] = fetcher->unstored[i];
     fetcher->unstored_count = 0;
     fetcher->has_more = true;
     while (count < STORE_BATCH_MAX && kept_bytes < STORE_BYTES_MAX) {
@@ -292,24 +296,26 @@ static void store_ended(struct fetcher *fetcher)
         end_stored(fetcher, fetches[i]);
 }
 
-/* --- What workers ask --------------------------------------------------------------------------------------- */
+/* --- What workers ask
+ * --------------------------------------------------------------------------------------- */
 
 static void note_asked(struct fetcher *fetcher)
 {
     const char *hosts[LEASE_BATCH];
     for (size_t i = 0; i < fetcher->asked_count; i++)
         hosts[i] = fetcher->asked[i];
-    enum status result = fetcher->asked_count == 0
-                             ? STATUS_OK
-                             : lease_asked(fetcher->database, hosts, fetcher->asked_count,
-                                           deadline_in(DATABASE_MS));
+    enum status result =
+        fetcher->asked_count == 0
+            ? STATUS_OK
+            : lease_asked(fetcher->database, hosts, fetcher->asked_count, deadline_in(DATABASE_MS));
     if (result != STATUS_OK)
-        log_line(LEVEL_WARNING, NULL, "that hosts were asked for could not be noted: %s", status_text(result));
+        log_line(LEVEL_WARNING, NULL, "that hosts were asked for could not be noted: %s",
+                 status_text(result));
     fetcher->asked_count = 0;
 }
 
-/* Kept for a moment: a crowd asks for the same hosts. What there is no room for is left out, since it will be asked
- * for again. */
+/* Kept for a moment: a crowd asks for the same hosts. What there is no room for is left out, since it will be
+ * asked for again. */
 static void keep_asked(struct fetcher *fetcher, const char *host)
 {
     for (size_t i = 0; i < fetcher->asked_count; i++) {
@@ -332,8 +338,7 @@ static void take_message(void *context, uint64_t connection, const struct refres
         keep_asked(fetcher, message->host);
         return;
     }
-    enum status result =
-        fetches_ask(fetcher->fetches, &ask, connection, clock_monotonic_ms(), &joined);
+    enum status result = fetches_ask(fetcher->fetches, &ask, connection, clock_monotonic_ms(), &joined);
     if (result == STATUS_OK && joined)
         keep_asked(fetcher, message->host); /* a claim notes it, but this may be the clock's, and claimed */
     if (result == STATUS_OK)
@@ -352,10 +357,11 @@ static void lose_connection(void *context, uint64_t connection)
     fetches_forget(fetcher->fetches, connection);
 }
 
-/* --- What is due -------------------------------------------------------------------------------------------- */
+/* --- What is due
+ * -------------------------------------------------------------------------------------------- */
 
-/* A host that has ticks of its own is asked for at each of them, and the answer to one may have come late: so the
- * next may be a little closer than the TTL. */
+/* A host that has ticks of its own is asked for at each of them, and the answer to one may have come late: so
+ * the next may be a little closer than the TTL. */
 static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 {
     int ttl_ms = fetcher->settings->ttl_ms;
@@ -383,8 +389,8 @@ static void look_for_due(struct fetcher *fetcher)
                                    deadline_in(DATABASE_MS), &list);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; result == STATUS_OK && i < list.count; i++)
-        result = fetches_due(fetcher->fetches, list.items[i].host, due_ttl_ms(fetcher, list.items[i].every_ms),
-                             now_ms);
+        result = fetches_due(fetcher->fetches, list.items[i].host,
+                             due_ttl_ms(fetcher, list.items[i].every_ms), now_ms);
     arena_release(&arena);
     int64_t pause_ms = (now_ms - from_ms) * DUE_LOOK_SHARE;
     if (result != STATUS_OK)
@@ -393,7 +399,8 @@ static void look_for_due(struct fetcher *fetcher)
     fetcher->due_look_at_ms = now_ms + fetcher->due_pause_ms;
 }
 
-/* --- The loop ----------------------------------------------------------------------------------------------- */
+/* --- The loop
+ * ----------------------------------------------------------------------------------------------- */
 
 static int earlier(int wait_ms, int64_t at_ms, int64_t now_ms)
 {

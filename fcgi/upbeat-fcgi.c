@@ -46,7 +46,8 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
     }
     enum status result = store_new(&store, &config);
     if (result == STATUS_OK)
-        result = keys_reseal(store_database(store), &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
+        result =
+            keys_reseal(store_database(store), &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
     if (result == STATUS_OK)
         printf("%zu keys sealed anew, %zu left as they were\n", resealed, left);
     else

@@ -1,4 +1,5 @@
-/* The fetcher as a program: options, settings and secret, then one round of the hosts that are due, or for ever. */
+/* The fetcher as a program: options, settings and secret, then one round of the hosts that are due, or for
+ * ever. */
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/secret_box.h"
@@ -35,22 +36,22 @@ static int say_help(void)
 {
     struct buffer text;
     buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(&text,
-                       "upbeat-fetch " UPBEAT_VERSION
-                       ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
-                       "ask for and for those that are due. Without --loop it does one round of the hosts that are "
-                       "due and ends:\n"
-                       "status 0, even when some hosts failed; 1 when it could do nothing; 2 for a bad setting or "
-                       "option.\n\n"
-                       "  spawn-fcgi -n -s UPBEAT_FETCH_SOCKET -M 0600 -- multiwatch -r 1000000 -f 2 -- upbeat-fetch "
-                       "--loop\n\n"
-                       "  --loop       keep going until TERM or INT; serve workers, where descriptor 0 listens\n"
-                       "  --once       one round, as without an option\n"
-                       "  --dry-run    say which hosts are due, and do nothing\n"
-                       "  --host HOST  this host alone; not with --loop\n"
-                       "  -v           a line for each host, in place of those that failed only\n"
-                       "  --json       the same as JSON, a line for each host and one for the round\n"
-                       "  --help\n\nSettings, from the environment:\n");
+    buffer_append_text(
+        &text,
+        "upbeat-fetch " UPBEAT_VERSION ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
+        "ask for and for those that are due. Without --loop it does one round of the hosts that are "
+        "due and ends:\n"
+        "status 0, even when some hosts failed; 1 when it could do nothing; 2 for a bad setting or "
+        "option.\n\n"
+        "  spawn-fcgi -n -s UPBEAT_FETCH_SOCKET -M 0600 -- multiwatch -r 1000000 -f 2 -- upbeat-fetch "
+        "--loop\n\n"
+        "  --loop       keep going until TERM or INT; serve workers, where descriptor 0 listens\n"
+        "  --once       one round, as without an option\n"
+        "  --dry-run    say which hosts are due, and do nothing\n"
+        "  --host HOST  this host alone; not with --loop\n"
+        "  -v           a line for each host, in place of those that failed only\n"
+        "  --json       the same as JSON, a line for each host and one for the round\n"
+        "  --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == STATUS_OK ? text.data : "", stdout);
     buffer_release(&text);
@@ -60,14 +61,11 @@ static int say_help(void)
 /* -1: go on; else the status to end with. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
-                                          {"once", no_argument, NULL, 'o'},
-                                          {"dry-run", no_argument, NULL, 'd'},
-                                          {"host", required_argument, NULL, 'h'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"verbose", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, '?'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"loop", no_argument, NULL, 'l'},    {"once", no_argument, NULL, 'o'},
+        {"dry-run", no_argument, NULL, 'd'}, {"host", required_argument, NULL, 'h'},
+        {"json", no_argument, NULL, 'j'},    {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, '?'},    {NULL, 0, NULL, 0}};
     const char *why = "";
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "v", names, NULL)) != -1;) {

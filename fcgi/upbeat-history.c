@@ -1,5 +1,5 @@
-/* The upkeep of what was stored: minute means, roll-ups, partitions, and pages that stand in nothing any more. In
- * steps that are short, so that no publish waits for one; all that is due once, or for ever. */
+/* The upkeep of what was stored: minute means, roll-ups, partitions, and pages that stand in nothing any
+ * more. In steps that are short, so that no publish waits for one; all that is due once, or for ever. */
 #include "base/log.h"
 #include "program.h"
 #include "store/maintenance.h"
@@ -11,9 +11,9 @@
 
 enum {
     HELP_MAX_BYTES = 16 * 1024,
-    ONCE_MS = 60000,  /* --once begins nothing after */
-    TURN_MS = 500,    /* nor does one turn of --loop */
-    PAUSE_MS = 1000,  /* between two turns that left nothing to do */
+    ONCE_MS = 60000,         /* --once begins nothing after */
+    TURN_MS = 500,           /* nor does one turn of --loop */
+    PAUSE_MS = 1000,         /* between two turns that left nothing to do */
     BACK_OFF_MAX_MS = 10000, /* while the database is away */
     STEP_MS = 60000,         /* of one roll-up, or one look after the partitions */
     FORGET_STEP_MS = 5000,
@@ -40,15 +40,15 @@ static int say_help(void)
 {
     struct buffer text;
     buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(&text,
-                       "upbeat-history " UPBEAT_VERSION
-                       ", the upkeep of what upbeat has stored: one-minute means, roll-ups of 15 minutes,\n"
-                       "partitions ahead of time, and what is over. Without --loop it does what is due, for a "
-                       "minute at most, and\n"
-                       "ends: status 0; 1 when it could not; 2 for a bad setting or option.\n\n"
-                       "  --loop       keep going until TERM or INT\n"
-                       "  --once       what is due, as without an option\n"
-                       "  --help\n\nSettings, from the environment:\n");
+    buffer_append_text(
+        &text, "upbeat-history " UPBEAT_VERSION
+               ", the upkeep of what upbeat has stored: one-minute means, roll-ups of 15 minutes,\n"
+               "partitions ahead of time, and what is over. Without --loop it does what is due, for a "
+               "minute at most, and\n"
+               "ends: status 0; 1 when it could not; 2 for a bad setting or option.\n\n"
+               "  --loop       keep going until TERM or INT\n"
+               "  --once       what is due, as without an option\n"
+               "  --help\n\nSettings, from the environment:\n");
     settings_help(&text);
     fputs(text.status == STATUS_OK ? text.data : "", stdout);
     buffer_release(&text);
@@ -157,7 +157,7 @@ static int loop(struct upkeep *upkeep)
     while (!stop_asked) {
         bool more = false;
         enum status result = do_due(upkeep, TURN_MS, &more);
-        pause_ms = result == STATUS_OK                ? PAUSE_MS
+        pause_ms = result == STATUS_OK              ? PAUSE_MS
                    : 2 * pause_ms < BACK_OFF_MAX_MS ? 2 * pause_ms
                                                     : BACK_OFF_MAX_MS;
         if (!stop_asked && !(result == STATUS_OK && more))
@@ -169,8 +169,8 @@ static int loop(struct upkeep *upkeep)
 
 static int run(const struct settings *settings, bool is_loop)
 {
-    struct upkeep upkeep = {.periods = {settings->keep_raw_hours, settings->keep_minute_days,
-                                        settings->keep_quarter_months}};
+    struct upkeep upkeep = {
+        .periods = {settings->keep_raw_hours, settings->keep_minute_days, settings->keep_quarter_months}};
     enum status result = maintenance_new(&upkeep.maintenance, settings->database, settings->prepare);
     if (result != STATUS_OK) {
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));

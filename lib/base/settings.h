@@ -13,9 +13,9 @@ struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
     const char *chartbeat_url; /* scheme, host and path */
     const char *secret_file;
-    const char *run_dir; /* slot files */
+    const char *run_dir;      /* slot files */
     const char *fetch_socket; /* "": see settings_fetch_socket() */
-    int chartbeat_limit; /* pages asked for */
+    int chartbeat_limit;      /* pages asked for */
     int ttl_ms;
     int stale_ms;
     int stale_error_ms;

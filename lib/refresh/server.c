@@ -13,14 +13,14 @@
 enum {
     ACCEPT_PAUSE_MS = 100,  /* after accept() failed for want of descriptors or memory */
     READ_MESSAGES_MAX = 64, /* of one connection in one turn, so that one does not keep the others waiting */
-    ALIVE_MS = REFRESH_ALIVE_MS - 50, /* the turn itself takes a while */
+    ALIVE_MS = REFRESH_ALIVE_MS - 50,        /* the turn itself takes a while */
     KEEP_BYTES = 16 * REFRESH_MESSAGE_BYTES, /* of a connection's storage that is not in use */
 };
 
 struct connection {
-    int fd; /* -1: free */
-    uint64_t name;
-    size_t owed; /* answers */
+    int fd;        /* -1: free */
+    uint64_t name; /* its number, times REFRESH_CONNECTIONS_MAX, and its place in the table */
+    size_t owed;   /* answers */
     int64_t sent_ms;
     unsigned char in[REFRESH_MESSAGE_BYTES];
     size_t in_bytes;
@@ -107,9 +107,8 @@ size_t refresh_server_poll_fds(const struct refresh_server *server, int64_t now_
     for (size_t i = 0; i < REFRESH_CONNECTIONS_MAX && server->connections[i]; i++) {
         const struct connection *connection = server->connections[i];
         if (connection->fd >= 0)
-            fds_r[count++] =
-                (struct pollfd){.fd = connection->fd,
-                                .events = (short)(has_unsent(connection) ? POLLIN | POLLOUT : POLLIN)};
+            fds_r[count++] = (struct pollfd){
+                .fd = connection->fd, .events = (short)(has_unsent(connection) ? POLLIN | POLLOUT : POLLIN)};
     }
     return count;
 }
@@ -241,19 +240,21 @@ void refresh_server_turn(struct refresh_server *server, int64_t now_ms)
     }
 }
 
-void refresh_server_answer(struct refresh_server *server, uint64_t name, const struct refresh_message *done)
+void refresh_server_answer(struct refresh_server *server, uint64_t connection,
+                           const struct refresh_message *done)
 {
-    struct connection *connection = server->connections[name % REFRESH_CONNECTIONS_MAX];
-    if (!connection || connection->fd < 0 || connection->name != name)
+    struct connection *owed = server->connections[connection % REFRESH_CONNECTIONS_MAX];
+    if (!owed || owed->fd < 0 || owed->name != connection)
         return;
-    connection->owed -= connection->owed > 0;
-    append_message(connection, done);
+    owed->owed -= owed->owed > 0;
+    append_message(owed, done);
 }
 
 int refresh_server_wait_ms(const struct refresh_server *server, int64_t now_ms, int max_ms)
 {
     int64_t at_ms = now_ms + max_ms;
-    if (server->listen_fd >= 0 && server->accept_not_before_ms > now_ms && server->accept_not_before_ms < at_ms)
+    if (server->listen_fd >= 0 && server->accept_not_before_ms > now_ms &&
+        server->accept_not_before_ms < at_ms)
         at_ms = server->accept_not_before_ms;
     for (size_t i = 0; i < REFRESH_CONNECTIONS_MAX && server->connections[i]; i++) {
         const struct connection *connection = server->connections[i];

@@ -1,5 +1,5 @@
-/* The fetcher's end of the socket: accepts workers, reads what they ask, and sends them what came of it. Never
- * blocks. Whoever sends what is no message of ours, or does not read what he is sent, is closed. */
+/* The fetcher's end of the socket: accepts workers, reads what they ask, and sends them what came of it.
+ * Never blocks. Whoever sends what is no message of ours, or does not read what he is sent, is closed. */
 #ifndef UPBEAT_REFRESH_SERVER_H
 #define UPBEAT_REFRESH_SERVER_H
 
@@ -27,16 +27,16 @@ struct refresh_server_calls {
     void *context;
 };
 
-/* A server on a listening unix socket, which it makes non-blocking and does not own; -1: without one, that hears
- * nobody. STATUS_INVALID: the descriptor does not listen; STATUS_NO_MEMORY: *server_r is untouched. */
+/* A server on a listening unix socket, which it makes non-blocking and does not own; -1: without one, that
+ * hears nobody. STATUS_INVALID: the descriptor does not listen; STATUS_NO_MEMORY: *server_r is untouched. */
 enum status refresh_server_new(struct refresh_server **server_r, int listen_fd,
                                const struct refresh_server_calls *calls) MUST_CHECK;
 
 /* Closes all connections. NULL is allowed. */
 void refresh_server_free(struct refresh_server *server);
 
-/* For a fetcher that is to stop: accepts nobody any more, and closes each connection once nothing is owed to it,
- * so that its worker finds another fetcher. */
+/* For a fetcher that is to stop: accepts nobody any more, and closes each connection once nothing is owed to
+ * it, so that its worker finds another fetcher. */
 void refresh_server_drain(struct refresh_server *server);
 
 /* What to wait for: puts descriptors with their events into fds_r, which holds REFRESH_POLL_MAX. Returns how
@@ -46,8 +46,8 @@ size_t refresh_server_poll_fds(const struct refresh_server *server, int64_t now_
 /* Accepts, reads and writes as far as that does not block. Calls back from within. */
 void refresh_server_turn(struct refresh_server *server, int64_t now_ms);
 
-/* Answers one ASK of a connection with a REFRESH_DONE; nothing happens where the connection is gone. It is sent
- * with the next turn. */
+/* Answers one ASK of a connection with a REFRESH_DONE; nothing happens where the connection is gone. It is
+ * sent with the next turn. */
 void refresh_server_answer(struct refresh_server *server, uint64_t connection,
                            const struct refresh_message *done);
 

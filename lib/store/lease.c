@@ -189,8 +189,8 @@ static void set_publication(const struct lease_publication *what, union sql_para
     at[15] = sql_param_int((int)what->refused_rows, &rooms[5]);
 }
 
-enum status lease_publish(struct database *database, const struct lease_publication *publications, size_t count,
-                          struct deadline deadline, bool *stored_r)
+enum status lease_publish(struct database *database, const struct lease_publication *publications,
+                          size_t count, struct deadline deadline, bool *stored_r)
 {
     struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH];
     union sql_param_storage rooms[LEASE_BATCH][6];

@@ -1,11 +1,11 @@
-/* The lease row of a host: who may ask Chartbeat for it, and what came of that. Each call takes as many hosts as
- * are at hand, in one round trip and one transaction, since a commit costs as much as the work of a host.
+/* The lease row of a host: who may ask Chartbeat for it, and what came of that. Each call takes as many hosts
+ * as are at hand, in one round trip and one transaction, since a commit costs as much as the work of a host.
  *
  * The calls of one batch name hosts in one order (lease_order()), so that two fetchers never wait for each
  * other's rows in a circle.
  *
- * Each call is bounded by its deadline and by LEASE_STEP_MS. STATUS_OK; STATUS_UNREACHABLE: no connection, or it
- * was lost; STATUS_TIMEOUT: the deadline passed; STATUS_FAILED: PostgreSQL refused the statement (logged);
+ * Each call is bounded by its deadline and by LEASE_STEP_MS. STATUS_OK; STATUS_UNREACHABLE: no connection, or
+ * it was lost; STATUS_TIMEOUT: the deadline passed; STATUS_FAILED: PostgreSQL refused the statement (logged);
  * STATUS_NO_MEMORY. Outputs are untouched on an error, and nothing of the batch is known to be stored. A call
  * that failed may have committed all the same; each may be repeated without harm. */
 #ifndef UPBEAT_STORE_LEASE_H
@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 enum {
-    LEASE_STEP_MS = 700, /* of one call: a worker takes a fetcher that is silent for a second for frozen */
-    LEASE_BATCH = 32,    /* hosts in one call */
+    LEASE_STEP_MS = 700,    /* of one call: a worker takes a fetcher that is silent for a second for frozen */
+    LEASE_BATCH = 32,       /* hosts in one call */
     LEASE_TOKEN_BYTES = 16, /* a UUID */
 };
 
@@ -102,11 +102,11 @@ enum status lease_claim(struct database *database, const struct lease_request *r
 /* Stores what Chartbeat answered for count (1 to LEASE_BATCH) hosts, in the order of lease_order(), and gives
  * their leases back: all of them or, on an error, none. More than one: only of keys that are known.
  * stored_r[i]: a new snapshot; false: too late, or within the TTL. */
-enum status lease_publish(struct database *database, const struct lease_publication *publications, size_t count,
-                          struct deadline deadline, bool *stored_r) MUST_CHECK;
+enum status lease_publish(struct database *database, const struct lease_publication *publications,
+                          size_t count, struct deadline deadline, bool *stored_r) MUST_CHECK;
 
-/* Records the failed requests of count (1 to LEASE_BATCH) hosts, in the order of lease_order(), and gives their
- * leases back; back_off_ms_r[i] says for how long nobody asks now. */
+/* Records the failed requests of count (1 to LEASE_BATCH) hosts, in the order of lease_order(), and gives
+ * their leases back; back_off_ms_r[i] says for how long nobody asks now. */
 enum status lease_fail(struct database *database, const struct lease_failure *failures, size_t count,
                        struct deadline deadline, int *back_off_ms_r) MUST_CHECK;
 

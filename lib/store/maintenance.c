@@ -41,7 +41,8 @@ static enum status run_count(struct maintenance *maintenance, int number, const 
                              struct deadline deadline, int *done_r)
 {
     struct database_rows *rows = NULL;
-    enum status result = database_run(maintenance->database, &STATEMENTS[number], parameters, 1, deadline, &rows);
+    enum status result =
+        database_run(maintenance->database, &STATEMENTS[number], parameters, 1, deadline, &rows);
     if (result == STATUS_OK)
         *done_r = (int)database_int(rows, 0, 0, 0);
     database_rows_free(rows);

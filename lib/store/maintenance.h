@@ -1,5 +1,5 @@
-/* What is done with what was stored: roll-ups, partitions, and pages that are forgotten. The work itself is in SQL;
- * this calls it, over a connection of its own, in steps that are short.
+/* What is done with what was stored: roll-ups, partitions, and pages that are forgotten. The work itself is
+ * in SQL; this calls it, over a connection of its own, in steps that are short.
  *
  * Each call: STATUS_OK; STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in store.h.
  * Outputs are untouched on an error. What a call that failed may have done is harmless to repeat. */
@@ -22,13 +22,14 @@ struct maintenance_periods {
 };
 
 /* As store_new(). */
-enum status maintenance_new(struct maintenance **maintenance_r, const char *conninfo, bool prepare) MUST_CHECK;
+enum status maintenance_new(struct maintenance **maintenance_r, const char *conninfo,
+                            bool prepare) MUST_CHECK;
 
 /* NULL is allowed. */
 void maintenance_free(struct maintenance *maintenance);
 
-/* Rolls up what is over, of at most MAINTENANCE_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is done,
- * or somebody else is at it. */
+/* Rolls up what is over, of at most MAINTENANCE_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is
+ * done, or somebody else is at it. */
 enum status maintenance_roll_up(struct maintenance *maintenance, struct deadline deadline,
                                 int *done_r) MUST_CHECK;
 
@@ -36,8 +37,8 @@ enum status maintenance_roll_up(struct maintenance *maintenance, struct deadline
 enum status maintenance_maintain(struct maintenance *maintenance, const struct maintenance_periods *periods,
                                  struct deadline deadline, int *done_r) MUST_CHECK;
 
-/* Forgets MAINTENANCE_FORGET_PAGES pages at most that stand in nothing any more that is kept. *done_r: how many;
- * 0: there are none, or roll-ups lag. */
+/* Forgets MAINTENANCE_FORGET_PAGES pages at most that stand in nothing any more that is kept. *done_r: how
+ * many; 0: there are none, or roll-ups lag. */
 enum status maintenance_forget(struct maintenance *maintenance, const struct maintenance_periods *periods,
                                struct deadline deadline, int *done_r) MUST_CHECK;
 

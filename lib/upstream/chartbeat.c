@@ -45,8 +45,8 @@ static bool set_options(struct transfer *transfer)
     bool has_tls = strcmp(protocol, "https") == 0;
     CURL *easy = transfer->easy;
     /* QUICK_EXIT: else libcurl waits for a resolver that does not answer, past every time-out. PIPEWAIT: the
-     * requests that begin together share a connection of HTTP/2. Without TLS there is none, and the first would
-     * only keep the others waiting. */
+     * requests that begin together share a connection of HTTP/2. Without TLS there is none, and the first
+     * would only keep the others waiting. */
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&

@@ -56,14 +56,15 @@ enum status chartbeat_start(struct chartbeat *client, const char *host, const ch
                             struct deadline deadline, void *context) MUST_CHECK;
 
 /* Waits until something has come for a request, or one of `count` (at most CHARTBEAT_POLL_MAX) descriptors of
- * the caller's is ready for its events, at most for timeout_ms; then goes on with the requests. Sets POLLIN and
- * POLLOUT in `revents`; a descriptor with an error has neither or both, and reading it tells. */
+ * the caller's is ready for its events, at most for timeout_ms; then goes on with the requests. Sets POLLIN
+ * and POLLOUT in `revents`; a descriptor with an error has neither or both, and reading it tells. */
 void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, int timeout_ms);
 
 /* The next request that has ended. Where none has, waits as chartbeat_poll() does for one, at most for
- * timeout_ms; -1: does not wait, nor goes on with any. True: its context, result and answer are there. *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403.
- * STATUS_RATE_LIMITED: 429. STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE.
- * STATUS_TOO_LARGE: over ANSWER_MAX_BYTES. STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
+ * timeout_ms; -1: does not wait, nor goes on with any. True: its context, result and answer are there.
+ * *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403. STATUS_RATE_LIMITED: 429.
+ * STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE. STATUS_TOO_LARGE: over ANSWER_MAX_BYTES.
+ * STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
                     struct chartbeat_answer *answer_r);
 

@@ -7,8 +7,8 @@
 #include <uthash.h>
 #include <utlist.h>
 
-/* Refreshes of one host form a chain: the first is in the table's hash, and alone may be claimed; those behind it
- * are checks of keys. */
+/* Refreshes of one host form a chain: the first is in the table's hash, and alone may be claimed; those
+ * behind it are checks of keys. */
 struct entry {
     struct fetch fetch; /* first, so that one is the other */
     struct entry *behind;
@@ -65,7 +65,7 @@ static void leave_queue(struct fetches *fetches, struct entry *entry)
 {
     struct entry **queue = queue_of(fetches, entry);
     if (queue)
-        DL_DELETE(*queue, entry);
+        DL_DELETE(*queue, entry); /* NOLINT: the analyzer does not follow the links of a list */
     fetches->queued -= entry->fetch.state == FETCH_QUEUED;
 }
 
@@ -128,8 +128,8 @@ static bool is_for(const struct fetch *fetch, const struct fetch_ask *ask)
     return !ask->check || (fetch->check && memcmp(fetch->digest.bytes, ask->digest.bytes, DIGEST_BYTES) == 0);
 }
 
-/* The refresh of the ask's host that the ask can join; where there is none, NULL, and *last_r is the last of the
- * host (NULL: there is none), *count_r how many there are. */
+/* The refresh of the ask's host that the ask can join; where there is none, NULL, and *last_r is the last of
+ * the host (NULL: there is none), *count_r how many there are. */
 static struct entry *find_joinable(struct fetches *fetches, const struct fetch_ask *ask,
                                    struct entry **last_r, size_t *count_r)
 {
@@ -300,8 +300,8 @@ static void move_waiters(struct fetches *fetches, struct entry *ended, int64_t n
     }
 }
 
-/* The chain goes on with the one behind. Where there is no memory for that: what is left of the chain, which has no
- * place in the table any more. */
+/* The chain goes on with the one behind. Where there is no memory for that: what is left of the chain, which
+ * has no place in the table any more. */
 static struct entry *remove_first(struct fetches *fetches, struct entry *ended)
 {
     struct entry *behind = ended->behind;
@@ -362,7 +362,7 @@ void fetches_drop_due(struct fetches *fetches)
         if (entry->behind)
             continue;
         leave_queue(fetches, entry);
-        HASH_DEL(fetches->hosts, entry);
+        HASH_DEL(fetches->hosts, entry); /* NOLINT: as above */
         drop_entry(fetches, entry);
     }
 }
@@ -377,7 +377,7 @@ void fetches_free(struct fetches *fetches, void (*drop_job)(void *job))
     struct entry *following = NULL;
     HASH_ITER(hh, fetches->hosts, first, following)
     {
-        HASH_DEL(fetches->hosts, first);
+        HASH_DEL(fetches->hosts, first); /* NOLINT: as above */
         for (struct entry *entry = first; entry;) {
             struct entry *behind = entry->behind;
             if (entry->fetch.job)

@@ -1,15 +1,15 @@
-/* The table of refreshes: which host is to be refreshed, who waits for it, and when to look at it again. Pure: it
- * talks to nobody, and is told what time it is.
+/* The table of refreshes: which host is to be refreshed, who waits for it, and when to look at it again.
+ * Pure: it talks to nobody, and is told what time it is.
  *
- * The life of a refresh: somebody asks for a host, or the clock does (FETCH_QUEUED). Those who ask for a host that
- * is in the table already join its refresh, so that one request to Chartbeat serves all. The fetcher takes the
- * next one and claims its lease (FETCH_RUNNING). If another process holds the lease, the refresh waits
- * (FETCH_HELD), and its row is looked at every FETCH_LOOK_MS while anyone waits for it; once the lease is free it
- * is queued again. When the refresh ends, all who wait are answered, and it leaves the table.
+ * The life of a refresh: somebody asks for a host, or the clock does (FETCH_QUEUED). Those who ask for a host
+ * that is in the table already join its refresh, so that one request to Chartbeat serves all. The fetcher
+ * takes the next one and claims its lease (FETCH_RUNNING). If another process holds the lease, the refresh
+ * waits (FETCH_HELD), and its row is looked at every FETCH_LOOK_MS while anyone waits for it; once the lease
+ * is free it is queued again. When the refresh ends, all who wait are answered, and it leaves the table.
  *
- * The check of a key is a refresh of its own: only those who ask with the same key can join it. It stays behind
- * the host's other refreshes (FETCH_BEHIND), since a host has one lease. Who only wants the row to be new joins
- * a check too; if Chartbeat refuses that key, the row is still old, and they are queued again. */
+ * The check of a key is a refresh of its own: only those who ask with the same key can join it. It stays
+ * behind the host's other refreshes (FETCH_BEHIND), since a host has one lease. Who only wants the row to be
+ * new joins a check too; if Chartbeat refuses that key, the row is still old, and they are queued again. */
 #ifndef UPBEAT_UPSTREAM_FETCHES_H
 #define UPBEAT_UPSTREAM_FETCHES_H
 
@@ -20,11 +20,11 @@
 #include <stdint.h>
 
 enum {
-    FETCH_LOOK_MS = 50,          /* how often a lease that another process holds is looked at */
-    FETCH_WAIT_MAX_MS = 4500,    /* nobody waits longer for an answer */
-    FETCHES_MAX = 10000,         /* refreshes in the table */
-    FETCHES_OF_HOST_MAX = 64,    /* of one host: one under way, and checks of keys behind it */
-    FETCH_WAITERS_MAX = 50000,   /* of all refreshes */
+    FETCH_LOOK_MS = 50,        /* how often a lease that another process holds is looked at */
+    FETCH_WAIT_MAX_MS = 4500,  /* nobody waits longer for an answer */
+    FETCHES_MAX = 10000,       /* refreshes in the table */
+    FETCHES_OF_HOST_MAX = 64,  /* of one host: one under way, and checks of keys behind it */
+    FETCH_WAITERS_MAX = 50000, /* of all refreshes */
 };
 
 enum fetch_state {
@@ -50,8 +50,8 @@ struct fetch_waiter {
     bool check;
     int64_t until_ms;
     struct fetch *fetch;
-    struct fetch_waiter *prev, *next;         /* of the same refresh */
-    struct fetch_waiter *older, *newer;       /* of all; they came in the order of until_ms */
+    struct fetch_waiter *prev, *next;   /* of the same refresh */
+    struct fetch_waiter *older, *newer; /* of all; they came in the order of until_ms */
 };
 
 /* Fields are for reading only, but for `job`, which is the caller's. */
@@ -80,16 +80,17 @@ enum status fetches_new(struct fetches **fetches_r) MUST_CHECK;
 /* Forgets all; keys are wiped, and drop_job() is called with each job that is not NULL. NULL is allowed. */
 void fetches_free(struct fetches *fetches, void (*drop_job)(void *job));
 
-/* Takes an ask of a connection, which is answered once. STATUS_TOO_LARGE: the table, or the host's part of it, is
- * full; STATUS_NO_MEMORY: then nobody waits. *joined_r: it joined a refresh that was there. */
+/* Takes an ask of a connection, which is answered once. STATUS_TOO_LARGE: the table, or the host's part of
+ * it, is full; STATUS_NO_MEMORY: then nobody waits. *joined_r: it joined a refresh that was there. */
 enum status fetches_ask(struct fetches *fetches, const struct fetch_ask *ask, uint64_t connection,
                         int64_t now_ms, bool *joined_r) MUST_CHECK;
 
-/* The host is due by the clock. Where it is in the table already, nothing changes. Errors as of fetches_ask(). */
+/* The host is due by the clock. Where it is in the table already, nothing changes. Errors as of
+ * fetches_ask(). */
 enum status fetches_due(struct fetches *fetches, const char *host, int ttl_ms, int64_t now_ms) MUST_CHECK;
 
-/* The next refresh to claim, which becomes FETCH_RUNNING: those that somebody asked for come before those of the
- * clock, and each of these in the order in which they came. NULL: there is none. */
+/* The next refresh to claim, which becomes FETCH_RUNNING: those that somebody asked for come before those of
+ * the clock, and each of these in the order in which they came. NULL: there is none. */
 struct fetch *fetches_next(struct fetches *fetches);
 
 /* Another process holds the lease. True: the refresh is FETCH_HELD, to be looked at in FETCH_LOOK_MS. False:

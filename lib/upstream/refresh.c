@@ -5,7 +5,8 @@
 
 static int compare_jobs(const void *job, const void *other)
 {
-    return lease_order((*(struct refresh_job *const *)job)->host, (*(struct refresh_job *const *)other)->host);
+    return lease_order((*(struct refresh_job *const *)job)->host,
+                       (*(struct refresh_job *const *)other)->host);
 }
 
 static void sort_jobs(struct refresh_job **jobs, size_t count)
@@ -33,7 +34,8 @@ static void take_claim(const struct refresh_parts *parts, struct refresh_job *jo
     job->reason[0] = '\0';
     if (job->claim.outcome != CLAIM_GRANTED || find_key(parts, job) == STATUS_OK)
         return;
-    log_line(LEVEL_ERROR, job->host, "its key is sealed under another secret than that of UPBEAT_SECRET_FILE");
+    log_line(LEVEL_ERROR, job->host,
+             "its key is sealed under another secret than that of UPBEAT_SECRET_FILE");
     job->result = STATUS_FAILED;
     snprintf(job->reason, sizeof job->reason, "the key is sealed under another secret");
 }
@@ -46,8 +48,8 @@ enum status refresh_claim(const struct refresh_parts *parts, struct refresh_job 
     sort_jobs(jobs, count);
     for (size_t i = 0; i < count; i++) {
         const struct refresh_job *job = jobs[i];
-        requests[i] = (struct lease_request){job->host, job->has_asker ? &job->digest : NULL, job->check,
-                                             job->ttl_ms};
+        requests[i] =
+            (struct lease_request){job->host, job->has_asker ? &job->digest : NULL, job->check, job->ttl_ms};
     }
     enum status result = lease_claim(parts->database, requests, count, &parts->bounds, deadline, claims);
     for (size_t i = 0; result == STATUS_OK && i < count; i++) {
@@ -151,8 +153,8 @@ static void publish_one(const struct refresh_parts *parts, struct refresh_job *j
     note_published(job, result, stored);
 }
 
-/* All in one transaction. Where PostgreSQL refuses one, it undoes all, and each is published by itself, so that
- * one bad list does not cost the others theirs. */
+/* All in one transaction. Where PostgreSQL refuses one, it undoes all, and each is published by itself, so
+ * that one bad list does not cost the others theirs. */
 static void publish_many(const struct refresh_parts *parts, struct refresh_job **jobs, size_t count,
                          struct deadline deadline)
 {
@@ -160,9 +162,8 @@ static void publish_many(const struct refresh_parts *parts, struct refresh_job *
     bool stored[LEASE_BATCH] = {false};
     for (size_t i = 0; i < count; i++)
         publications[i] = publication_of(parts, jobs[i], NULL);
-    enum status result = count > 1
-                             ? lease_publish(parts->database, publications, count, deadline, stored)
-                             : STATUS_FAILED;
+    enum status result =
+        count > 1 ? lease_publish(parts->database, publications, count, deadline, stored) : STATUS_FAILED;
     for (size_t i = 0; i < count; i++) {
         if (result == STATUS_FAILED)
             publish_one(parts, jobs[i], deadline);
@@ -177,10 +178,10 @@ static void record_failures(const struct refresh_parts *parts, struct refresh_jo
     struct lease_failure failures[LEASE_BATCH];
     int back_off_ms[LEASE_BATCH];
     for (size_t i = 0; i < count; i++)
-        failures[i] = (struct lease_failure){jobs[i]->host, &jobs[i]->claim, jobs[i]->reason,
-                                             jobs[i]->retry_after_s};
-    enum status result = count > 0 ? lease_fail(parts->database, failures, count, deadline, back_off_ms)
-                                   : STATUS_OK;
+        failures[i] =
+            (struct lease_failure){jobs[i]->host, &jobs[i]->claim, jobs[i]->reason, jobs[i]->retry_after_s};
+    enum status result =
+        count > 0 ? lease_fail(parts->database, failures, count, deadline, back_off_ms) : STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         if (result == STATUS_OK)
             jobs[i]->wait_ms = back_off_ms[i];

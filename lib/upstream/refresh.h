@@ -1,8 +1,9 @@
 /* One refresh of one host: claim the lease, ask Chartbeat, publish or say why not. Many at once: what goes to
  * the database goes there for all that are at hand, in one round trip.
  *
- * The life of a job: the caller fills in what is asked; refresh_claim() claims; whoever is granted the lease asks
- * Chartbeat with job->key and hands the answer to refresh_read(); refresh_store() writes down what came of it. */
+ * The life of a job: the caller fills in what is asked; refresh_claim() claims; whoever is granted the lease
+ * asks Chartbeat with job->key and hands the answer to refresh_read(); refresh_store() writes down what came
+ * of it. */
 #ifndef UPBEAT_UPSTREAM_REFRESH_H
 #define UPBEAT_UPSTREAM_REFRESH_H
 
@@ -31,20 +32,20 @@ struct refresh_parts {
 
 struct refresh_job {
     /* what is asked, set by the caller */
-    const char *host;             /* must outlive the job */
-    bool has_asker;               /* somebody asks, with the key of `digest`; false: the clock does */
-    bool check;                   /* see lease_claim() */
-    int ttl_ms;                   /* see lease_claim() */
-    struct digest digest;         /* of the asker's key */
-    char key[KEY_MAX_BYTES + 1];  /* before the claim the asker's own key, or ""; after it the key to ask
-                                     Chartbeat with; wiped by refresh_store() */
-    struct lease_claim claim;     /* set by refresh_claim() */
+    const char *host;            /* must outlive the job */
+    bool has_asker;              /* somebody asks, with the key of `digest`; false: the clock does */
+    bool check;                  /* see lease_claim() */
+    int ttl_ms;                  /* see lease_claim() */
+    struct digest digest;        /* of the asker's key */
+    char key[KEY_MAX_BYTES + 1]; /* before the claim the asker's own key, or ""; after it the key to ask
+                                    Chartbeat with; wiped by refresh_store() */
+    struct lease_claim claim;    /* set by refresh_claim() */
 
     /* what came of it: set by refresh_claim() and refresh_read(), and final after refresh_store() */
     enum status result;
-    bool from_database; /* it was the database that failed */
-    bool is_useless;    /* Chartbeat answered with 200, but with no list */
-    int wait_ms;        /* nobody asks again before this; 0: no such bound */
+    bool from_database;                /* it was the database that failed */
+    bool is_useless;                   /* Chartbeat answered with 200, but with no list */
+    int wait_ms;                       /* nobody asks again before this; 0: no such bound */
     char reason[REFRESH_REASON_BYTES]; /* why it failed, in words; "" on STATUS_OK */
 
     /* for the way from refresh_read() to refresh_store() */
@@ -57,21 +58,21 @@ struct refresh_job {
     size_t refused_rows;
 };
 
-/* Claims the leases of count (1 to LEASE_BATCH) jobs, which are put into the order of lease_order(), and finds
- * the keys to ask with. On STATUS_OK each job->claim.outcome says whether the lease is ours. Where it is
- * (CLAIM_GRANTED), job->result is STATUS_OK, and refresh_read() and refresh_store() must follow; or
+/* Claims the leases of count (1 to LEASE_BATCH) jobs, which are put into the order of lease_order(), and
+ * finds the keys to ask with. On STATUS_OK each job->claim.outcome says whether the lease is ours. Where it
+ * is (CLAIM_GRANTED), job->result is STATUS_OK, and refresh_read() and refresh_store() must follow; or
  * STATUS_FAILED: the key can't be opened, and refresh_store() alone must follow. Errors are those of
  * lease_claim(): then nothing must follow. */
 enum status refresh_claim(const struct refresh_parts *parts, struct refresh_job **jobs, size_t count,
                           struct deadline deadline) MUST_CHECK;
 
-/* Reads Chartbeat's answer, and keeps of it what refresh_store() needs; logs what is wrong with it. `result` and
- * `answer` are those of chartbeat_next(), or the result of chartbeat_start() and chartbeat_no_answer. */
+/* Reads Chartbeat's answer, and keeps of it what refresh_store() needs; logs what is wrong with it. `result`
+ * and `answer` are those of chartbeat_next(), or the result of chartbeat_start() and chartbeat_no_answer. */
 void refresh_read(const struct refresh_parts *parts, struct refresh_job *job, enum status result,
                   const struct chartbeat_answer *answer);
 
-/* Publishes, records the failure, or records the refusal of count (1 to LEASE_BATCH) jobs, which are put into the
- * order of lease_order(); logs what went wrong; wipes the keys and frees what refresh_read() kept. */
+/* Publishes, records the failure, or records the refusal of count (1 to LEASE_BATCH) jobs, which are put into
+ * the order of lease_order(); logs what went wrong; wipes the keys and frees what refresh_read() kept. */
 void refresh_store(const struct refresh_parts *parts, struct refresh_job **jobs, size_t count,
                    struct deadline deadline);
 
