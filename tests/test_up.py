@@ -71,7 +71,9 @@ def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
 @pytest.mark.parametrize(
     "word, name",
     [
-        ("multiwatch", "pool"),
+        ("upbeat-fcgi", "pool"),
+        ("upbeat-fetch", "fetch"),
+        ("upbeat-history", "history"),
         ("nginx", "nginx"),
         ("postgres", "PostgreSQL"),
         ("simulator", "simulator"),
