@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    DATABASE_MS = 5000,   /* of one step in all; each call is bounded by LEASE_STEP_MS */
-    STORE_BATCH_MAX = 16, /* answers read before they are stored: workers wait meanwhile */
+    DATABASE_MS = 800,   /* of one step in all: workers hear nothing meanwhile, see REFRESH_SILENCE_MS */
+    STORE_BATCH_MAX = 8, /* answers read before they are stored: lists of new pages take a while */
     STORE_BYTES_MAX = 4 * 1024 * 1024,
     DUE_LOOK_MS = 150,       /* how often the hosts that are due are looked for */
     DUE_LOOK_SHARE = 10,     /* at most this part of the time is spent on looking */
@@ -272,7 +272,8 @@ static void store_ended(struct fetcher *fetcher)
     void *ended = NULL;
     enum status result = STATUS_OK;
     struct chartbeat_answer answer;
-    memcpy(fetches, fetcher->unstored, count * sizeof *fetches);
+    for (size_t i = 0; i < count; i++)
+        fetches[i] = fetcher->unstored[i];
     fetcher->unstored_count = 0;
     fetcher->has_more = true;
     while (count < STORE_BATCH_MAX && kept_bytes < STORE_BYTES_MAX) {

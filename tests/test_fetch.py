@@ -327,7 +327,8 @@ def test_what_went_wrong_is_told(
         worker.ask(host, check=True)
         again = worker.done()
         assert again.outcome == Outcome.BACKOFF and 0 < again.wait_ms <= done.wait_ms
-    assert served.simulator.counts()["hosts"].get(host, 0) <= 1
+    # libcurl asks once more where a kept connection is closed before a byte has come.
+    assert served.simulator.counts()["hosts"].get(host, 0) <= 1 + (fault == "close")
 
 
 def test_no_key_no_request(served: Stack, fetcher: Fetcher, host: str) -> None:

@@ -135,7 +135,7 @@ enum status lease_claim(struct database *database, const struct lease_request *r
                         const struct lease_bounds *bounds, struct deadline deadline,
                         struct lease_claim *claims_r)
 {
-    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage own[LEASE_BATCH][2];
     union sql_param_storage common[4];
     struct database_rows *rows[LEASE_BATCH] = {0};
@@ -188,7 +188,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
 enum status lease_publish(struct database *database, const struct lease_publication *publications,
                           size_t count, struct deadline deadline, bool *stored_r)
 {
-    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH][6];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++)
@@ -203,7 +203,7 @@ enum status lease_publish(struct database *database, const struct lease_publicat
 enum status lease_fail(struct database *database, const struct lease_failure *failures, size_t count,
                        struct deadline deadline, int *back_off_ms_r)
 {
-    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
