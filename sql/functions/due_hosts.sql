@@ -16,5 +16,5 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
     order by d.due_at, d.host limit p_limit
 $$;
 comment on function due_hosts is
-'The hosts that are to be refreshed by the clock until p_ahead from now, longest due first, at most p_limit; p_host: that one alone. Reads by the
-index of due times, so that it may be called many times a second.';
+'The hosts that are to be refreshed by the clock until p_ahead from now, longest due first, at most p_limit; p_host: that one alone. Reads
+by the index of due times, so that it may be called many times a second.';

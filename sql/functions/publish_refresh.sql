@@ -97,6 +97,6 @@ begin
     return true;
 end $$;
 comment on function publish_refresh is
-'Chartbeat answered with a list: stores host, key (p_sealed, where it is new) and its state, snapshot and cache row, says when the host is due
-next, and gives the lease back. Sections are joined by chr(31). True: a new snapshot; false: it came too late, or within the TTL. To call it
-again with the same token and time changes nothing.';
+'Chartbeat answered with a list: stores host, key (p_sealed, where it is new) and its state, snapshot and cache row, says when the host is
+due next, and gives the lease back. Sections are joined by chr(31). True: a new snapshot; false: it came too late, or within the TTL. To
+call it again with the same token and time changes nothing.';
