@@ -55,9 +55,8 @@ def is_due(stack: Stack, host: str) -> bool:
 
 DUE = [
     # name, change of the host after a snapshot that is so many seconds old, seconds, is due
-    ("fresh", "", 1, False),
+    ("fresh", "", 0, False),
     ("asked for a moment ago: every minute", "", 61, True),
-    ("asked for a moment ago, half a minute old at most once", "", 2, False),
     ("nobody asked for two hours: every hour", "asked_at = now() - interval '2 hours'", 4, False),
     ("and then", "asked_at = now() - interval '2 hours'", 3601, True),
     ("its own interval wins", "poll_every = '5 s'", 6, True),

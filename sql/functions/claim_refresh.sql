@@ -51,9 +51,14 @@ begin
             return;
         end if;
         is_guess := k.state is null or k.state = 'refused';
-    elsif exists (select from cache c where c.host = p_host and c.taken_at between at - ttl and at + ttl) then
-        outcome := 'not_needed';
-        return;
+    else
+        select c.taken_at + ttl into until from cache c where c.host = p_host and c.taken_at between at - ttl and at + ttl;
+        if found then
+            outcome := 'not_needed';
+            -- Else the host would be found due again and again until then.
+            update refreshes f set next_due_at = until where f.host = p_host and f.next_due_at < until;
+            return;
+        end if;
     end if;
 
     if r.next_try_at between at and at + bound('longest Retry-After') + interval '1 s' then
