@@ -51,6 +51,8 @@ create table cache (
     rate_remaining integer
 ) with (fillfactor = 50, toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.02);
 
+-- next_due_at is indexed, so that an update at the end of a refresh is not HOT; that at its beginning is. A table of its own for it was slower:
+-- 4,200 refreshes a second in place of 6,000 (2 connections, 2,500 hosts).
 create table refreshes (
     host          text        primary key,
     is_accepted   boolean     not null default false,

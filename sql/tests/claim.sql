@@ -69,7 +69,9 @@ select is(pg_temp.outcome('lease.example'), 'granted', 'a lease of an hour was n
 -- Freshness.
 select pg_temp.host('fresh.example', '{a}', '{10}');
 select pg_temp.snapshot('fresh.example', '2.5 s');
+update refreshes set next_due_at = '-infinity' where host = 'fresh.example';
 select is(pg_temp.outcome('fresh.example'), 'not_needed', 'within the TTL nobody asks');
+select ok((select next_due_at > clock_timestamp() from refreshes where host = 'fresh.example'), 'and it is not due before its end');
 select pg_temp.snapshot('fresh.example', '-2.5 s');
 select is(pg_temp.outcome('fresh.example'), 'not_needed', 'nor a little before a snapshot');
 select pg_temp.snapshot('fresh.example', '3.1 s');
