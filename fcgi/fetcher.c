@@ -235,6 +235,8 @@ static enum refresh_outcome outcome_of(const struct refresh_job *job)
 {
     if (job->from_database)
         return REFRESH_DATABASE;
+    if (job->is_useless)
+        return REFRESH_USELESS;
     switch (job->result) {
     case STATUS_OK:
         return REFRESH_STORED;
@@ -254,7 +256,8 @@ static enum refresh_outcome outcome_of(const struct refresh_job *job)
 static void end_stored(struct fetcher *fetcher, struct fetch *fetch)
 {
     const struct refresh_job *job = fetch->job;
-    say(fetcher, fetch, job->result == STATUS_OK ? FETCHER_STORED : FETCHER_FAILED, job->reason);
+    say(fetcher, fetch, job->result == STATUS_OK ? FETCHER_STORED : FETCHER_FAILED,
+        job->is_useless ? "Chartbeat's answer was of no use" : job->reason);
     end(fetcher, fetch, outcome_of(job), job->wait_ms);
 }
 

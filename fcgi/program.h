@@ -1,4 +1,4 @@
-/* What the programs have in common at their start. */
+/* The steps that all programs take at their start. */
 #ifndef UPBEAT_FCGI_PROGRAM_H
 #define UPBEAT_FCGI_PROGRAM_H
 
@@ -7,7 +7,7 @@
 
 enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
 
-/* No core file, and nobody may look into the process: keys are in its memory. */
+/* Forbids core files and debuggers, because keys are in the memory of the process. */
 void program_forbid_cores(void);
 
 /* Raises the limit of open descriptors as far as we are allowed, to at most 4096: each connection takes one.

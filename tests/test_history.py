@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import psycopg
 import pytest
 
-from servers.collector import Collector
+from servers.history import History
 from servers.load import Load
 from servers.postgres import Database, Postgres
 from servers.processes import await_true
@@ -303,7 +303,7 @@ def test_what_is_over_is_dropped_whole_and_the_rest_stays(database: Database) ->
     assert [level for level, _ in levels] == ["minutes", "quarters", "raw"]
 
 
-def test_the_collector_notes_when_pages_were_seen_and_forgets_those_that_stand_in_nothing(
+def test_the_upkeep_notes_when_pages_were_seen_and_forgets_those_that_stand_in_nothing(
     new_stack: Callable[..., Stack]
 ) -> None:
     stack = new_stack()
@@ -317,7 +317,7 @@ def test_the_collector_notes_when_pages_were_seen_and_forgets_those_that_stand_i
     database.rows(  # "/now" has come back
         "insert into page_months select page_id, now() - interval '2 years' from pages where path <> '/never'"
     )
-    Collector(stack).run()
+    History(stack).run()
     seen = "select path, month = date_trunc('month', now() at time zone 'UTC')::date" + (
         " from pages left join page_months using (page_id) order by 1"
     )
@@ -333,10 +333,10 @@ def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., S
     stack.database.rows(f"drop table snapshots_{day:%Y%m%d}")
     with psycopg.connect(stack.database.conninfo("upbeat")) as reader:
         reader.execute("select count(*) from snapshots")
-        ended = Collector(stack).run()
+        ended = History(stack).run()
         assert ended.returncode == 1 and "lock timeout" in ended.stderr
         stack.turn("a.example", [page("/a", 2)])
-    assert Collector(stack).run().returncode == 0
+    assert History(stack).run().returncode == 0
     assert stack.database.value(f"select to_regclass('snapshots_{day:%Y%m%d}')::text")
 
 
@@ -397,13 +397,13 @@ def test_killed_in_the_middle_of_a_roll_up_it_loses_nothing(
         add_snapshots(stack.database, host, 20, samples)
     count = "select count(*) from quarters"
     for share in (0.2, 0.5):
-        one = Collector(stack).start()
+        one = History(stack).start()
         await_true(lambda: stack.database.value(count) >= share * 4 * len(hosts) or one.is_over, 30)
         one.stop(signal.SIGKILL)
 
     def all_there() -> bool:
         """What the killed one's backend still holds is left to it: then there is another round."""
-        two = [Collector(stack).start(), Collector(stack).start()]
+        two = [History(stack).start(), History(stack).start()]
         assert [one.wait() for one in two] == [0, 0]
         return bool(stack.database.value(count) == 4 * len(hosts))
 

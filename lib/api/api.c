@@ -23,7 +23,8 @@ static enum status make_parts(struct api *api)
     if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
-    return status == STATUS_OK ? refresh_client_new(&api->fetcher, settings->fetch_socket) : status;
+    settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
+    return status == STATUS_OK ? refresh_client_new(&api->fetcher, api->fetch_socket) : status;
 }
 
 enum status api_new(struct api **api_r, const struct settings *settings)

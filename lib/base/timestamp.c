@@ -22,7 +22,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads `digits` digits at *at and goes behind them; -1: there are fewer. */
+/* Reads this many digits at *at and moves *at behind them; -1 where there are fewer. */
 static int number(const char **at, int digits)
 {
     int value = 0;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORD_MAX_BYTES = 40 };
+enum { WORD_MAX_BYTES = 64 };
 
 static void put_safe(char *out, const char *text)
 {

@@ -22,11 +22,13 @@ static const struct statement STATEMENTS[] = {
                  " $6::integer, $7::integer, $8::text, $9::text[], $10::text[], $11::text[], $12::integer[],"
                  " $13::integer[], $14::integer, $15::integer, $16::integer)",
                  PUBLISH_PARAMETERS, true},
-    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
-              FAIL_PARAMETERS, true},
-    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
+    [FAIL] = {"upbeat_fail",
+              "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, FAIL_PARAMETERS,
+              true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
+                true},
     [LOOK] = {"upbeat_look",
-              "select not coalesce(r.token is not null and r.lease_until between clock_timestamp()"
+              "select not coalesce(r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
               " from unnest($1::text[]) with ordinality q (host, number) left join refills r using (host)"
               " order by q.number",
@@ -44,7 +46,7 @@ static const struct statement STATEMENTS[] = {
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from d.every) * 1000)::bigint"
              " from due_hosts($1::text, $2::integer) d join refills r using (host)"
-             " where r.token is null or r.lease_until < clock_timestamp()"
+             " where r.lease_until is null or r.lease_until < clock_timestamp()"
              " order by d.due_at, d.host limit $3::integer",
              3, false},
 };
@@ -170,7 +172,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
                             struct sql_param *at)
 {
     const struct lease_claim *claim = what->claim;
-    const struct columns *columns = what->columns;
+    const struct page_columns *columns = what->columns;
     time_us taken_at = claim->claimed_at + (what->answered_ms - claim->claimed_ms) * 1000;
     at[0] = sql_param_text(what->host);
     at[1] = sql_param_bytes(claim->token, LEASE_TOKEN_BYTES);

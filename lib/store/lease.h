@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "db/array_encode.h"
 #include "db/database.h"
+#include "store/page_columns.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -64,7 +64,7 @@ struct lease_publication {
     const char *host;
     const struct lease_claim *claim;
     const struct sealed *sealed; /* a key that is new to us; NULL: known */
-    const struct columns *columns;
+    const struct page_columns *columns;
     int row_limit;
     int ttl_ms;
     int64_t answered_ms; /* when the answer came, by our monotonic clock */

@@ -10,12 +10,12 @@
 #ifndef UPBEAT_STORE_STORE_H
 #define UPBEAT_STORE_STORE_H
 
-#include "api/policy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
 #include "db/database.h"
+#include "store/cache_row.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -348,6 +348,8 @@ void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, 
     chartbeat_release_answer(client);
     curl_multi_perform(client->multi, &running); /* starts what is new, so that it is waited for too */
     unsigned used = to_curl_waitfds(fds, count, waits);
+    if (running < client->busy)
+        timeout_ms = 0; /* one has ended, and nothing more will come for it */
     curl_multi_poll(client->multi, waits, used, timeout_ms, NULL);
     for (unsigned i = 0; i < used; i++)
         fds[i].revents = (short)((waits[i].revents & CURL_WAIT_POLLIN ? POLLIN : 0) |

@@ -27,6 +27,7 @@ static void take_claim(const struct refresh_parts *parts, struct refresh_job *jo
 {
     job->result = STATUS_OK;
     job->from_database = false;
+    job->is_useless = false;
     job->has_columns = false;
     job->retry_after_s = 0;
     job->wait_ms = job->claim.wait_ms;
@@ -71,11 +72,12 @@ static void read_list(struct refresh_job *job, const struct chartbeat_answer *an
             log_line(LEVEL_WARNING, job->host, "%zu of %zu rows refused: no usable path or count",
                      toppages.refused_rows, toppages.refused_rows + toppages.pages.count);
         job->refused_rows = toppages.refused_rows;
-        job->result = array_encode(&toppages.pages, &job->columns);
+        job->result = page_columns_encode(&toppages.pages, &job->columns);
         job->has_columns = true;
         why = status_text(job->result);
     }
-    if (job->result != STATUS_OK) {
+    job->is_useless = job->result != STATUS_OK;
+    if (job->is_useless) {
         log_line(LEVEL_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s",
                  answer->body_bytes, why);
         snprintf(job->reason, sizeof job->reason, "an answer of %zu bytes: %s", answer->body_bytes, why);
@@ -235,6 +237,6 @@ void refresh_drop(struct refresh_job *job)
 {
     secret_box_wipe(job->key, sizeof job->key);
     if (job->has_columns)
-        array_encode_release(&job->columns);
+        page_columns_release(&job->columns);
     job->has_columns = false;
 }

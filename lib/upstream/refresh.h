@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "db/array_encode.h"
 #include "store/lease.h"
 #include "upstream/chartbeat.h"
 #include <stdbool.h>
@@ -43,13 +42,14 @@ struct refresh_job {
 
     /* what came of it: set by refresh_claim() and refresh_read(), and final after refresh_store() */
     enum status result;
-    bool from_database;                /* it was the database that failed */
-    int wait_ms;                       /* nobody asks again before this; 0: no such bound */
+    bool from_database; /* it was the database that failed */
+    bool is_useless;    /* Chartbeat answered with 200, but with no list */
+    int wait_ms;        /* nobody asks again before this; 0: no such bound */
     char reason[REFRESH_REASON_BYTES]; /* why it failed, in words; "" on STATUS_OK */
 
     /* for the way from refresh_read() to refresh_store() */
     bool has_columns;
-    struct columns columns;
+    struct page_columns columns;
     int64_t answered_ms;
     int retry_after_s;
     int rate_limit;

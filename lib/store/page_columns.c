@@ -1,4 +1,4 @@
-#include "db/array_encode.h"
+#include "store/page_columns.h"
 
 #include <stdbool.h>
 
@@ -39,7 +39,7 @@ static void put_sources(struct buffer *out, const struct page *page)
     }
 }
 
-enum status array_encode(const struct page_list *pages, struct columns *columns_r)
+enum status page_columns_encode(const struct page_list *pages, struct page_columns *columns_r)
 {
     struct buffer *of = columns_r->of;
     int last = has_sources(pages) ? COLUMN_SOURCES : COLUMN_VISITORS;
@@ -68,7 +68,7 @@ enum status array_encode(const struct page_list *pages, struct columns *columns_
     return result;
 }
 
-void array_encode_release(struct columns *columns)
+void page_columns_release(struct page_columns *columns)
 {
     for (int k = 0; k < COLUMNS; k++)
         buffer_release(&columns->of[k]);

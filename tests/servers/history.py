@@ -1,26 +1,24 @@
-"""The collector as a process: one round, or for ever."""
+"""The upkeep of the history as a process: what is due once, or for ever."""
 
-import json
 import signal
 import subprocess
-from typing import Any
 
 from .processes import build_folder, end
 from .stack import Stack
 
 
-class Collector:
+class History:
     """With the settings of a stack's pool, and more of its own."""
 
     def __init__(self, stack: Stack, **settings: str) -> None:
-        self._stack = stack
         self._environment = stack.pool.environment | settings
-        self._log = stack.folder / "collector.log"
+        self._log = stack.folder / "history.log"
         self._process: subprocess.Popen[bytes] | None = None
-        stack.logs.append(self._log)
+        if self._log not in stack.logs:
+            stack.logs.append(self._log)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(build_folder() / "fcgi" / "upbeat-collect"), *arguments]
+        return [str(build_folder() / "fcgi" / "upbeat-history"), *arguments]
 
     def run(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """To its end; what it logs is kept for the search for keys."""
@@ -35,13 +33,7 @@ class Collector:
             log.write(ended.stdout + ended.stderr)
         return ended
 
-    def round(self, *arguments: str) -> list[dict[str, Any]]:
-        """Of a round that ends well: a row for each host, and last the totals."""
-        ended = self.run("--json", *arguments)
-        assert ended.returncode == 0, ended.stderr
-        return [json.loads(line) for line in ended.stdout.splitlines()]
-
-    def start(self, *arguments: str) -> "Collector":
+    def start(self, *arguments: str) -> "History":
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 self._command(*arguments),
@@ -52,11 +44,6 @@ class Collector:
                 start_new_session=True,
             )
         return self
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
 
     @property
     def is_over(self) -> bool:
