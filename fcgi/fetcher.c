@@ -1,4 +1,5 @@
 #include "fetcher.h"
+#include "store/roles.h"
 
 #include "base/log.h"
 #include "refresh/server.h"
@@ -370,7 +371,7 @@ static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 enum status fetcher_due(struct fetcher *fetcher, const char *host, struct arena *arena,
                         struct due_list *list_r)
 {
-    return lease_due(fetcher->database, host, fetcher->settings->ttl_ms, DUE_MAX, arena,
+    return lease_due(fetcher->database, host, DUE_MAX, arena,
                      deadline_in(DATABASE_MS), list_r);
 }
 
@@ -384,7 +385,7 @@ static void look_for_due(struct fetcher *fetcher)
     if (limit <= 0)
         return;
     arena_init(&arena, DUE_MAX_BYTES);
-    enum status result = lease_due(fetcher->database, NULL, due_ttl_ms(fetcher, INT64_MAX), limit, &arena,
+    enum status result = lease_due(fetcher->database, NULL, limit, &arena,
                                    deadline_in(DATABASE_MS), &list);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; result == STATUS_OK && i < list.count; i++)
@@ -523,7 +524,7 @@ static enum status init_parts(struct fetcher *fetcher, const struct settings *se
     const struct refresh_server_calls calls = {take_message, lose_connection, fetcher};
     enum status result = fetcher->signal_fd >= 0 ? STATUS_OK : STATUS_FAILED;
     if (result == STATUS_OK)
-        result = database_new(&fetcher->database, settings->database, settings->prepare);
+        result = database_new(&fetcher->database, settings->database, ROLE_FETCH, settings->prepare);
     if (result == STATUS_OK)
         result = chartbeat_new(&fetcher->chartbeat, &chartbeat, settings->connections);
     if (result == STATUS_OK)

@@ -8,6 +8,7 @@
 #include "pages/recording.h"
 #include "pages/trend_model.h"
 #include "store/samples.h"
+#include "store/roles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -286,7 +287,7 @@ static const char *read_slice(struct backtest *test, struct database *database, 
 static const char *read_database(struct backtest *test)
 {
     struct database *database = NULL;
-    if (database_new(&database, settings_database(), true) != STATUS_OK)
+    if (database_new(&database, settings_database(), ROLE_WORKER, true) != STATUS_OK)
         return "out of memory";
     const char *why = NULL;
     int64_t first_ms = -1;

@@ -238,7 +238,7 @@ def test_a_crowd_that_waits_for_the_lease_of_another_machine_is_answered_when_it
     lasting.rising(host)
     make_older(lasting, host, 3600)
     lasting.database.rows(
-        "update refills set token = gen_random_uuid(),"
+        "update refreshes set token = gen_random_uuid(),"
         " lease_until = clock_timestamp() + interval '1500 ms' where host = %s",
         host,
     )
@@ -252,7 +252,7 @@ def test_what_another_machine_has_stored_is_served_at_once(lasting: Stack, host:
     lasting.rising(host)
     make_older(lasting, host, 3600)
     lasting.database.rows(
-        "update refills set token = gen_random_uuid(),"
+        "update refreshes set token = gen_random_uuid(),"
         " lease_until = clock_timestamp() + interval '5 s' where host = %s",
         host,
     )
@@ -261,7 +261,7 @@ def test_what_another_machine_has_stored_is_served_at_once(lasting: Stack, host:
         time.sleep(0.3)  # until they wait, which nobody can see
         from_s = time.monotonic()
         lasting.database.rows("update cache set taken_at = clock_timestamp() where host = %s", host)
-        lasting.database.rows("update refills set token = null, lease_until = null where host = %s", host)
+        lasting.database.rows("update refreshes set token = null, lease_until = null where host = %s", host)
         answers = [one.result() for one in waiting]
         took_s = time.monotonic() - from_s
     assert {answer.status for answer in answers} == {200} and took_s < 0.5
@@ -289,7 +289,7 @@ def test_a_crowd_that_waited_leaves_no_memory_behind(new_stack: Callable[..., St
 def test_a_snapshot_from_a_clock_that_jumped_back_is_void(lasting: Stack, host: str) -> None:
     lasting.rising(host)
     make_older(lasting, host, -3600)
-    lasting.database.rows("update refills set lease_until = lease_until + interval '1 hour'")
+    lasting.database.rows("update refreshes set lease_until = lease_until + interval '1 hour'")
     assert lasting.rising(host).status == 200
     assert asked(lasting, host) == 2
 
@@ -298,7 +298,7 @@ def test_an_orphaned_lease_is_taken_over_when_it_runs_out(lasting: Stack, host: 
     lasting.rising(host)
     make_older(lasting, host, 120)
     lasting.database.rows(
-        "update refills set token = gen_random_uuid(),"
+        "update refreshes set token = gen_random_uuid(),"
         " lease_until = clock_timestamp() + interval '700 ms' where host = %s",
         host,
     )
@@ -346,7 +346,7 @@ def test_back_off_grows_with_the_failures_and_ends_with_success(short: Stack, ho
         # For a moment a worker says itself what came of the last try.
         await_true(lambda: short.rising(host).status and short.database.rows(wait, host, failures), 5, "a try")
         waits.append(short.database.value(wait, host, failures))
-        short.database.rows("update refills set next_try_at = null where host = %s", host)
+        short.database.rows("update refreshes set next_try_at = null where host = %s", host)
     assert all(2**n * 0.6 < wait_s < 2**n * 1.4 for n, wait_s in enumerate(waits, 1)), waits
     short.simulator.end_faults(host)
     await_true(lambda: short.rising(host).status == 200, 5)
@@ -404,7 +404,7 @@ def test_a_refresh_uses_the_key_that_was_checked_longest_ago(stale: Stack, host:
         await_age(stale, host, 150)
         stale.rising(host)
         await_true(lambda: asked(stale, host) == count, 5, f"request {count}")
-        failures = "select count(*) from refills where host = %s and token is null"
+        failures = "select count(*) from refreshes where host = %s and token is null"
         await_true(lambda: stale.database.value(failures, host) == 1, 5, "the lease given back")
     used = keys_used(stale.simulator, host)
     assert used[2:] in (used[:2] * 2, used[:2][::-1] * 2), used
@@ -469,7 +469,7 @@ def test_guessed_keys_cost_chartbeat_a_bounded_number_of_requests(
         lasting.database.value(
             "select count(*) from apikeys a where not exists"
             " (select from key_checks k where k.digest = a.digest"
-            " and k.accepted)"
+            " and k.state <> 'refused')"
         )
         == 0
     )

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 enum {
-    REVOCATION_MS = 300000, /* a key is served for so long after it was checked, and then checked again */
     POLICY_COPY_STALE_MS = 1000, /* a copy in front may outlive the TTL by so much, and no more */
     POLICY_WAIT_MAX_MS = 2500,   /* of a request that can't be answered without a refresh */
 };

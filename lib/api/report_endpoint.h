@@ -1,5 +1,5 @@
 /* The endpoints that say what is remembered: their parameters, and their answer out of one round trip. What
- * each says is a function in sql/007_times_of_day.sql; its rows are put into words here. */
+ * each says is a function in sql/functions; its rows are put into words here. */
 #ifndef UPBEAT_API_REPORT_ENDPOINT_H
 #define UPBEAT_API_REPORT_ENDPOINT_H
 

@@ -13,6 +13,7 @@ enum {
 
 struct database {
     const char *conninfo;
+    const char *role;
     bool prepare;
     PGconn *connection;
     const struct statement *prepared[DATABASE_STATEMENTS_MAX]; /* on this connection */
@@ -21,12 +22,14 @@ struct database {
     bool was_lost; /* the loss has been logged */
 };
 
-enum status database_new(struct database **database_r, const char *conninfo, bool prepare)
+enum status database_new(struct database **database_r, const char *conninfo, const char *role,
+                         bool prepare)
 {
     struct database *database = calloc(1, sizeof *database);
     if (!database)
         return STATUS_NO_MEMORY;
     database->conninfo = conninfo;
+    database->role = role;
     database->prepare = prepare;
     *database_r = database;
     return STATUS_OK;
@@ -88,8 +91,10 @@ static void take_notice(void *context, const char *message)
 
 static enum status connect_anew(struct database *database, struct deadline deadline)
 {
-    static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *const values[] = {database->conninfo, "upbeat", "UTF8", NULL};
+    /* The user stands before the connection string, which is expanded in its place and overrides it. */
+    static const char *const names[] = {"user", "dbname", "fallback_application_name", "client_encoding",
+                                        NULL};
+    const char *const values[] = {database->role, database->conninfo, "upbeat", "UTF8", NULL};
     if (clock_monotonic_ms() < database->connect_not_before_ms)
         return STATUS_UNREACHABLE;
     PGconn *connection = PQconnectStartParams(names, values, 1);

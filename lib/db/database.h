@@ -39,9 +39,11 @@ struct sql_param {
     bool is_binary;
 };
 
-/* Makes a database object that has no connection yet. `prepare`: use named prepared statements. `conninfo`
- * must outlive the object. STATUS_NO_MEMORY: *database_r is untouched. */
-enum status database_new(struct database **database_r, const char *conninfo, bool prepare) MUST_CHECK;
+/* Makes a database object that has no connection yet. `role`: as which it connects where `conninfo` names no
+ * user; NULL: libpq's default. `prepare`: use named prepared statements. `conninfo` and `role` must outlive the
+ * object. STATUS_NO_MEMORY: *database_r is untouched. */
+enum status database_new(struct database **database_r, const char *conninfo, const char *role,
+                         bool prepare) MUST_CHECK;
 
 /* Closes the connection. NULL is allowed. */
 void database_free(struct database *database);

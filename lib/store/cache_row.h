@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    REVOCATION_MS = 300000, /* a key is served for so long after it was checked, and then checked again */
+};
+
 enum key_status {
     KEY_UNKNOWN,  /* Chartbeat was never asked, or its refusal is old enough to ask again */
     KEY_ACCEPTED, /* for this host */

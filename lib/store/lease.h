@@ -122,9 +122,9 @@ enum status lease_look(struct database *database, const char *const *hosts, size
 enum status lease_asked(struct database *database, const char *const *hosts, size_t count,
                         struct deadline deadline) MUST_CHECK;
 
-/* At most `limit` hosts that are due now, have no snapshot within ttl_ms, and that nobody is asking for;
+/* At most `limit` hosts that are due now and that nobody is asking for;
  * `host`: that one alone, NULL: all. The arena owns the list. */
-enum status lease_due(struct database *database, const char *host, int ttl_ms, int limit, struct arena *arena,
+enum status lease_due(struct database *database, const char *host, int limit, struct arena *arena,
                       struct deadline deadline, struct due_list *list_r) MUST_CHECK;
 
 #endif

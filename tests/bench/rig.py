@@ -194,7 +194,7 @@ class Rig:
     def start_others(self, body: bytes, with_prototype: bool = True) -> None:
         """The bare loops, the Go server, the prototype, and one nginx in front of them all."""
         (self.folder / "body").write_bytes(body)
-        database = f"host={self.sockets} dbname=upbeat user=upbeat_app"
+        database = f"host={self.sockets} dbname=upbeat user=upbeat_worker"
         self._pool("loop", str(BUILT / "loop"), str(self.folder / "body"))
         self._pool("select", str(BUILT / "loop"), str(self.folder / "body"), database, HOST)
         self._start_go()

@@ -1,6 +1,4 @@
--- What /trends weighs, in one round trip.
-
-create function trend_window(p_host text, p_as_of timestamptz, p_window interval, p_recent interval)
+create or replace function trend_window(p_host text, p_as_of timestamptz, p_window interval, p_recent interval)
 returns table (kind integer, at timestamptz, number integer, page_ids integer[], counts bytea[], sources bytea[], samples smallint[], cutoffs integer[],
                means integer[], path text, title text, sections text)
 language sql stable as $$

@@ -1,6 +1,3 @@
--- The planes of pack_counts without a plan each time: PostgreSQL plans a function of plain SQL anew with each statement, and it was called twice
--- with each snapshot.
-
 create or replace function pack_counts(p_counts integer[]) returns bytea[]
 language plpgsql immutable strict parallel safe as $$
 declare
@@ -19,3 +16,6 @@ begin
     end loop;
     return planes;
 end $$;
+comment on function pack_counts is
+'Counts, none below 0, as byte planes: first the lowest byte of each, then the higher ones, each plane without the zero bytes at its end, and no empty
+plane at the end.';

@@ -1,5 +1,3 @@
--- Every name in pg_timezone_names is a time zone, those with a digit or hyphen before any slash too.
-
 create or replace function is_time_zone(p_name text) returns boolean
 language plpgsql immutable as $$
 begin
@@ -10,3 +8,4 @@ begin
 exception when invalid_parameter_value then
     return false;
 end $$;
+comment on function is_time_zone is 'Is this the name of an IANA time zone? By asking for one time in it: pg_timezone_names reads hundreds of files.';
