@@ -173,7 +173,6 @@ def test_the_list_of_a_minute(stack: Stack, host: str, is_rolled_up: bool) -> No
 def test_hosts_of_the_key(stack: Stack, host: str) -> None:
     stack.simulator.script(host, [page("/", 1)])
     assert stack.rising(host).status == 200
-    stack.database.rows("update hosts set poll_every = null where host = %s", host)
     said = {row["host"]: row for row in ask(stack, "hosts").json["hosts"]}
     row = said[host]
     assert 0 <= row["age_s"] < 60 and row["poll_every_s"] == 60 and row["failures"] == 0
