@@ -6,8 +6,16 @@
 #include <string.h>
 
 enum {
-    PLACES = 16, /* a power of two */
-    PLACE_MAX_BYTES = 192 * 1024,
+    PLACES = 16,                   /* a power of two */
+    PLACE_MAX_BYTES = 1024 * 1024, /* a list of 1,000 pages with their sparklines */
+    USUAL_PLACES = 64,             /* a power of two */
+    USUAL_MS = 900000,             /* what is usual is usual for a quarter of an hour */
+};
+
+struct usual_place {
+    char host[HOST_MAX_BYTES + 1]; /* empty: nothing is kept here */
+    int64_t quarter;               /* since 1970 */
+    struct site_usual usual;
 };
 
 struct place {
@@ -20,6 +28,7 @@ struct place {
 
 struct trend_cache {
     struct place places[PLACES];
+    struct usual_place usuals[USUAL_PLACES];
 };
 
 static enum status make_room(struct trend_result *trend_result, size_t count, struct arena *arena)
@@ -27,8 +36,18 @@ static enum status make_room(struct trend_result *trend_result, size_t count, st
     trend_result->trend.pages = arena_alloc(arena, (count + 1) * sizeof *trend_result->trend.pages);
     trend_result->pages = arena_alloc(arena, (count + 1) * sizeof *trend_result->pages);
     trend_result->paths = arena_alloc(arena, (count + 1) * sizeof *trend_result->paths);
-    return trend_result->trend.pages && trend_result->pages && trend_result->paths ? STATUS_OK
-                                                                                   : STATUS_NO_MEMORY;
+    bool has_room = trend_result->trend.pages && trend_result->pages && trend_result->paths;
+    return has_room ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static int32_t minutes_known(const struct trend_input *input)
+{
+    int32_t known = 0;
+    for (size_t i = 0; i < input->minute_count; i++) {
+        int64_t from_ms = input->minutes[i].minute * 60000;
+        known += from_ms >= input->as_of_ms - input->window_ms && from_ms <= input->as_of_ms;
+    }
+    return known;
 }
 
 enum status trend_result_from(const struct trend_window *window, struct arena *arena,
@@ -36,18 +55,28 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
 {
     static const struct trend_bounds any = {TREND_BOTH, 0, 0};
     struct trend trend;
-    struct trend_result trend_result = {window->input.as_of_ms, window->input.window_ms, {0}, NULL, NULL};
+    struct trend_result trend_result = {
+        .as_of_ms = window->input.as_of_ms,
+        .window_ms = window->input.window_ms,
+        .minutes_known = minutes_known(&window->input),
+    };
     enum status result = trend_weigh(&window->input, arena, &trend);
     if (result != STATUS_OK)
         return result;
     trend_result.trend = trend;
     result = make_room(&trend_result, trend.page_count, arena);
+    if (result == STATUS_OK)
+        result = sparklines_make(&window->input, arena, &trend_result.sparklines);
     if (result != STATUS_OK)
         return result;
+    uint32_t *numbers = arena_alloc(arena, (trend.page_count + 1) * sizeof *numbers);
+    if (!numbers)
+        return STATUS_NO_MEMORY;
     uint32_t count = 0;
     for (size_t i = 0; i < trend.page_count; i++) {
-        if (!trend_is_shown(&trend.pages[i], &any))
+        if (trend.pages[i].rank == 0 && !trend_is_shown(&trend.pages[i], &any))
             continue;
+        numbers[count] = trend.pages[i].page;
         trend_result.pages[count] = window->pages[trend.pages[i].page];
         trend_result.paths[count] = window->paths[trend.pages[i].page];
         trend_result.trend.pages[count] = trend.pages[i];
@@ -55,8 +84,10 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
         count++;
     }
     trend_result.trend.page_count = count;
-    *weighed_r = trend_result;
-    return STATUS_OK;
+    result = sparklines_choose(&trend_result.sparklines, numbers, count, arena);
+    if (result == STATUS_OK)
+        *weighed_r = trend_result;
+    return result;
 }
 
 struct trend_cache *trend_cache_new(void)
@@ -76,12 +107,19 @@ void trend_cache_free(struct trend_cache *store)
     free(store);
 }
 
-/* FNV-1a (Fowler, Noll, Vo); two that fall on one place displace each other. */
-static size_t place_of(const char *host, int64_t window_ms)
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t hash_host(const char *host)
 {
     uint32_t hash = 2166136261u;
     for (const char *at = host; *at; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return hash;
+}
+
+/* Two that fall on one place displace each other. */
+static size_t place_of(const char *host, int64_t window_ms)
+{
+    uint32_t hash = hash_host(host);
     hash = (hash ^ (uint32_t)(window_ms / 1000)) * 16777619u;
     return (hash ^ hash >> 16) % PLACES;
 }
@@ -119,7 +157,7 @@ static bool copy(const struct trend_result *from, struct arena *arena, struct tr
             return false;
         to->paths[i] = (struct trend_path){to->pages[i].page.path, to->pages[i].page.path_bytes};
     }
-    return true;
+    return sparklines_copy(&to->sparklines, count, arena) == STATUS_OK;
 }
 
 void trend_cache_put(struct trend_cache *store, const char *host, time_us taken_at,
@@ -133,4 +171,26 @@ void trend_cache_put(struct trend_cache *store, const char *host, time_us taken_
     place->is_taken = copy(trend_result, &place->arena, &place->trend_result);
     place->taken_at = taken_at;
     memcpy(place->host, host, host_bytes + 1);
+}
+
+const struct site_usual *trend_cache_find_usual(const struct trend_cache *cache, const char *host,
+                                                int64_t as_of_ms)
+{
+    if (!cache)
+        return NULL;
+    const struct usual_place *place = &cache->usuals[hash_host(host) % USUAL_PLACES];
+    bool is_it = place->quarter == as_of_ms / USUAL_MS && strcmp(place->host, host) == 0;
+    return is_it ? &place->usual : NULL;
+}
+
+void trend_cache_put_usual(struct trend_cache *cache, const char *host, int64_t as_of_ms,
+                           const struct site_usual *usual)
+{
+    size_t host_bytes = strlen(host);
+    if (!cache || host_bytes > HOST_MAX_BYTES)
+        return;
+    struct usual_place *place = &cache->usuals[hash_host(host) % USUAL_PLACES];
+    memcpy(place->host, host, host_bytes + 1);
+    place->quarter = as_of_ms / USUAL_MS;
+    place->usual = *usual;
 }
