@@ -10,8 +10,12 @@ enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
 /* No core file, and nobody may look into the process: keys are in its memory. */
 void program_forbid_cores(void);
 
-/* Settings from the environment, the log level among them, and the secret. EXIT_SUCCESS; or EXIT_SETTINGS,
- * with one line in the log, and then nothing is to be released. */
+/* Raises the limit of open descriptors as far as we are allowed, to at most 4096: each connection takes one.
+ */
+void program_allow_descriptors(void);
+
+/* Settings from the environment, the log level among them, and the secret where secret_box is not NULL.
+ * EXIT_SUCCESS; or EXIT_SETTINGS, with one line in the log, and then nothing is to be released. */
 int program_read_settings(struct settings *settings, struct secret_box *secret_box);
 
 #endif

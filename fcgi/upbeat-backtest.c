@@ -1,8 +1,8 @@
 /* What would have been called rising: the measure of /trends over recorded samples. */
 #include "backtest_options.h"
 #include "base/arena.h"
-#include "base/escape.h"
 #include "base/settings.h"
+#include "base/writer.h"
 #include "db/database.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
@@ -59,29 +59,23 @@ static int fail(const struct backtest *test, const char *why)
  */
 
 static void print_row(const struct backtest *test, int64_t look_ms, const struct trend_page *page,
-                      struct buffer *out)
+                      struct writer *writer)
 {
     const struct trend_path *path = &test->paths[page->page];
-    double ratio = page->expected > 0 ? page->visitors / page->expected : 0;
-    if (test->options.json) {
-        buffer_append_format(out, "{\"look_ms\":%" PRId64 ",\"path\":", look_ms);
-        json_escape(out, path->bytes, path->len_bytes);
-        buffer_append_format(out, ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":",
-                             page->visitors, page->change, page->expected);
-        if (page->expected > 0)
-            buffer_append_format(out, "%.4f", ratio);
-        else
-            buffer_append_text(out, "null");
-        buffer_append_format(out, ",\"score\":%.4f,\"new\":%s,\"lower_bound\":%s}\n", page->score,
-                             page->is_new ? "true" : "false", page->is_lower_bound ? "true" : "false");
-        return;
-    }
-    buffer_append_format(out, "%" PRId64 "\t", look_ms);
-    buffer_append(out, path->bytes, path->len_bytes);
-    buffer_append_format(out, "\t%.4f\t%.4f\t%.4f\t", page->visitors, page->change, page->expected);
+    writer_row_begin(writer);
+    writer_int(writer, "look_ms", look_ms);
+    writer_text(writer, "path", path->bytes, path->len_bytes);
+    writer_decimal(writer, "visitors", page->visitors, 4);
+    writer_decimal(writer, "change", page->change, 4);
+    writer_decimal(writer, "expected", page->expected, 4);
     if (page->expected > 0)
-        buffer_append_format(out, "%.4f", ratio);
-    buffer_append_format(out, "\t%.4f\t%d\t%d\n", page->score, page->is_new, page->is_lower_bound);
+        writer_decimal(writer, "ratio", page->visitors / page->expected, 4);
+    else
+        writer_null(writer, "ratio");
+    writer_decimal(writer, "score", page->score, 4);
+    writer_bool(writer, "new", page->is_new);
+    writer_bool(writer, "lower_bound", page->is_lower_bound);
+    writer_row_end(writer);
 }
 
 static enum status look(struct backtest *test, int64_t look_ms)
@@ -108,9 +102,12 @@ static enum status look(struct backtest *test, int64_t look_ms)
     }
     trend_sort(trend.pages, shown, TREND_BY_SCORE, test->paths);
     struct buffer out;
+    struct writer writer;
     buffer_init(&out, OUT_MAX_BYTES);
+    writer_begin(&writer, &out, test->options.json ? WRITE_JSON_LINES : WRITE_TSV, NULL);
     for (size_t i = 0; i < shown; i++)
-        print_row(test, look_ms, &trend.pages[i], &out);
+        print_row(test, look_ms, &trend.pages[i], &writer);
+    writer_end(&writer);
     result = out.status;
     if (result == STATUS_OK && out.len_bytes > 0 &&
         fwrite(out.data, 1, out.len_bytes, stdout) != out.len_bytes)
@@ -268,7 +265,7 @@ static const char *read_lines(struct backtest *test, FILE *in)
  */
 
 static const struct statement HISTORY = {
-    0, "upbeat_backtest",
+    "upbeat_backtest",
     "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
     " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
     " join pages p on p.page_id = n.page_id"
@@ -277,7 +274,7 @@ static const struct statement HISTORY = {
     "n.visitors desc, p.path",
     3, false};
 
-static const struct statement SPAN = {1, "upbeat_backtest_span",
+static const struct statement SPAN = {"upbeat_backtest_span",
                                       "select (extract(epoch from min(taken_at)) * 1000)::bigint, "
                                       "(extract(epoch from max(taken_at)) * 1000)::bigint"
                                       " from snapshots where host = $1::text",

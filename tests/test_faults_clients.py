@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
+from servers.burst import request
 from servers.load import Load
+from servers.processes import await_true
+from servers.slow import SlowReader
 from servers.stack import KEY, PATH, Stack, page
 
 HOST = "clients.example"
@@ -67,6 +70,35 @@ def test_slowloris(stack: Stack) -> None:
     finally:
         for one in slow:
             one.close()
+
+
+@pytest.mark.once
+def test_a_client_that_reads_a_few_bytes_a_second_of_2_mb(
+    new_stack: Callable[..., Stack], measured: Callable[[str], None]
+) -> None:
+    """nginx takes the answer at once, so the only worker serves others meanwhile."""
+    stack = new_stack(
+        UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS="1", CHARTBEAT_LIMIT="10000"
+    )
+    large, count = "large.example", 6000
+    for visitors in (1, 2):
+        pages = [page(f"/{'long/' * 25}{n}", visitors, f"{n} " + "word " * 36) for n in range(count)]
+        stack.simulator.script(large, pages)
+        assert stack.rising(large).status == 200
+        for table in ("cache", "snapshots"):
+            stack.database.rows(f"update {table} set taken_at = taken_at - interval '70 s'")
+    assert stack.rising(HOST).status == 200
+    words = request(f"{PATH}?host={large}", KEY)
+    slow = [SlowReader(stack.nginx.port, words) for _ in range(4)]
+    with slow[0], slow[1], slow[2], slow[3], Load(stack, HOST, clients=2, pause_s=0.01) as load:
+        await_true(lambda: all(len(one.heard) >= 12 for one in slow), 10, "the beginning of their answers")
+        began_s = time.monotonic()
+        load.await_more(150)
+        slowest_s = load.slowest_s(after_s=began_s)
+        assert load.statuses() == {200} and slowest_s < 1
+        whole = slow[0].finish()
+    assert status(whole) == 200 and len(whole) > 2_000_000 and whole.endswith(b"]\n")
+    measured(f"the only worker serves others, slowest {slowest_s:.2f} s; {len(whole) / 1e6:.1f} MB come whole")
 
 
 @pytest.mark.parametrize(

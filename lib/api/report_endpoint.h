@@ -6,15 +6,16 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "db/database.h"
 #include "http/params.h"
 
 enum report_kind {
-    REPORT_HISTORY, /* path, from, to, step */
+    REPORT_HISTORY, /* path, from, to, step, tz */
     REPORT_HOURS,   /* path, from, to, tz */
     REPORT_PROFILE, /* path, days, tz */
     REPORT_USUAL,   /* path, tz */
-    REPORT_PAGES,   /* at */
+    REPORT_PAGES,   /* at, tz */
     REPORT_HOSTS,   /* of the key; no host */
 };
 
@@ -28,9 +29,9 @@ struct report_request {
     enum report_kind kind;
     const char *path; /* NULL: the whole site. The arena owns it, as tz. */
     const char *tz;   /* NULL: the host's */
-    time_us from;
-    time_us to;
-    time_us at;
+    struct timestamp from;
+    struct timestamp to;
+    struct timestamp at;
     int64_t step_ms;
     int days;
 };
@@ -42,10 +43,11 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r,
                         struct problem *problem_r) MUST_CHECK;
 
-/* Asks the database and appends the body in the request's format; see out->status. STATUS_INVALID: the
- * database knows no time zone of that name, or no host (a key that was accepted for none): *problem_r says
- * what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in database.h. On an
- * error nothing was appended. */
+/* Asks the database and appends the body in the request's format; see out->status. Dates are midnights in
+ * the zone of the question, tz or the host's. STATUS_INVALID: the database knows no time zone of that name,
+ * dates leave no time or too much of it between from and to, or there is no host (a key that was accepted for
+ * none): *problem_r says what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY
+ * as in database.h. On an error nothing was appended. */
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
                          const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r) MUST_CHECK;

@@ -1,43 +1,44 @@
 #include "api/trend_cache.h"
 
-#include "http/params.h"
+#include "base/cache.h"
+#include "base/validate.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PLACES = 16,                   /* a power of two */
-    PLACE_MAX_BYTES = 1024 * 1024, /* a list of 1,000 pages with their sparklines */
-    USUAL_PLACES = 64,             /* a power of two */
-    USUAL_MS = 900000,             /* what is usual is usual for a quarter of an hour */
-};
-
-struct usual_place {
-    char host[HOST_MAX_BYTES + 1]; /* empty: nothing is kept here */
-    int64_t quarter;               /* since 1970 */
-    struct site_usual usual;
-};
-
-struct place {
-    bool is_taken;
-    char host[HOST_MAX_BYTES + 1];
-    time_us taken_at;
-    struct arena arena; /* of what is kept here */
-    struct trend_result trend_result;
+    ENTRIES_MAX = 16,
+    CACHE_MAX_BYTES = 4 * 1024 * 1024,
+    ENTRY_MAX_BYTES = 1024 * 1024, /* a list of 1,000 pages with their sparklines */
+    USUAL_HOSTS_MAX = 64,
+    USUAL_MS = 900000,                    /* what is usual changes with each quarter of an hour */
+    KEY_MAX_LENGTH = HOST_MAX_BYTES + 24, /* and the window */
 };
 
 struct trend_cache {
-    struct place places[PLACES];
-    struct usual_place usuals[USUAL_PLACES];
+    struct cache *cache;
+    struct cache *usual;
 };
 
-static enum status make_room(struct trend_result *trend_result, size_t count, struct arena *arena)
+struct stored_usual {
+    int64_t quarter; /* since 1970 */
+    struct site_usual usual;
+};
+
+/* The arrays of the result and the text of its pages stand behind it. */
+struct stored_result {
+    time_us taken_at;
+    struct trend_result trend_result;
+};
+
+static enum status make_arrays(struct trend_result *trend_result, size_t count, struct arena *arena)
 {
     trend_result->trend.pages = arena_alloc(arena, (count + 1) * sizeof *trend_result->trend.pages);
     trend_result->pages = arena_alloc(arena, (count + 1) * sizeof *trend_result->pages);
     trend_result->paths = arena_alloc(arena, (count + 1) * sizeof *trend_result->paths);
-    bool has_room = trend_result->trend.pages && trend_result->pages && trend_result->paths;
-    return has_room ? STATUS_OK : STATUS_NO_MEMORY;
+    return trend_result->trend.pages && trend_result->pages && trend_result->paths ? STATUS_OK
+                                                                                   : STATUS_NO_MEMORY;
 }
 
 static int32_t minutes_known(const struct trend_input *input)
@@ -51,7 +52,7 @@ static int32_t minutes_known(const struct trend_input *input)
 }
 
 enum status trend_result_from(const struct trend_window *window, struct arena *arena,
-                              struct trend_result *weighed_r)
+                              struct trend_result *result_r)
 {
     static const struct trend_bounds any = {TREND_BOTH, 0, 0};
     struct trend trend;
@@ -64,7 +65,7 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
     if (result != STATUS_OK)
         return result;
     trend_result.trend = trend;
-    result = make_room(&trend_result, trend.page_count, arena);
+    result = make_arrays(&trend_result, trend.page_count, arena);
     if (result == STATUS_OK)
         result = sparklines_make(&window->input, arena, &trend_result.sparklines);
     if (result != STATUS_OK)
@@ -86,111 +87,129 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
     trend_result.trend.page_count = count;
     result = sparklines_choose(&trend_result.sparklines, numbers, count, arena);
     if (result == STATUS_OK)
-        *weighed_r = trend_result;
+        *result_r = trend_result;
     return result;
 }
 
 struct trend_cache *trend_cache_new(void)
 {
-    struct trend_cache *store = calloc(1, sizeof *store);
-    for (size_t i = 0; store && i < PLACES; i++)
-        arena_init(&store->places[i].arena, PLACE_MAX_BYTES);
-    return store;
+    struct trend_cache *cache = calloc(1, sizeof *cache);
+    if (!cache)
+        return NULL;
+    cache->cache = cache_new(ENTRIES_MAX, CACHE_MAX_BYTES);
+    cache->usual = cache_new(USUAL_HOSTS_MAX, (size_t)USUAL_HOSTS_MAX * sizeof(struct stored_usual));
+    if (cache->cache && cache->usual)
+        return cache;
+    trend_cache_free(cache);
+    return NULL;
 }
 
-void trend_cache_free(struct trend_cache *store)
+void trend_cache_free(struct trend_cache *cache)
 {
-    if (!store)
+    if (!cache)
         return;
-    for (size_t i = 0; i < PLACES; i++)
-        arena_release(&store->places[i].arena);
-    free(store);
+    cache_free(cache->cache);
+    cache_free(cache->usual);
+    free(cache);
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint32_t hash_host(const char *host)
+static size_t key_of(const char *host, int64_t window_ms, char key[KEY_MAX_LENGTH])
 {
-    uint32_t hash = 2166136261u;
-    for (const char *at = host; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return hash;
+    int length = snprintf(key, KEY_MAX_LENGTH, "%s %" PRId64, host, window_ms);
+    return length > 0 && length < KEY_MAX_LENGTH ? (size_t)length : 0;
 }
 
-/* Two that fall on one place displace each other. */
-static size_t place_of(const char *host, int64_t window_ms)
-{
-    uint32_t hash = hash_host(host);
-    hash = (hash ^ (uint32_t)(window_ms / 1000)) * 16777619u;
-    return (hash ^ hash >> 16) % PLACES;
-}
-
-const struct trend_result *trend_cache_find(const struct trend_cache *store, const char *host,
+const struct trend_result *trend_cache_find(const struct trend_cache *cache, const char *host,
                                             int64_t window_ms, time_us taken_at)
 {
-    if (!store)
+    char key[KEY_MAX_LENGTH];
+    if (!cache)
         return NULL;
-    const struct place *place = &store->places[place_of(host, window_ms)];
-    bool is_it = place->is_taken && place->trend_result.window_ms == window_ms &&
-                 place->taken_at == taken_at && strcmp(place->host, host) == 0;
-    return is_it ? &place->trend_result : NULL;
+    const struct stored_result *stored = cache_find(cache->cache, key, key_of(host, window_ms, key), NULL);
+    return stored && stored->taken_at == taken_at ? &stored->trend_result : NULL;
 }
 
-/* The text of a page, into the arena. */
-static bool copy_text(struct page *page, struct arena *arena)
+/* How many bytes the texts of the pages take, each with its NUL. */
+static size_t text_bytes_of(const struct trend_result *result)
 {
-    page->path = arena_copy(arena, page->path, page->path_bytes);
-    page->title = arena_copy(arena, page->title, page->title_bytes);
-    page->sections = arena_copy(arena, page->sections, page->sections_bytes);
-    return page->path && page->title && page->sections;
-}
-
-static bool copy(const struct trend_result *from, struct arena *arena, struct trend_result *to)
-{
-    size_t count = from->trend.page_count;
-    *to = *from;
-    if (make_room(to, count, arena) != STATUS_OK)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        to->trend.pages[i] = from->trend.pages[i];
-        to->pages[i] = from->pages[i];
-        if (!copy_text(&to->pages[i].page, arena))
-            return false;
-        to->paths[i] = (struct trend_path){to->pages[i].page.path, to->pages[i].page.path_bytes};
+    size_t bytes = 0;
+    for (size_t i = 0; i < result->trend.page_count; i++) {
+        const struct page *page = &result->pages[i].page;
+        bytes += (size_t)page->path_bytes + page->title_bytes + page->sections_bytes + 3;
     }
-    return sparklines_copy(&to->sparklines, count, arena) == STATUS_OK;
+    return bytes;
 }
 
-void trend_cache_put(struct trend_cache *store, const char *host, time_us taken_at,
+static char *copy_text(char **to, const char *bytes, size_t len_bytes)
+{
+    char *copy = *to;
+    if (len_bytes > 0)
+        memcpy(copy, bytes, len_bytes);
+    copy[len_bytes] = '\0';
+    *to += len_bytes + 1;
+    return copy;
+}
+
+/* Copies the arrays and texts of the result to `at`, which has room for them, and makes it point there. */
+static void move_result(struct trend_result *result, char *at)
+{
+    size_t count = result->trend.page_count;
+    result->pages = memcpy(at, result->pages, count * sizeof *result->pages);
+    at += count * sizeof *result->pages;
+    result->trend.pages = memcpy(at, result->trend.pages, count * sizeof *result->trend.pages);
+    at += count * sizeof *result->trend.pages;
+    result->paths = (struct trend_path *)(void *)at;
+    at += count * sizeof *result->paths;
+    size_t line_bytes = count * result->sparklines.count * sizeof *result->sparklines.values;
+    result->sparklines.values = memcpy(at, result->sparklines.values, line_bytes);
+    at += line_bytes;
+    for (size_t i = 0; i < count; i++) {
+        struct page *page = &result->pages[i].page;
+        page->path = copy_text(&at, page->path, page->path_bytes);
+        page->title = copy_text(&at, page->title, page->title_bytes);
+        page->sections = copy_text(&at, page->sections, page->sections_bytes);
+        result->paths[i] = (struct trend_path){page->path, page->path_bytes};
+    }
+}
+
+void trend_cache_put(struct trend_cache *cache, const char *host, time_us taken_at,
                      const struct trend_result *trend_result)
 {
-    size_t host_bytes = strlen(host);
-    if (!store || host_bytes > HOST_MAX_BYTES)
+    char key[KEY_MAX_LENGTH];
+    if (!cache)
         return;
-    struct place *place = &store->places[place_of(host, trend_result->window_ms)];
-    arena_clear(&place->arena);
-    place->is_taken = copy(trend_result, &place->arena, &place->trend_result);
-    place->taken_at = taken_at;
-    memcpy(place->host, host, host_bytes + 1);
+    size_t key_bytes = key_of(host, trend_result->window_ms, key);
+    size_t array_bytes =
+        trend_result->trend.page_count *
+        (sizeof *trend_result->pages + sizeof *trend_result->trend.pages + sizeof *trend_result->paths +
+         trend_result->sparklines.count * sizeof *trend_result->sparklines.values);
+    size_t len_bytes = sizeof(struct stored_result) + array_bytes + text_bytes_of(trend_result);
+    cache_remove(cache->cache, key, key_bytes);
+    if (key_bytes == 0 || len_bytes > ENTRY_MAX_BYTES)
+        return;
+    struct stored_result *stored = cache_reserve(cache->cache, key, key_bytes, len_bytes);
+    if (!stored)
+        return;
+    stored->taken_at = taken_at;
+    stored->trend_result = *trend_result;
+    move_result(&stored->trend_result, (char *)(stored + 1));
 }
 
 const struct site_usual *trend_cache_find_usual(const struct trend_cache *cache, const char *host,
                                                 int64_t as_of_ms)
 {
-    if (!cache)
-        return NULL;
-    const struct usual_place *place = &cache->usuals[hash_host(host) % USUAL_PLACES];
-    bool is_it = place->quarter == as_of_ms / USUAL_MS && strcmp(place->host, host) == 0;
-    return is_it ? &place->usual : NULL;
+    const struct stored_usual *stored = cache ? cache_find(cache->usual, host, strlen(host), NULL) : NULL;
+    return stored && stored->quarter == as_of_ms / USUAL_MS ? &stored->usual : NULL;
 }
 
 void trend_cache_put_usual(struct trend_cache *cache, const char *host, int64_t as_of_ms,
                            const struct site_usual *usual)
 {
     size_t host_bytes = strlen(host);
-    if (!cache || host_bytes > HOST_MAX_BYTES)
+    if (!cache)
         return;
-    struct usual_place *place = &cache->usuals[hash_host(host) % USUAL_PLACES];
-    memcpy(place->host, host, host_bytes + 1);
-    place->quarter = as_of_ms / USUAL_MS;
-    place->usual = *usual;
+    cache_remove(cache->usual, host, host_bytes);
+    struct stored_usual *stored = cache_reserve(cache->usual, host, host_bytes, sizeof *stored);
+    if (stored)
+        *stored = (struct stored_usual){as_of_ms / USUAL_MS, *usual};
 }

@@ -12,17 +12,21 @@
 struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
     const char *chartbeat_url; /* scheme, host and path */
+    const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
     const char *run_dir; /* slot files */
     int chartbeat_limit; /* pages asked for */
     int ttl_ms;
+    int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
     int stale_ms;
     int stale_error_ms;
     int upstream_timeout_ms;
     int deadline_ms; /* of one request, in all */
     int workers;
-    int rate_per_minute; /* requests to Chartbeat per host */
-    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    int waiting_max;          /* requests that wait for a refresh, in one worker */
+    const char *fetch_socket; /* of the fetcher */
+    int rate_per_minute;      /* requests to Chartbeat per host */
+    bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
     int connections; /* of the collector to Chartbeat, at a time */
     int keep_raw_hours;

@@ -15,7 +15,8 @@ struct database {
     const char *conninfo;
     bool prepare;
     PGconn *connection;
-    bool prepared[DATABASE_STATEMENTS_MAX];
+    const struct statement *prepared[DATABASE_STATEMENTS_MAX]; /* on this connection */
+    size_t prepared_count;
     int64_t connect_not_before_ms;
     bool was_lost; /* so that the log says it once */
 };
@@ -35,7 +36,7 @@ static void disconnect(struct database *database)
 {
     PQfinish(database->connection);
     database->connection = NULL;
-    memset(database->prepared, 0, sizeof database->prepared);
+    database->prepared_count = 0;
 }
 
 void database_free(struct database *database)
@@ -113,7 +114,24 @@ static enum status connect_anew(struct database *database, struct deadline deadl
     return STATUS_OK;
 }
 
-static int send_one(struct database *database, const struct statement *statement,
+static bool is_prepared(const struct database *database, const struct statement *statement)
+{
+    for (size_t i = 0; i < database->prepared_count; i++) {
+        if (database->prepared[i] == statement)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the statement is to be prepared before it is run. A program with more statements than the table
+ * holds runs the others unprepared. */
+static bool needs_prepare(const struct database *database, const struct statement *statement)
+{
+    return database->prepare && database->prepared_count < DATABASE_STATEMENTS_MAX &&
+           !is_prepared(database, statement);
+}
+
+static int send_one(struct database *database, const struct statement *statement, bool is_named,
                     const struct sql_param *parameters)
 {
     const char *values[DATABASE_PARAMETERS_MAX];
@@ -124,7 +142,7 @@ static int send_one(struct database *database, const struct statement *statement
         lengths[i] = parameters[i].len_bytes;
         formats[i] = parameters[i].is_binary;
     }
-    if (database->prepare)
+    if (is_named)
         return PQsendQueryPrepared(database->connection, statement->name, statement->parameters, values,
                                    lengths, formats, RESULT_BINARY);
     return PQsendQueryParams(database->connection, statement->sql, statement->parameters, NULL, values,
@@ -135,11 +153,12 @@ static enum status send_all(struct database *database, const struct statement *s
                             const struct sql_param *parameters, size_t count)
 {
     PGconn *connection = database->connection;
-    if (database->prepare && !database->prepared[statement->number] &&
-        !PQsendPrepare(connection, statement->name, statement->sql, 0, NULL))
+    bool is_new = needs_prepare(database, statement);
+    bool is_named = is_new || is_prepared(database, statement);
+    if (is_new && !PQsendPrepare(connection, statement->name, statement->sql, 0, NULL))
         return STATUS_UNREACHABLE;
     for (size_t i = 0; i < count; i++) {
-        if (!send_one(database, statement, parameters + i * (size_t)statement->parameters))
+        if (!send_one(database, statement, is_named, parameters + i * (size_t)statement->parameters))
             return STATUS_UNREACHABLE;
     }
     return PQpipelineSync(connection) ? STATUS_OK : STATUS_UNREACHABLE;
@@ -203,12 +222,12 @@ static enum status take_all(struct database *database, const struct statement *s
 {
     PGresult *answer = NULL;
     enum status result = STATUS_OK;
-    if (database->prepare && !database->prepared[statement->number]) {
+    if (needs_prepare(database, statement)) {
         result = take_answer(database, statement, deadline, &answer);
         if (result != STATUS_OK)
             return result;
         PQclear(answer);
-        database->prepared[statement->number] = true;
+        database->prepared[database->prepared_count++] = statement;
     }
     for (size_t i = 0; i < count; i++) {
         result = take_answer(database, statement, deadline, &answers[i]);

@@ -14,18 +14,15 @@ enum {
     DATABASE_BATCH_MAX = 64,
 };
 
-/* Microseconds since 1970-01-01 UTC. */
-typedef int64_t time_us;
-
 /* Where PostgreSQL counts from, 2000-01-01 UTC. */
 #define DATABASE_EPOCH_US INT64_C(946684800000000)
 
 struct database;
 struct database_rows;
 
-/* A statement of the program, in static storage. `number` is its own, below DATABASE_STATEMENTS_MAX. */
+/* A statement of the program, in static storage: a connection prepares it once, and knows it by its address.
+ * No two statements have the same name. */
 struct statement {
-    int number;
     const char *name;
     const char *sql; /* parameters carry casts, so that their types are known */
     int parameters;

@@ -1,9 +1,7 @@
 #include "store/site_usual.h"
 
-enum { STATEMENT_NUMBER = 38 /* beside those of the other modules, on the same connection */ };
-
 static const struct statement USUAL = {
-    STATEMENT_NUMBER, "upbeat_site_usual",
+    "upbeat_site_usual",
     "select (100 * usual)::bigint, (100 * usual_low)::bigint, (100 * usual_high)::bigint"
     " from page_usual($1::text, null, zone_of($1::text, null)) where usual is not null",
     1, false};

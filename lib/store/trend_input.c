@@ -13,7 +13,6 @@ enum kind { QUARTER = 1, UNROLLED, OTHER, PAGE };
 enum {
     QUARTER_MINUTES = 15,
     MINUTE_MS = 60000,
-    STATEMENT_NUMBER = 30 /* beside those of store.c, on its connection */
 };
 
 enum column {
@@ -32,7 +31,7 @@ enum column {
 };
 
 static const struct statement WINDOW = {
-    STATEMENT_NUMBER, "upbeat_window",
+    "upbeat_window",
     "select * from trend_window($1::text, timestamptz 'epoch' + $2::text::bigint * interval '1 us',"
     " $3::text::bigint * interval '1 ms', $4::text::bigint * interval '1 ms')",
     4, false};

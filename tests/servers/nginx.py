@@ -23,6 +23,11 @@ http {{
         keepalive 64;
         keepalive_requests 100000;
     }}
+    upstream upbeat_reports {{
+        server unix:{reports} max_fails=0;
+        keepalive 16;
+        keepalive_requests 100000;
+    }}
     {cache_path}
     client_body_temp_path {folder}/temp-body;
     proxy_temp_path {folder}/temp-proxy;
@@ -44,7 +49,7 @@ class Nginx:
     """`cached`: with the hit path, nginx's own copies of answers, as fcgi/up has it."""
 
     def __init__(
-        self, folder: Path, socket: Path, address: str = "127.0.0.1", cached: bool = False
+        self, folder: Path, socket: Path, reports: Path, address: str = "127.0.0.1", cached: bool = False
     ) -> None:
         self.folder, self.port = folder, free_port()
         self.conf = folder / "nginx.conf"
@@ -58,6 +63,7 @@ class Nginx:
                 user=user,
                 folder=folder,
                 socket=socket,
+                reports=reports,
                 address=address,
                 port=self.port,
                 cache_path=path if cached else "",
