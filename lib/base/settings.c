@@ -202,3 +202,9 @@ const char *settings_database(void)
     const char *value = getenv("UPBEAT_DATABASE");
     return value ? value : "";
 }
+
+const char *settings_database_owner(void)
+{
+    const char *value = getenv("UPBEAT_DATABASE_OWNER");
+    return value && *value ? value : settings_database();
+}

@@ -41,6 +41,9 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault) MUS
 /* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
 const char *settings_database(void);
 
+/* UPBEAT_DATABASE_OWNER, or UPBEAT_DATABASE where that is not set, for a program that runs as the owner. */
+const char *settings_database_owner(void);
+
 /* Appends one line per setting: name, default, range, help. */
 void settings_help(struct buffer *out);
 

@@ -7,9 +7,10 @@
 
 enum { RECORDING_COLUMNS_MAX = 16 };
 
-/* Where the columns stand, from 0. */
+/* Where the columns stand, from 0; -1: there is no such column. */
 struct recording_columns {
     int t_ms, path, visitors, count;
+    int title, sections, sources; /* these may be left out */
 };
 
 struct recording_row {
@@ -17,10 +18,14 @@ struct recording_row {
     const char *path; /* points into the line; 1 to PATH_MAX_BYTES bytes of UTF-8 */
     size_t path_bytes;
     int32_t visitors;
+    /* What the other columns have, empty where they are left out: texts into the line, of UTF-8. */
+    const char *title, *sections, *sources;
+    size_t title_bytes, sections_bytes, sources_bytes;
 };
 
-/* The header: names of columns with tabs between them, t_ms, path and visitors among them, each once. NULL;
- * or what is wrong, in words (static storage), and *columns_r is undefined. The line is without its end. */
+/* The header: names of columns with tabs between them, t_ms, path and visitors among them, perhaps title,
+ * sections and sources, each once. NULL; or what is wrong, in words (static storage), and *columns_r is
+ * undefined. The line is without its end. */
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r);
 
 /* Another line. NULL; or what is wrong, and *row_r is untouched. */
