@@ -12,6 +12,7 @@ enum {
     CACHE_MAX_BYTES = 4 * 1024 * 1024,
     ENTRY_MAX_BYTES = 1024 * 1024, /* a list of 1,000 pages with their sparklines */
     USUAL_HOSTS_MAX = 64,
+    MINUTE_MS = 60000,
     USUAL_MS = 900000,                    /* what is usual changes with each quarter of an hour */
     KEY_MAX_LENGTH = HOST_MAX_BYTES + 24, /* and the window */
 };
@@ -23,6 +24,7 @@ struct trend_cache {
 
 struct stored_usual {
     int64_t quarter; /* since 1970 */
+    int64_t minute;  /* since 1970 */
     struct site_usual usual;
 };
 
@@ -45,7 +47,7 @@ static int32_t minutes_known(const struct trend_input *input)
 {
     int32_t known = 0;
     for (size_t i = 0; i < input->minute_count; i++) {
-        int64_t from_ms = input->minutes[i].minute * 60000;
+        int64_t from_ms = input->minutes[i].minute * MINUTE_MS;
         known += from_ms >= input->as_of_ms - input->window_ms && from_ms <= input->as_of_ms;
     }
     return known;
@@ -199,7 +201,10 @@ const struct site_usual *trend_cache_find_usual(const struct trend_cache *cache,
                                                 int64_t as_of_ms)
 {
     const struct stored_usual *stored = cache ? cache_find(cache->usual, host, strlen(host), NULL) : NULL;
-    return stored && stored->quarter == as_of_ms / USUAL_MS ? &stored->usual : NULL;
+    if (!stored || stored->quarter != as_of_ms / USUAL_MS)
+        return NULL;
+    /* What is not known may be known soon: history is being imported. */
+    return stored->usual.is_known || stored->minute == as_of_ms / MINUTE_MS ? &stored->usual : NULL;
 }
 
 void trend_cache_put_usual(struct trend_cache *cache, const char *host, int64_t as_of_ms,
@@ -211,5 +216,5 @@ void trend_cache_put_usual(struct trend_cache *cache, const char *host, int64_t 
     cache_remove(cache->usual, host, host_bytes);
     struct stored_usual *stored = cache_reserve(cache->usual, host, host_bytes, sizeof *stored);
     if (stored)
-        *stored = (struct stored_usual){as_of_ms / USUAL_MS, *usual};
+        *stored = (struct stored_usual){as_of_ms / USUAL_MS, as_of_ms / MINUTE_MS, *usual};
 }

@@ -47,8 +47,9 @@ const struct trend_result *trend_cache_find(const struct trend_cache *cache, con
 void trend_cache_put(struct trend_cache *cache, const char *host, time_us taken_at,
                      const struct trend_result *trend_result);
 
-/* What is usual for the host's site at the quarter of an hour of as_of_ms, or NULL. The cache owns it, until
- * the next trend_cache_put_usual(). `cache` may be NULL: nothing is found. */
+/* What is usual for the host's site at the quarter of an hour of as_of_ms, or NULL; that nothing is known is
+ * kept for a minute. The cache owns it, until the next trend_cache_put_usual(). `cache` may be NULL: nothing
+ * is found. */
 const struct site_usual *trend_cache_find_usual(const struct trend_cache *cache, const char *host,
                                                 int64_t as_of_ms);
 

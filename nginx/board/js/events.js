@@ -14,9 +14,11 @@ const kindOf = (event) => {
 
 function detailOf(event) {
   const words = [kindOf(event)];
+  if (event.ended_at && event.kind !== "headline") words.push(text("event_over"));
   if (typeof event.ratio === "number") words.push(text("times", { n: formatRatio(event.ratio) }));
   if (typeof event.visitors === "number") words.push(`${formatWhole(event.visitors)} ${text("readers")}`);
-  if (Array.isArray(event.sources) && event.sources.length) words.push(text("event_by", { sources: event.sources.map((name) => text(String(name))).join(", ") }));
+  const causes = Array.isArray(event.cause) ? event.cause : [];
+  if (causes.length > 0) words.push(text("event_by", { sources: causes.map((name) => text(String(name))).join(", ") }));
   return words.join(", ");
 }
 
@@ -49,8 +51,8 @@ export class Events {
     if (answer.status !== 200 || !Array.isArray(answer.body.events)) return;
     const known = new Map(this.events.map((event) => [event.id, event]));
     for (const event of answer.body.events) known.set(event.id, event);
-    this.events = [...known.values()].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, KEPT);
-    if (this.events.length > 0) this.newest = this.events[0].at;
+    this.events = [...known.values()].sort((a, b) => Date.parse(b.began_at) - Date.parse(a.began_at)).slice(0, KEPT);
+    if (this.events.length > 0) this.newest = this.events[0].began_at;
     this.draw();
   }
 
@@ -65,8 +67,8 @@ export class Events {
       const title = box.appendChild(document.createElement(event.path ? "button" : "b"));
       const detail = box.appendChild(document.createElement("span"));
       li.dataset.id = `${event.id} ${event.kind}`;
-      time.dateTime = event.at;
-      time.textContent = formatTime(new Date(event.at));
+      time.dateTime = event.began_at;
+      time.textContent = formatTime(new Date(event.began_at));
       if (event.path) title.dataset.path = event.path;
       title.dir = "auto";
       title.textContent = event.title || event.path || kindOf(event);
@@ -80,6 +82,6 @@ export class Events {
   turn() {
     const event = this.events[this.place++ % Math.max(1, Math.min(8, this.events.length))];
     this.ticker.hidden = !event;
-    if (event) this.ticker.textContent = `${formatTime(new Date(event.at))} ${detailOf(event)}: \u2068${event.title || event.path || ""}\u2069`;
+    if (event) this.ticker.textContent = `${formatTime(new Date(event.began_at))} ${detailOf(event)}: \u2068${event.title || event.path || ""}\u2069`;
   }
 }

@@ -13,7 +13,8 @@ const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 const units = ["second", "minute", "hour", "day"].map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: unit === "second" ? "narrow" : "short", maximumFractionDigits: 0 }));
 
 export const formatWhole = (n) => whole.format(n);
-export const formatSigned = (n) => signed.format(n);
+/* With a minus sign, which is as wide as the plus. */
+export const formatSigned = (n) => signed.format(n).replace("-", "\u2212");
 export const formatTwo = (n) => twoDigits.format(n);
 export const formatPercent = (share) => percents.format(share);
 export const formatRatio = (n) => (n >= 9.95 ? whole.format(n) : oneDigit.format(n));

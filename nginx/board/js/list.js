@@ -14,12 +14,14 @@ export function storyUrl(host, path) {
   return url.protocol === "https:" && url.hostname === host ? url.href : "";
 }
 
-/* The sources that make up the change, largest first: [{source, change}]. */
+/* The sources that make up the change, largest first: [{source, change, isNow}]; isNow: the page was not listed when the window began, so that
+ * all that it has now is its change. */
 export function reasonsOf(page) {
   if (!page.sources) return [];
   const sign = page.visitors < page.expected ? -1 : 1;
-  const all = SOURCES.map((source) => ({ source, change: page.sources[source].change }))
-    .filter((one) => one.change !== null && sign * one.change >= 3)
+  const all = SOURCES.map((source) => ({ source, change: page.sources[source].change, now: page.sources[source].now }))
+    .map((one) => (one.change === null ? { ...one, change: sign > 0 ? one.now : 0, isNow: true } : one))
+    .filter((one) => sign * one.change >= 3)
     .sort((a, b) => sign * (b.change - a.change));
   return all.filter((one) => Math.abs(one.change) >= 0.15 * Math.abs(all[0].change)).slice(0, 3);
 }
@@ -192,7 +194,8 @@ export class List {
     set(row, "fresh", row.fresh, page.new ? text("fresh") : page.rank === null ? text("listed_no") : "");
     set(row, "peopleNote", row.peopleNote, text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) }));
     set(row, "times", row.times, page.ratio === null ? text("fresh") : text(least && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) }));
-    set(row, "timesNote", row.timesNote, text((isUp ? "up" : "down") + least, { n: formatSigned(page.visitors - page.expected) }));
+    const isLevel = Math.abs(page.visitors - page.expected) < 0.5;
+    set(row, "timesNote", row.timesNote, text(isLevel ? "level" : (isUp ? "up" : "down") + least, { n: formatSigned(page.visitors - page.expected) }));
     this.updateWhy(row, reasonsOf(page));
     this.updateSpark(row, page.spark || [], page.expected);
     setAttribute(row, "label", row.spark, "aria-label", text("spark", { title, now: formatWhole(page.visitors), expected: formatWhole(page.expected) }));
@@ -200,13 +203,14 @@ export class List {
   }
 
   updateWhy(row, reasons) {
-    const words = reasons.map((one) => `${one.source} ${formatSigned(one.change)}`).join(" ");
+    const said = reasons.map((one) => `${text(one.source)} ${one.isNow ? formatWhole(one.change) : formatSigned(one.change)}`);
+    const words = said.join(" ");
     if (row.said.why === words) return;
     row.said.why = words;
     reasons.forEach((one, place) => {
       const node = row.why.children[place] || row.why.appendChild(document.createElement("span"));
       node.className = one.source;
-      node.textContent = `${text(one.source)} ${formatSigned(one.change)}`;
+      node.textContent = said[place];
     });
     while (row.why.childElementCount > reasons.length) row.why.lastElementChild.remove();
   }

@@ -14,6 +14,7 @@ const TABS = ["rising", "falling", "top"];
 const LIMIT = 100;
 const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
+const AGAIN_MS = 20000; // where the past is not known yet
 const ANNOUNCE_MS = 10000;
 
 const find = (id) => document.getElementById(id);
@@ -159,7 +160,7 @@ async function take(answer, { host, key, wanted, signal }) {
   if (!isLate) draw(pages, body, wanted, answer.serverNow);
   if (performance.now() >= dayDueAt) {
     dayDueAt = performance.now() + DAY_PAUSE_MS * (0.9 + 0.2 * Math.random());
-    head.load(host, key, answer.serverNow).then((isDone) => { if (!isDone) dayDueAt = 0; });
+    head.load(host, key, answer.serverNow).then((isAll) => { if (!isAll) dayDueAt = Math.min(dayDueAt, performance.now() + AGAIN_MS); });
   }
 }
 

@@ -169,7 +169,7 @@ async function load() {
     return;
   }
   const hours = profile.status === 200 ? profile.body.hours : null;
-  const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors ?? point.low })), STEP_MS[step]);
+  const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors })), STEP_MS[step]);
   showHeadlines(course.body.headlines);
   find("page-note").textContent = Chart ? (points.length ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
@@ -208,6 +208,15 @@ const marks = {
   },
 };
 
+/* At full hours, or ten minutes, or days, by the clocks of this browser. */
+function ticksOf({ from, to }) {
+  const step = to - from <= HOUR_MS ? 600000 : to - from <= 25 * HOUR_MS ? 3 * HOUR_MS : 24 * HOUR_MS;
+  const shift = new Date(to).getTimezoneOffset() * 60000;
+  const found = [];
+  for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) found.push({ value: at });
+  return found;
+}
+
 function drawCourse(Chart, points, given) {
   const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDayTime(at) : formatTime(at));
   const data = { datasets: [
@@ -219,7 +228,7 @@ function drawCourse(Chart, points, given) {
   const options = {
     animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true, interaction: { mode: "nearest", axis: "x", intersect: false },
     scales: {
-      x: { ...axis, type: "linear", min: given.from, max: given.to, ticks: { ...axis.ticks, maxTicksLimit: 8, callback: (at) => tick(at) } },
+      x: { ...axis, type: "linear", min: given.from, max: given.to, afterBuildTicks: (scale) => { scale.ticks = ticksOf(given); }, ticks: { ...axis.ticks, callback: (at) => tick(at) } },
       y: { ...axis, beginAtZero: true, ticks: { ...axis.ticks, callback: (n) => formatWhole(n) } },
     },
     plugins: {
@@ -235,6 +244,8 @@ function drawCourse(Chart, points, given) {
 
 function drawHours(Chart, hours) {
   const known = (hours || []).filter((hour) => hour.median !== null);
+  find("hours-title").hidden = find("hours-box").hidden = known.length === 0;
+  if (known.length === 0) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
     { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },

@@ -13,6 +13,7 @@ export function startTheme(button) {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     button.textContent = text(`theme_${theme}`);
+    button.title = text("theme");
   };
   button.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
