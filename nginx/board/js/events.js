@@ -37,28 +37,29 @@ export class Events {
 
   clear() {
     this.isThere = true;
-    this.newest = null;
+    this.since = null;
     this.events = [];
     this.place = 0;
     this.draw();
   }
 
-  /* One request a refresh, for what came since; none where there is no log. */
+  /* One request a refresh, for what came since the oldest that is not over; none where there is no log. */
   async load(host, key, signal) {
     if (!this.isThere) return;
-    const answer = await ask("events", { host, since: this.newest, limit: KEPT }, key, signal);
+    const answer = await ask("events", { host, since: this.since, limit: KEPT }, key, signal);
     if (answer.status === 404) this.isThere = false;
     if (answer.status !== 200 || !Array.isArray(answer.body.events)) return;
     const known = new Map(this.events.map((event) => [event.id, event]));
     for (const event of answer.body.events) known.set(event.id, event);
     this.events = [...known.values()].sort((a, b) => Date.parse(b.began_at) - Date.parse(a.began_at)).slice(0, KEPT);
-    if (this.events.length > 0) this.newest = this.events[0].began_at;
+    const open = this.events.filter((event) => !event.ended_at);
+    if (this.events.length > 0) this.since = (open[open.length - 1] || this.events[0]).began_at;
     this.draw();
   }
 
   draw() {
     this.box.hidden = !this.isThere || this.events.length === 0;
-    const isSame = this.events.length === this.list.childElementCount && this.events.every((event, place) => this.list.children[place].dataset.id === `${event.id} ${event.kind}`);
+    const isSame = this.events.length === this.list.childElementCount && this.events.every((event, place) => this.list.children[place].dataset.id === `${event.id} ${event.ended_at || ""}`);
     if (isSame) return;
     this.list.replaceChildren(...this.events.map((event) => {
       const li = document.createElement("li");
@@ -66,7 +67,7 @@ export class Events {
       const box = li.appendChild(document.createElement("div"));
       const title = box.appendChild(document.createElement(event.path ? "button" : "b"));
       const detail = box.appendChild(document.createElement("span"));
-      li.dataset.id = `${event.id} ${event.kind}`;
+      li.dataset.id = `${event.id} ${event.ended_at || ""}`;
       time.dateTime = event.began_at;
       time.textContent = formatTime(new Date(event.began_at));
       if (event.path) title.dataset.path = event.path;

@@ -33,6 +33,7 @@ let announcedAt = -ANNOUNCE_MS;
 let pageView = null; // the module page.js, once it was wanted
 let wall = null; // the module wall.js
 let hostsOfKey = [];
+let hasHosts = false; // they were asked for
 
 const tab = () => (TABS.includes(options.get("tab")) ? options.get("tab") : "rising");
 const isTv = () => options.has("tv");
@@ -64,7 +65,8 @@ function readWishes() {
     head.clear();
     events.clear();
     hostsOfKey = [];
-    loadHosts();
+    hasHosts = false;
+    find("hosts").hidden = find("wall-link").hidden = true;
   }
   html.toggleAttribute("data-tv", isTv());
   html.toggleAttribute("data-wall", options.has("wall"));
@@ -158,6 +160,7 @@ async function take(answer, { host, key, wanted, signal }) {
   }
   data = { ageMs: answer.ageMs, askedAt: answer.askedAt, wallAt: Date.now(), isWarming: body.warming && !isLate, known: Math.min(body.minutes_known, body.minutes_needed - 1), needed: body.minutes_needed, isEmpty: isLate ? list.rows.size === 0 : pages.length === 0 };
   if (!isLate) draw(pages, body, wanted, answer.serverNow);
+  if (!hasHosts) loadHosts();
   if (performance.now() >= dayDueAt) {
     dayDueAt = performance.now() + DAY_PAUSE_MS * (0.9 + 0.2 * Math.random());
     head.load(host, key, answer.serverNow).then((isAll) => { if (!isAll) dayDueAt = Math.min(dayDueAt, performance.now() + AGAIN_MS); });
@@ -293,10 +296,10 @@ find("tabs").addEventListener("keydown", (event) => {
   find(`tab-${next}`).focus();
 });
 
+/* Once the key has proved good: before that it has no sites. */
 async function loadHosts() {
   const { key } = access;
-  find("hosts").hidden = find("wall-link").hidden = true;
-  if (!key) return;
+  hasHosts = true;
   const answer = await ask("hosts", { limit: 200 }, key);
   if (key !== access.key || answer.status !== 200) return;
   hostsOfKey = answer.body.hosts.map((one) => one.host);

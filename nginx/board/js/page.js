@@ -188,6 +188,9 @@ function bandOf({ from, to, zone, hours }, name) {
     .map((x) => ({ x, y: usualAt(hours, name, localHours(x, zone)) })).filter((point) => point.y !== null);
 }
 
+/* A point without a neighbour is no line, and is drawn as a dot. */
+const isAlone = (points, i) => [i - 1, i + 1].every((k) => !points[k] || points[k].y === null);
+
 /* Upright lines where the headline changed. */
 const marks = {
   id: "marks",
@@ -222,14 +225,14 @@ function drawCourse(Chart, points, given) {
   const data = { datasets: [
     { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
     { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), borderWidth: 2, pointRadius: 0, tension: 0.2, spanGaps: false },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
     animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true, interaction: { mode: "nearest", axis: "x", intersect: false },
     scales: {
       x: { ...axis, type: "linear", min: given.from, max: given.to, afterBuildTicks: (scale) => { scale.ticks = ticksOf(given); }, ticks: { ...axis.ticks, callback: (at) => tick(at) } },
-      y: { ...axis, beginAtZero: true, ticks: { ...axis.ticks, callback: (n) => formatWhole(n) } },
+      y: { ...axis, beginAtZero: true, suggestedMax: 10, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 7, callback: (n) => formatWhole(n) } },
     },
     plugins: {
       legend: { labels: { color: colour("--soft"), filter: (item) => item.text !== "", boxWidth: 14 } },
@@ -253,7 +256,7 @@ function drawHours(Chart, hours) {
   ] };
   const options = {
     animation: false, responsive: true, maintainAspectRatio: false,
-    scales: { x: axis, y: { ...axis, beginAtZero: true, ticks: { ...axis.ticks, maxTicksLimit: 4, callback: (n) => formatWhole(n) } } },
+    scales: { x: axis, y: { ...axis, beginAtZero: true, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 4, callback: (n) => formatWhole(n) } } },
     plugins: { legend: { labels: { color: colour("--soft"), boxWidth: 14 } } },
   };
   replace(Chart, "hours", { type: "bar", data, options });
