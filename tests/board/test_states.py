@@ -207,5 +207,5 @@ def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(b
         return sum("/trends" in url for url in sent) >= 3
 
     await_true(has_come_again, 15, "three refreshes")
-    assert sum("/events" in url for url in sent) == 1
+    assert sum("/api/v1.0/events" in url for url in sent) == 1, sent
     assert not browser.run("return document.getElementById('events').checkVisibility()")

@@ -27,6 +27,7 @@ export function addressOf(options) {
 }
 
 export function writeAddress(options) {
+  if (addressOf(options) === location.hash) return;
   history.replaceState(history.state, "", location.pathname + location.search + addressOf(options));
 }
 

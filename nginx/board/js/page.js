@@ -21,6 +21,7 @@ let access = null;
 let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
+let isAsked = false; // for the row of this page
 let turn = 0; // tells answers of an earlier wish from those of this one
 let charts = {};
 let library = null;
@@ -50,6 +51,7 @@ export function show(wanted, of, onClose) {
   }
   if (wanted === path && dialog.open && access && of.host === access.host) return;
   if (wanted !== path) row = null;
+  isAsked = false;
   path = wanted;
   access = { ...of };
   const link = find("page-title").firstElementChild;
@@ -93,6 +95,7 @@ async function loadRow() {
   const asked = path;
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
+  isAsked = true;
   row = (answer.status === 200 && answer.body.pages.find((page) => page.path === asked)) || row;
   showRow();
 }
@@ -106,7 +109,7 @@ function showRow() {
   if (isMine && row.since) meta.push(text("since", { time: formatTime(new Date(row.since)) }));
   if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatDayTime(new Date(row.first_seen)) }));
   find("page-meta").textContent = meta.join(" · ");
-  find("page-evidence").textContent = isMine ? evidenceOf(row) : text("evidence_none");
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");
   showSources(isMine ? row.sources : null);
 }
 
