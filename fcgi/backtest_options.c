@@ -17,6 +17,7 @@ static int say_help(void)
           "A header line names the columns t_ms, path and visitors, in any order; others are passed over. "
           "Then a line\n"
           "for each page and sample, samples in order of time.\n\n"
+          "  --host HOST          pages of this host and of www.HOST are known without it\n"
           "  --limit 100          rows of a full list\n"
           "  --window 30m         5m to 24h\n"
           "  --every 60s          how often to look\n"
@@ -99,6 +100,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         {"direction", required_argument, NULL, 'd'},
         {"min-score", required_argument, NULL, 's'},
         {"min-visitors", required_argument, NULL, 'v'},
+        {"host", required_argument, NULL, 'H'},
         {"json", no_argument, NULL, 'j'},
         {"from-db", required_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},
@@ -108,6 +110,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         .limit = 100,
         .window_ms = TREND_WINDOW_S * INT64_C(1000),
         .every_ms = EVERY_MS,
+        .site = "",
         .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS},
     };
     int option = 0;
@@ -120,7 +123,9 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         if (option == 'j')
             options_r->json = true;
         else if (option == 'f')
-            options_r->host = optarg;
+            options_r->host = options_r->site = optarg;
+        else if (option == 'H')
+            options_r->site = optarg;
         else
             why = take_option(options_r, option, optarg);
         if (why) {

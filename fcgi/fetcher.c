@@ -1,4 +1,5 @@
 #include "fetcher.h"
+#include "store/roles.h"
 
 #include "base/log.h"
 #include "refresh/server.h"
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    DATABASE_MS = 5000,   /* of one step in all; each call is bounded by LEASE_STEP_MS */
-    STORE_BATCH_MAX = 16, /* answers read before they are stored: workers wait meanwhile */
+    DATABASE_MS = 800,   /* of one step in all: workers hear nothing meanwhile, see REFRESH_SILENCE_MS */
+    STORE_BATCH_MAX = 8, /* answers read before they are stored: lists of new pages take a while */
     STORE_BYTES_MAX = 4 * 1024 * 1024,
     DUE_LOOK_MS = 150,       /* how often the hosts that are due are looked for */
     DUE_LOOK_SHARE = 10,     /* at most this part of the time is spent on looking */
@@ -235,6 +236,8 @@ static enum refresh_outcome outcome_of(const struct refresh_job *job)
 {
     if (job->from_database)
         return REFRESH_DATABASE;
+    if (job->is_useless)
+        return REFRESH_USELESS;
     switch (job->result) {
     case STATUS_OK:
         return REFRESH_STORED;
@@ -254,7 +257,8 @@ static enum refresh_outcome outcome_of(const struct refresh_job *job)
 static void end_stored(struct fetcher *fetcher, struct fetch *fetch)
 {
     const struct refresh_job *job = fetch->job;
-    say(fetcher, fetch, job->result == STATUS_OK ? FETCHER_STORED : FETCHER_FAILED, job->reason);
+    say(fetcher, fetch, job->result == STATUS_OK ? FETCHER_STORED : FETCHER_FAILED,
+        job->is_useless ? "Chartbeat's answer was of no use" : job->reason);
     end(fetcher, fetch, outcome_of(job), job->wait_ms);
 }
 
@@ -268,7 +272,8 @@ static void store_ended(struct fetcher *fetcher)
     void *ended = NULL;
     enum status result = STATUS_OK;
     struct chartbeat_answer answer;
-    memcpy(fetches, fetcher->unstored, count * sizeof *fetches);
+    for (size_t i = 0; i < count; i++)
+        fetches[i] = fetcher->unstored[i];
     fetcher->unstored_count = 0;
     fetcher->has_more = true;
     while (count < STORE_BATCH_MAX && kept_bytes < STORE_BYTES_MAX) {
@@ -367,7 +372,7 @@ static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 enum status fetcher_due(struct fetcher *fetcher, const char *host, struct arena *arena,
                         struct due_list *list_r)
 {
-    return lease_due(fetcher->database, host, fetcher->settings->ttl_ms, DUE_MAX, arena,
+    return lease_due(fetcher->database, host, DUE_MAX, arena,
                      deadline_in(DATABASE_MS), list_r);
 }
 
@@ -381,7 +386,7 @@ static void look_for_due(struct fetcher *fetcher)
     if (limit <= 0)
         return;
     arena_init(&arena, DUE_MAX_BYTES);
-    enum status result = lease_due(fetcher->database, NULL, due_ttl_ms(fetcher, INT64_MAX), limit, &arena,
+    enum status result = lease_due(fetcher->database, NULL, limit, &arena,
                                    deadline_in(DATABASE_MS), &list);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; result == STATUS_OK && i < list.count; i++)
@@ -520,7 +525,7 @@ static enum status init_parts(struct fetcher *fetcher, const struct settings *se
     const struct refresh_server_calls calls = {take_message, lose_connection, fetcher};
     enum status result = fetcher->signal_fd >= 0 ? STATUS_OK : STATUS_FAILED;
     if (result == STATUS_OK)
-        result = database_new(&fetcher->database, settings->database, settings->prepare);
+        result = database_new(&fetcher->database, settings->database, ROLE_FETCH, settings->prepare);
     if (result == STATUS_OK)
         result = chartbeat_new(&fetcher->chartbeat, &chartbeat, settings->connections);
     if (result == STATUS_OK)
@@ -532,6 +537,7 @@ static enum status init_parts(struct fetcher *fetcher, const struct settings *se
         .secret_box = secret_box,
         .bounds = {settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
+        .drop_parameters = settings->drop_parameters,
     };
     return result;
 }

@@ -5,7 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* Sanitizers have to look. */
+/* The leak sanitizer traces its own process, so it needs the right to. */
 void program_forbid_cores(void)
 {
     const struct rlimit none = {0, 0};

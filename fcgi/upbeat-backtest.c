@@ -1,13 +1,15 @@
-/* What would have been called rising: the measure of /trends over recorded samples. */
+/* Runs the trend model over recorded samples, and prints the pages that /trends would have shown. */
 #include "backtest_options.h"
 #include "base/arena.h"
 #include "base/settings.h"
 #include "base/writer.h"
-#include "db/database.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
+#include "pages/page_path.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
+#include "store/samples.h"
+#include "store/roles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,17 +24,18 @@ enum {
     LOOK_MAX_BYTES = 256 * 1024 * 1024,
 };
 
-/* A page that was seen, by its path. */
+/* A page that some sample has listed. */
 struct known {
-    struct page page; /* first: what the index hands out */
+    struct page page; /* must be the first member: the index returns a pointer to it */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
+    size_t entry;       /* of that sample */
 };
 
 struct backtest {
     struct backtest_options options;
-    struct arena arena; /* pages, for the whole run */
-    struct arena look;  /* what one look needs */
+    struct arena arena; /* the pages, which stay for the whole run */
+    struct arena look;  /* the memory of one look */
     struct page_index *index;
     struct trend_path *paths; /* by number */
     size_t path_count, path_capacity;
@@ -43,7 +46,7 @@ struct backtest {
     struct trend_sample recent[RECENT_MAX];
     size_t recent_count;
     int64_t next_look_ms;
-    uint64_t line; /* that is being read */
+    uint64_t line; /* the number of the line that is being read */
 };
 
 static int fail(const struct backtest *test, const char *why)
@@ -118,24 +121,24 @@ static enum status look(struct backtest *test, int64_t look_ms)
 
 static void forget_recent(struct backtest *test, int64_t before_ms)
 {
-    size_t kept = 0;
+    size_t count = 0;
     for (size_t i = 0; i < test->recent_count; i++) {
         if (test->recent[i].at_ms > before_ms)
-            test->recent[kept++] = test->recent[i];
+            test->recent[count++] = test->recent[i];
         else
             free(test->recent[i].entries);
     }
-    test->recent_count = kept;
+    test->recent_count = count;
 }
 
-/* Looks that are due before this sample's time see what was there by then. */
+/* Takes the looks that are due before this sample: they must not see it. */
 static enum status look_until(struct backtest *test, int64_t at_ms)
 {
     enum status result = STATUS_OK;
     int64_t newest_ms = test->recent_count > 0 ? test->recent[test->recent_count - 1].at_ms : at_ms;
     for (; result == STATUS_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
         if (test->next_look_ms - newest_ms > trend_recent_ms(test->options.window_ms)) {
-            /* A gap: nothing is known then, however long it is. */
+            /* Samples are missing for so long that a look would know nothing: go to the end of the gap. */
             test->next_look_ms +=
                 (at_ms - test->next_look_ms) / test->options.every_ms * test->options.every_ms;
             if (test->next_look_ms >= at_ms)
@@ -207,11 +210,15 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
     return known;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or the error in words. */
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
                            int64_t visitors)
 {
+    const struct page_path_rules rules = {test->options.site, settings_drop_parameters()};
+    char spelled[PATH_MAX_BYTES];
     const char *why = NULL;
+    if (page_path_normal(path, path_bytes, &rules, spelled, &path_bytes) != STATUS_OK)
+        return "the path has over 2000 bytes once it is percent-encoded";
     if (test->has_sample && at_ms < test->sample.at_ms)
         return "t_ms is smaller than in the line before";
     if (!test->has_sample || at_ms > test->sample.at_ms) {
@@ -223,12 +230,18 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
         return why;
     if (test->sample.count == BACKTEST_SAMPLE_MAX)
         return "over 100000 rows in one sample";
-    struct known *known = know(test, path, path_bytes);
+    struct known *known = know(test, spelled, path_bytes);
     if (!known)
         return "out of memory";
-    if (known->last_at_ms == at_ms)
-        return "the path stands twice in this sample";
+    if (known->last_at_ms == at_ms) {
+        /* Another spelling of the same page: they are added up, as the service does. */
+        int64_t sum = test->entries[known->entry].visitors + visitors;
+        test->entries[known->entry].visitors =
+            (int32_t)(sum < TREND_HUNDREDTHS_MAX / 100 ? sum : TREND_HUNDREDTHS_MAX / 100);
+        return NULL;
+    }
     known->last_at_ms = at_ms;
+    known->entry = test->sample.count;
     test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
     return NULL;
 }
@@ -264,42 +277,20 @@ static const char *read_lines(struct backtest *test, FILE *in)
 /* --- The database ------------------------------------------------------------------------------------------
  */
 
-static const struct statement HISTORY = {
-    "upbeat_backtest",
-    "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
-    " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
-    " join pages p on p.page_id = n.page_id"
-    " where s.host = $1::text and s.taken_at >= timestamptz 'epoch' + $2::text::bigint * interval '1 ms'"
-    " and s.taken_at < timestamptz 'epoch' + $3::text::bigint * interval '1 ms' order by s.taken_at, "
-    "n.visitors desc, p.path",
-    3, false};
-
-static const struct statement SPAN = {"upbeat_backtest_span",
-                                      "select (extract(epoch from min(taken_at)) * 1000)::bigint, "
-                                      "(extract(epoch from max(taken_at)) * 1000)::bigint"
-                                      " from snapshots where host = $1::text",
-                                      1, false};
-
 enum { SLICE_MS = 600000, STATEMENT_MS = 30000 };
 
 static const char *read_slice(struct backtest *test, struct database *database, int64_t from_ms)
 {
-    char from[24];
-    char to[24];
-    snprintf(from, sizeof from, "%" PRId64, from_ms);
-    snprintf(to, sizeof to, "%" PRId64, from_ms + SLICE_MS);
-    const struct sql_param parameters[] = {{.bytes = test->options.host}, {.bytes = from}, {.bytes = to}};
     struct database_rows *rows = NULL;
-    if (database_run(database, &HISTORY, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK)
+    if (samples_read(database, test->options.host, from_ms, from_ms + SLICE_MS, deadline_in(STATEMENT_MS),
+                     &rows) != STATUS_OK)
         return "the database can't be read";
     const char *why = NULL;
     for (size_t i = 0; !why && i < database_rows_count(rows); i++) {
-        size_t len = 0;
-        const char *path = database_bytes(rows, i, 1, &len);
-        int64_t visitors = database_int(rows, i, 2, 0);
-        if (visitors > TREND_HUNDREDTHS_MAX / 100)
-            visitors = TREND_HUNDREDTHS_MAX / 100;
-        why = add_row(test, database_int(rows, i, 0, 0), path, len, visitors);
+        struct sample_row row = samples_row(rows, i);
+        if (row.visitors > TREND_HUNDREDTHS_MAX / 100)
+            row.visitors = TREND_HUNDREDTHS_MAX / 100;
+        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
     }
     database_rows_free(rows);
     return why;
@@ -307,23 +298,17 @@ static const char *read_slice(struct backtest *test, struct database *database, 
 
 static const char *read_database(struct backtest *test)
 {
-    const struct sql_param parameters[] = {{.bytes = test->options.host}};
     struct database *database = NULL;
-    struct database_rows *rows = NULL;
-    if (database_new(&database, settings_database(), true) != STATUS_OK)
+    if (database_new(&database, settings_database(), ROLE_WORKER, true) != STATUS_OK)
         return "out of memory";
     const char *why = NULL;
     int64_t first_ms = -1;
     int64_t last_ms = -1;
-    if (database_run(database, &SPAN, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK) {
+    if (samples_span(database, test->options.host, deadline_in(STATEMENT_MS), &first_ms, &last_ms) !=
+        STATUS_OK)
         why = "the database can't be read";
-    } else {
-        first_ms = database_int(rows, 0, 0, -1);
-        last_ms = database_int(rows, 0, 1, -1);
-        if (first_ms < 0)
-            why = "the database has no snapshot of this host";
-    }
-    database_rows_free(rows);
+    else if (first_ms < 0)
+        why = "the database has no snapshot of this host";
     for (int64_t at_ms = first_ms; !why && at_ms <= last_ms; at_ms += SLICE_MS)
         why = read_slice(test, database, at_ms);
     database_free(database);
@@ -338,7 +323,7 @@ static int run(struct backtest *test)
     const struct page_list none = {0};
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
-    test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
+    test->entries = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->entries);
     if (!test->index || !test->minutes || !test->entries)
         return fail(test, "out of memory");
     if (!test->options.json)

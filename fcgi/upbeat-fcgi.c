@@ -30,8 +30,7 @@ static int serve(const struct settings *settings)
     if (result == STATUS_INVALID)
         log_line(LEVEL_ERROR, NULL, "descriptor 0 is no listening socket: start it with spawn-fcgi");
     else if (result != STATUS_OK)
-        log_line(LEVEL_ERROR, NULL, "can't start: %s; UPBEAT_FETCH_SOCKET=%s: %s", status_text(result),
-                 settings->fetch_socket, strerror(errno));
+        log_line(LEVEL_ERROR, NULL, "can't start: %s: %s", status_text(result), strerror(errno));
     if (result != STATUS_OK)
         return EXIT_FAILURE;
     log_line(LEVEL_INFO, NULL, "serving");

@@ -6,6 +6,7 @@
 #include "fetcher.h"
 #include "program.h"
 #include "store/keys.h"
+#include "store/roles.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -256,7 +257,7 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
         log_line(LEVEL_ERROR, NULL, "the old secret %s %s", old_secret_file, why);
         return EXIT_SETTINGS;
     }
-    enum status result = database_new(&database, settings->database, settings->prepare);
+    enum status result = database_new(&database, settings->database, ROLE_FETCH, settings->prepare);
     if (result == STATUS_OK)
         result = keys_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
     if (result == STATUS_OK)

@@ -5,13 +5,14 @@
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/validate.h"
-#include "db/array_encode.h"
 #include "db/database.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
 #include "pages/page_list.h"
+#include "pages/page_path.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
+#include "store/imports.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -36,19 +37,12 @@ enum {
     PROGRESS_MS = 250,
 };
 
-static const struct statement QUARTER = {
-    "upbeat_import_quarter",
-    "select import_quarter($1::text, timestamptz 'epoch' + $2::text::bigint * interval '1 ms', $3::text[],"
-    " $4::text[], $5::text[], $6::text::integer[], $7::text::integer[], $8::text::boolean, $9::text::boolean,"
-    " $10::text::integer, $11::text::bigint[], $12::text::integer[], $13::text::integer[],"
-    " $14::text::integer[], $15::text::integer[])",
-    15, true};
-
 /* A page of the quarter. */
 struct known {
     struct page page; /* first: what the index hands out */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
+    size_t entry;       /* its place in that sample */
 };
 
 /* A row of a sample. */
@@ -97,16 +91,7 @@ struct import {
 /* --- The database ------------------------------------------------------------------------------------------
  */
 
-static void put_number(struct buffer *out, int64_t number)
-{
-    buffer_append_char(out, out->len_bytes == 0 ? '{' : ',');
-    buffer_append_int(out, number);
-}
-
-/* Array literals that are being made; empty ones become {}. */
-enum { MINUTES, VISITORS, TAKEN_AT, COUNTS, PLACES, LISTED, SOURCES, LITERALS };
-
-/* The minutes of the quarter as import_quarter() takes them. */
+/* The minutes of the quarter, in the form of imports.h. */
 static enum status put_minutes(struct import *in, struct buffer *literals)
 {
     int32_t figures[3 * QUARTER_MINUTES] = {0};
@@ -128,9 +113,9 @@ static enum status put_minutes(struct import *in, struct buffer *literals)
             visitors[minutes[i].entries[k].page * QUARTER_MINUTES + at] = minutes[i].entries[k].visitors;
     }
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        put_number(&literals[MINUTES], figures[i]);
+        imports_put(&literals[IMPORT_MINUTES], figures[i]);
     for (size_t i = 0; i < cells; i++)
-        put_number(&literals[VISITORS], visitors[i]);
+        imports_put(&literals[IMPORT_VISITORS], visitors[i]);
     free(visitors);
     return STATUS_OK;
 }
@@ -149,85 +134,38 @@ static void put_raws(struct import *in, struct buffer *literals)
     for (struct raw *raw = in->raws; raw; raw = raw->next) {
         if (raw->count > 1)
             qsort_r(raw->rows, raw->count, sizeof *raw->rows, by_visitors, in->pages);
-        put_number(&literals[TAKEN_AT], raw->at_ms);
-        put_number(&literals[COUNTS], (int64_t)raw->count);
+        imports_put(&literals[IMPORT_TAKEN_AT], raw->at_ms);
+        imports_put(&literals[IMPORT_COUNTS], (int64_t)raw->count);
         for (size_t i = 0; i < raw->count; i++) {
-            put_number(&literals[PLACES], raw->rows[i].number);
-            put_number(&literals[LISTED], raw->rows[i].visitors);
+            imports_put(&literals[IMPORT_PLACES], raw->rows[i].number);
+            imports_put(&literals[IMPORT_LISTED], raw->rows[i].visitors);
             for (int k = 0; k < PAGE_SOURCES; k++)
-                put_number(&literals[SOURCES], raw->rows[i].sources[k]);
+                imports_put(&literals[IMPORT_SOURCES], raw->rows[i].sources[k]);
         }
     }
 }
 
-/* Ends the literals, which then are texts. */
-static enum status end_literals(struct buffer *literals, struct columns *columns)
-{
-    enum status result = STATUS_OK;
-    for (int k = COLUMN_PATHS; k < COLUMNS; k++)
-        buffer_append_char(&columns->of[k], '\0');
-    for (int k = 0; k < LITERALS; k++) {
-        buffer_append(&literals[k], literals[k].len_bytes == 0 ? "{}" : "}",
-                      literals[k].len_bytes == 0 ? 3 : 2);
-        if (result == STATUS_OK)
-            result = literals[k].status;
-    }
-    return result;
-}
-
-static enum status call(struct import *in, bool is_over, struct columns *columns,
-                        const struct buffer *literals, bool *is_done_r)
-{
-    char slot[24];
-    char row_limit[16];
-    struct database_rows *rows = NULL;
-    bool keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_KEPT_MS;
-    snprintf(slot, sizeof slot, "%" PRId64, in->slot_ms);
-    snprintf(row_limit, sizeof row_limit, "%" PRId32, in->row_limit);
-    const struct sql_param parameters[] = {
-        {.bytes = in->host},
-        {.bytes = slot},
-        {.bytes = columns->of[COLUMN_PATHS].data},
-        {.bytes = columns->of[COLUMN_TITLES].data},
-        {.bytes = columns->of[COLUMN_SECTIONS].data},
-        {.bytes = is_over ? literals[MINUTES].data : NULL},
-        {.bytes = literals[VISITORS].data},
-        {.bytes = keeps_minutes ? "t" : "f"},
-        {.bytes = in->replaces ? "t" : "f"},
-        {.bytes = row_limit},
-        {.bytes = literals[TAKEN_AT].data},
-        {.bytes = literals[COUNTS].data},
-        {.bytes = literals[PLACES].data},
-        {.bytes = literals[LISTED].data},
-        {.bytes = literals[SOURCES].data},
-    };
-    enum status result =
-        database_run(in->database, &QUARTER, parameters, 1, deadline_in(STATEMENT_MS), &rows);
-    if (result != STATUS_OK)
-        return result;
-    *is_done_r = database_bool(rows, 0, 0);
-    database_rows_free(rows);
-    return STATUS_OK;
-}
-
 static const char *store_quarter(struct import *in, bool is_over)
 {
-    struct columns columns;
-    struct buffer literals[LITERALS];
-    const struct page_list list = {in->pages, in->page_count};
+    struct buffer literals[IMPORT_LITERALS];
+    const struct import_quarter quarter = {
+        .host = in->host,
+        .slot_ms = in->slot_ms,
+        .pages = {in->pages, in->page_count},
+        .literals = literals,
+        .row_limit = in->row_limit,
+        .is_over = is_over,
+        .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_KEPT_MS,
+        .replaces = in->replaces,
+    };
     bool is_done = false;
-    for (int k = 0; k < LITERALS; k++)
+    for (int k = 0; k < IMPORT_LITERALS; k++)
         buffer_init(&literals[k], NUMBERS_MAX_BYTES);
-    enum status result = array_encode(&list, &columns);
-    if (result == STATUS_OK && is_over)
-        result = put_minutes(in, literals);
+    enum status result = is_over ? put_minutes(in, literals) : STATUS_OK;
     put_raws(in, literals);
     if (result == STATUS_OK)
-        result = end_literals(literals, &columns);
-    if (result == STATUS_OK)
-        result = call(in, is_over, &columns, literals, &is_done);
-    array_encode_release(&columns);
-    for (int k = 0; k < LITERALS; k++)
+        result = imports_store(in->database, &quarter, deadline_in(STATEMENT_MS), &is_done);
+    for (int k = 0; k < IMPORT_LITERALS; k++)
         buffer_release(&literals[k]);
     if (result == STATUS_NO_MEMORY || result == STATUS_TOO_LARGE)
         return "the quarter of an hour before this line is too large";
@@ -368,9 +306,25 @@ static struct known *know(struct import *in, const struct recording_row *row)
     return known;
 }
 
-static const char *add_row(struct import *in, const struct recording_row *row)
+/* Another spelling of a page that the sample lists already: they are added up, as the service does. */
+static void add_up(struct listed *sum, const struct listed *more)
 {
+    int64_t visitors = (int64_t)sum->visitors + more->visitors;
+    sum->visitors = (int32_t)(visitors < TREND_HUNDREDTHS_MAX / 100 ? visitors : TREND_HUNDREDTHS_MAX / 100);
+    for (int k = 0; k < PAGE_SOURCES; k++)
+        sum->sources[k] += more->sources[k];
+}
+
+static const char *add_row(struct import *in, const struct recording_row *given)
+{
+    const struct page_path_rules rules = {in->host, settings_drop_parameters()};
+    char path[PATH_MAX_BYTES];
+    struct recording_row spelled = *given;
+    const struct recording_row *row = &spelled;
     const char *why = NULL;
+    spelled.path = path;
+    if (page_path_normal(given->path, given->path_bytes, &rules, path, &spelled.path_bytes) != STATUS_OK)
+        return "the path has over 2000 bytes once it is percent-encoded";
     struct listed listed = {.visitors = row->visitors};
     if (in->has_sample && row->at_ms < in->sample.at_ms)
         return "t_ms is smaller than in the line before";
@@ -394,14 +348,18 @@ static const char *add_row(struct import *in, const struct recording_row *row)
     struct known *known = know(in, row);
     if (!known || !describe(in, &known->page, row))
         return "out of memory";
-    if (known->last_at_ms == row->at_ms)
-        return "the path stands twice in this sample";
-    known->last_at_ms = row->at_ms;
     in->pages[known->number] = known->page;
+    in->rows++;
+    if (known->last_at_ms == row->at_ms) {
+        add_up(&in->listed[known->entry], &listed);
+        in->entries[known->entry].visitors = in->listed[known->entry].visitors;
+        return NULL;
+    }
+    known->last_at_ms = row->at_ms;
+    known->entry = in->sample.count;
     listed.number = known->number;
     in->listed[in->sample.count] = listed;
     in->entries[in->sample.count++] = (struct trend_entry){known->number, row->visitors};
-    in->rows++;
     return NULL;
 }
 
@@ -517,7 +475,7 @@ static const char *begin(struct import *in)
     in->listed = malloc(SAMPLE_MAX * sizeof *in->listed);
     arena_init(&in->arena, QUARTER_MAX_BYTES);
     bool is_made = in->entries && in->listed &&
-                   database_new(&in->database, settings_database_owner(), true) == STATUS_OK;
+                   database_new(&in->database, settings_database_owner(), NULL, true) == STATUS_OK;
     return is_made ? NULL : "out of memory";
 }
 

@@ -86,7 +86,7 @@ class Faults:
         victims = [
             pid
             for pid in children_of(self._postgres.pid)
-            if b"upbeat_app" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b" upbeat_" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
         if victims:
             os.kill(self._dice.choice(victims), signal.SIGKILL)
@@ -125,7 +125,7 @@ class Faults:
 
     def fault_upstream_fails(self) -> None:
         self._upstream(
-            self._dice.choice(["status", "close", "cut", "html_200", "nul_escape", "bad_utf8"])
+            self._dice.choice(["status", "close", "cut", "html_200", "maintenance", "data"])
         )
 
     def fault_upstream_says_429(self) -> None:

@@ -1,5 +1,6 @@
 """The fault matrix: what clients do wrong or on purpose. Also a scan as an outsider would do it."""
 
+import json
 import os
 import random
 import socket
@@ -76,17 +77,23 @@ def test_slowloris(stack: Stack) -> None:
 def test_a_client_that_reads_a_few_bytes_a_second_of_2_mb(
     new_stack: Callable[..., Stack], measured: Callable[[str], None]
 ) -> None:
-    """nginx takes the answer at once, so the only worker serves others meanwhile."""
+    """nginx takes the answer at once, so the only worker serves others meanwhile. The system may not hold it for nginx,
+    as it does where it has much memory to spare."""
     stack = new_stack(
-        UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS="1", CHARTBEAT_LIMIT="10000"
+        listen="sndbuf=64k",
+        UPBEAT_TTL_MS="60000",
+        UPBEAT_STALE_MS="60000",
+        UPBEAT_WORKERS="1",
     )
-    large, count = "large.example", 6000
+    large = "large.example"
     for visitors in (1, 2):
-        pages = [page(f"/{'long/' * 25}{n}", visitors, f"{n} " + "word " * 36) for n in range(count)]
-        stack.simulator.script(large, pages)
-        assert stack.rising(large).status == 200
         for table in ("cache", "snapshots"):
             stack.database.rows(f"update {table} set taken_at = taken_at - interval '70 s'")
+        pages = [
+            {"path": f"/{n}", "title": "<" * 400, "stats": {"people": visitors}} for n in range(1000)
+        ]  # a < takes 6 bytes of ours
+        stack.simulator.script(large, body=json.dumps({"pages": pages}))
+        assert stack.rising(large).status == 200
     assert stack.rising(HOST).status == 200
     words = request(f"{PATH}?host={large}", KEY)
     slow = [SlowReader(stack.nginx.port, words) for _ in range(4)]

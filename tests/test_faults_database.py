@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from servers.load import Load
-from servers.postgres import BIN, Database, Postgres
+from servers.postgres import BIN, PROGRAMS, Database, Postgres
 from servers.processes import as_user, await_true, children_of, own_by, program
 from servers.rights import small_disk
 from servers.stack import Stack, page
@@ -45,7 +45,7 @@ def backends(postgres: Postgres) -> list[int]:
     found = []
     for pid in children_of(postgres.pid):
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"upbeat_app" in title:
+        if b" upbeat_worker " in title or b" upbeat_fetch " in title:
             found.append(pid)
     return found
 
@@ -179,7 +179,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
     database = primary.new_database()
     both = (
         f"host={primary.folder},{standby.folder} port=5432,5432 dbname={database.name}"
-        " user=upbeat_app target_session_attrs=read-write"
+        " target_session_attrs=read-write"
     )
     stack = new_stack(
         database=database, UPBEAT_DATABASE=both, UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100"
@@ -290,7 +290,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
     running: list[subprocess.Popen[bytes]] = []
 
     def start(database: Database) -> tuple[str, Callable[[], None]]:
-        (place / "users").write_text('"upbeat_app" ""\n')
+        (place / "users").write_text("".join(f'"{role}" ""\n' for role in PROGRAMS))
         (place / "ini").write_text(
             f"[databases]\n{database.name} = host={postgres.folder} port=5432\n[pgbouncer]\n"
             f"listen_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = trust\n"
@@ -311,7 +311,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
             run()
 
         run()
-        return f"host={place} port=6432 dbname={database.name} user=upbeat_app", restart
+        return f"host={place} port=6432 dbname={database.name}", restart
 
     yield start
     for process in running:

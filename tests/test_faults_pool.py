@@ -98,16 +98,16 @@ def test_worker_sigstop(stack: Stack, measured: Callable[[str], None]) -> None:
         with Load(stack, HOST, clients=clients, pause_s=0.02) as load:
             stored = "select count(*) from snapshots where host = %s"
             await_true(lambda: stack.database.value(stored, cold) == 1, 5, "the refresh")
+            back_s = time.monotonic() - stopped_s
             thread.join()
             assert stack.rising(cold).status == 200
-            back_s = time.monotonic() - stopped_s
             load.await_more(200)
         statuses = [reply.status for reply in replies[0]]
         assert set(statuses) <= {200, 504}
         assert load.statuses() <= {200, 504} and load.count(504) <= clients
     finally:
         os.kill(victim, signal.SIGCONT)
-    measured(f"{statuses.count(504)} of 20 that waited 504, others 200; that host after {back_s:.1f} s")
+    measured(f"{statuses.count(504)} of 20 that waited 504, others 200; its refresh stored after {back_s:.1f} s")
 
 
 def cpu_s(pid: int) -> float:
@@ -129,7 +129,7 @@ def test_accept_without_a_descriptor_to_spare(
         for _ in range(64):
             peers.append(socket.socket(socket.AF_UNIX))
             peers[-1].connect(str(stack.pool.socket))
-        await_true(lambda: "descriptor" in stack.pool.text() or "files" in stack.pool.text(), 3, "a word in its log")
+        time.sleep(0.2)  # until it has accepted as many as it can, which nobody can see
         before_s, from_s = cpu_s(worker), time.monotonic()
         time.sleep(1)  # it is a rate that is looked at
         share = (cpu_s(worker) - before_s) / (time.monotonic() - from_s)
@@ -140,7 +140,7 @@ def test_accept_without_a_descriptor_to_spare(
     back_s = time.monotonic()
     await_true(lambda: stack.rising(HOST).status == 200, 5, "an answer")
     assert stack.pool.workers() == [worker]
-    assert stack.pool.text().count("descriptor") + stack.pool.text().count("files") < 20, "it fills its log"
+    assert len(stack.pool.text()) < 20_000, "it fills its log"
     measured(f"{share:.0%} of a core meanwhile; 200 {time.monotonic() - back_s:.2f} s after")
 
 

@@ -103,6 +103,14 @@ def test_newest_first_a_page_was_first_seen_in_the_oldest_and_headlines_are_in_o
     assert rows[0][0].timestamp() == slot_ago(5 * DAY_S) and rows[1][0].timestamp() == slot_ago(4 * DAY_S)
 
 
+def test_a_page_that_is_spelled_in_two_ways_is_one(database: Database, host: str) -> None:
+    t_ms = slot_ago(5 * DAY_S) * 1000
+    text = HEADER + f"{t_ms}\thttps://www.{host}/a\t3\t\t\t\n{t_ms}\t/a\t4\t\t\t\n{t_ms}\t/b c\t5\t\t\t\n"
+    assert run(database, host, text).returncode == 0
+    rows = database.rows("select path, max from page_quarters where host = %s order by path", host)
+    assert [(path, float(most)) for path, most in rows] == [("/a", 7.0), ("/b%20c", 5.0)]
+
+
 @pytest.mark.parametrize(
     "text, line, why",
     [
@@ -114,7 +122,6 @@ def test_newest_first_a_page_was_first_seen_in_the_oldest_and_headlines_are_in_o
         (HEADER + "1000\t/a\t1\t\t\t1,2,3\n", 2, "five numbers"),
         (HEADER + "1000\t/a\t1\t\t\t1,2,3,4,5,6\n", 2, "five numbers"),
         (HEADER + "2000\t/a\t1\t\t\t\n1000\t/a\t1\t\t\t\n", 3, "smaller"),
-        (HEADER + "1000\t/a\t1\t\t\t\n1000\t/a\t1\t\t\t\n", 3, "twice"),
         (HEADER + "9999999999999\t/a\t1\t\t\t\n", 2, "future"),
     ],
 )

@@ -11,7 +11,8 @@ enum { ROWS_MAX_BYTES = 40 * 1024 * 1024 }; /* API_LOOKUP_MAX rows of two lists 
 static enum status make_parts(struct api *api)
 {
     const struct settings *settings = api->settings;
-    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare};
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare,
+                                       ROLE_WORKER};
     api->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms,
                                          settings->wait_ms};
     arena_init(&api->rows, ROWS_MAX_BYTES);
@@ -23,7 +24,8 @@ static enum status make_parts(struct api *api)
     if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
-    return status == STATUS_OK ? refresh_client_new(&api->fetcher, settings->fetch_socket) : status;
+    settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
+    return status == STATUS_OK ? refresh_client_new(&api->fetcher, api->fetch_socket) : status;
 }
 
 enum status api_new(struct api **api_r, const struct settings *settings)

@@ -31,6 +31,7 @@ struct api {
     struct body_cache *bodies;
     struct list_cache *lists;
     struct trend_cache *trends;
+    char fetch_socket[256]; /* path */
     struct refresh_client *fetcher;
     struct waiting *waiting;
     struct asked *asked;

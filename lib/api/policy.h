@@ -3,28 +3,14 @@
 #ifndef UPBEAT_API_POLICY_H
 #define UPBEAT_API_POLICY_H
 
+#include "store/cache_row.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    REVOCATION_MS = 300000, /* a key is served for so long after it was checked, and then checked again */
     POLICY_COPY_STALE_MS = 1000, /* a copy in front may outlive the TTL by so much, and no more */
     POLICY_WAIT_MAX_MS = 2500,   /* of a request that can't be answered without a refresh */
-};
-
-enum key_status {
-    KEY_UNKNOWN,  /* Chartbeat was never asked, or its refusal is old enough to ask again */
-    KEY_ACCEPTED, /* for this host */
-    KEY_REFUSED,  /* for this host, and remembered */
-};
-
-/* Times of the database's clock, as differences to its now. */
-struct cache_row_state {
-    bool has_snapshot;
-    int64_t age_ms; /* of the snapshot; below 0 after a jump of the clock */
-    enum key_status key_status;
-    int64_t check_age_ms; /* since the key was checked for this host */
-    int failures;         /* refreshes of this host that failed in a row, 0 where the row is fresh */
 };
 
 struct policy_bounds {

@@ -3,7 +3,7 @@
 #include "base/duration.h"
 #include "base/timestamp.h"
 #include "base/writer.h"
-#include "pages/page_list.h"
+#include "pages/page_path.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,16 +13,21 @@
 enum {
     COLUMNS_MAX = 20,
     LISTS_MAX = 2,
-    ARGUMENTS_MAX = 5,
-    WORD_BYTES = 32,
     MINUTE_MS = 60000,
     ZONE_MAX_BYTES = 64,
 };
 
 static const time_us MINUTE_US = INT64_C(60000000);
 
-/* What a statement is given, in its order. */
-enum argument { NO_ARGUMENT, HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST };
+/* The parameters that a kind takes beside host, key and those of all answers. */
+enum takes {
+    TAKES_PATH = 1,
+    TAKES_SPAN = 2, /* from and to */
+    TAKES_STEP = 4,
+    TAKES_DAYS = 8,
+    TAKES_ZONE = 16,
+    TAKES_AT = 32,
+};
 
 /* A value comes as text: a string, or what is a number or truth value as it is. */
 struct column {
@@ -35,10 +40,9 @@ struct list {
     struct column columns[COLUMNS_MAX];
 };
 
-/* Rows of a statement: 0 and the members of the answer, then 1 or 2 and those of an item of a list. */
+/* How the rows of a report (see store/reports.h) are put into words. */
 struct report {
-    struct statement statement;
-    enum argument arguments[ARGUMENTS_MAX];
+    int takes;
     struct column members[COLUMNS_MAX];
     struct list lists[LISTS_MAX];
     int needed;            /* the member that is never null, or 0 */
@@ -51,23 +55,9 @@ struct report {
         .bound = "an IANA name, as Europe/Berlin"                                                            \
     }
 
-/* Was this page, or without a path the host, ever seen? */
-#define IS_KNOWN                                                                                             \
-    "(case when $2::text is null then exists (select from cache where host = $1::text)"                      \
-    " else page_number($1::text, $2::text) > 0 end)::text"
-
 static const struct report REPORTS[] = {
     [REPORT_HISTORY] =
-        {.statement = {"upbeat_history",
-                       "select 0, $1::text, $2::text, " IS_KNOWN ","
-                       " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
-                       " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
-                       " union all select 1, utc_text(t), visitors::text, low::text, high::text, null, null"
-                       " from page_history($1, $2, $3, $4, $5)"
-                       " union all select 2, utc_text(t), path, title, was, null, null"
-                       " from headline_changes($1, $2, $3, $4)",
-                       5, false},
-         .arguments = {HOST, PATH, FROM, TO, STEP},
+        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_STEP,
          .members = {{"host", true},
                      {"path", true},
                      {"known", false},
@@ -77,20 +67,7 @@ static const struct report REPORTS[] = {
          .lists = {{"points", {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}}},
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
     [REPORT_HOURS] =
-        {.statement =
-             {"upbeat_hours",
-              "with z as materialized (select zone_of($1::text, $5::text) as tz)"
-              " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
-              " utc_text($3::timestamptz), utc_text($4::timestamptz),"
-              " null, null, null, null, null, null, null, null, null, null, null, null, null from z"
-              " union all select 1, utc_text(hour), local_text(hour, z.tz), minutes::text, listed::text,"
-              " round(sum, 2)::text, round(cutoff_sum, 2)::text, avg_listed::text, avg_low::text,"
-              " avg_high::text, round(min, 2)::text, round(max, 2)::text, round(first, 2)::text,"
-              " utc_text(first_at), round(last, 2)::text, utc_text(last_at), round(rise, 2)::text,"
-              " round(fall, 2)::text, round(change, 2)::text, change_prev::text"
-              " from z cross join lateral page_hours($1, $2, $3, $4, z.tz)",
-              5, false},
-         .arguments = {HOST, PATH, FROM, TO, ZONE},
+        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
          .members =
              {{"host", true}, {"path", true}, {"tz", true}, {"known", false}, {"from", true}, {"to", true}},
          .lists = {{"hours",
@@ -116,14 +93,7 @@ static const struct report REPORTS[] = {
          .needed = 3,
          .if_not = BAD_ZONE},
     [REPORT_PROFILE] =
-        {.statement = {"upbeat_profile",
-                       "with z as materialized (select zone_of($1::text, $4::text) as tz)"
-                       " select 0, $1, $2::text, z.tz, " IS_KNOWN ", $3::text, null, null, null, null from z"
-                       " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
-                       " mean::text, min::text, max::text, change::text"
-                       " from z cross join lateral page_profile($1, $2, $3::integer, z.tz)",
-                       4, false},
-         .arguments = {HOST, PATH, DAYS, ZONE},
+        {.takes = TAKES_PATH | TAKES_DAYS | TAKES_ZONE,
          .members = {{"host", true}, {"path", true}, {"tz", true}, {"known", false}, {"days", false}},
          .lists = {{"hours",
                     {{"hour", false},
@@ -137,16 +107,7 @@ static const struct report REPORTS[] = {
                      {"change", false}}}},
          .needed = 3,
          .if_not = BAD_ZONE},
-    [REPORT_USUAL] = {.statement =
-                          {"upbeat_usual",
-                           "with z as materialized (select zone_of($1::text, $3::text) as tz)"
-                           " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
-                           " utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
-                           " visitors::text, rank::text, usual::text, usual_low::text, usual_high::text,"
-                           " vs_usual::text, basis, n::text, usual_for_rank::text"
-                           " from z left join lateral page_usual($1, $2, z.tz) on true",
-                           3, false},
-                      .arguments = {HOST, PATH, ZONE},
+    [REPORT_USUAL] = {.takes = TAKES_PATH | TAKES_ZONE,
                       .members = {{"host", true},
                                   {"path", true},
                                   {"tz", true},
@@ -166,28 +127,11 @@ static const struct report REPORTS[] = {
                       .needed = 3,
                       .if_not = BAD_ZONE},
     [REPORT_PAGES] =
-        {.statement = {"upbeat_pages",
-                       "with p as materialized (select * from pages_at($1::text, $2::timestamptz))"
-                       " select 0, $1, utc_text($2), utc_text(max(minute)), max(samples)::text,"
-                       " round(max(cutoff), 2)::text from p"
-                       " union all (select 1, rank::text, title, path, round(visitors, 2)::text, null from p"
-                       " where rank is not null order by p.rank)",
-                       2, false},
-         .arguments = {HOST, AT},
+        {.takes = TAKES_AT,
          .members = {{"host", true}, {"at", true}, {"minute", true}, {"samples", false}, {"cutoff", false}},
          .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
     [REPORT_HOSTS] =
-        {.statement =
-             {"upbeat_hosts",
-              "with h as materialized (select * from key_hosts($1::bytea))"
-              " select 0, case when exists (select from h) then 'is known' end,"
-              " null, null, null, null, null, null, null, null"
-              " union all select 1, host, (as_of is not null)::text, utc_text(as_of), extract(epoch from "
-              "age)::bigint::text,"
-              " extract(epoch from poll_every)::text, utc_text(next_poll), failures::text, last_error,"
-              " left_alone from h",
-              1, false},
-         .arguments = {DIGEST},
+        {.takes = 0,
          .lists = {{"hosts",
                     {{"host", true},
                      {"known", false},
@@ -208,43 +152,43 @@ static const struct report REPORTS[] = {
 /* --- Parameters --------------------------------------------------------------------------------------------
  */
 
-static bool takes(const struct report_request *report, enum argument argument)
+static bool takes(const struct report_request *report, enum takes parameter)
 {
-    for (size_t i = 0; i < ARGUMENTS_MAX; i++) {
-        if (REPORTS[report->kind].arguments[i] == argument)
-            return true;
-    }
-    return false;
+    return (REPORTS[report->kind].takes & (int)parameter) != 0;
 }
 
-static enum status read_path(const struct query *query, struct arena *arena, struct report_request *report,
-                             struct problem *problem)
+static enum status read_path(const struct request_params *params, struct arena *arena,
+                             struct report_request *report, struct problem *problem)
 {
-    const struct query_parameter *parameter = takes(report, PATH) ? query_find(query, "path") : NULL;
+    const struct query *query = &params->query;
+    const struct page_path_rules rules = {params->host, params->drop_parameters};
+    char path[PATH_MAX_BYTES];
+    size_t path_bytes = 0;
+    const struct query_parameter *parameter = takes(report, TAKES_PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
-    report->path = parameter->value;
-    if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
-        return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2000 bytes",
-                         arena, problem);
+    if (parameter->value_bytes == 0 ||
+        page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) != STATUS_OK)
+        return params_refuse(parameter, "is not a path", "the address of a page, at most 2000 bytes", arena,
+                             problem);
+    report->path = arena_copy(arena, path, path_bytes);
+    return report->path ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-/* A plus that was not encoded has become a space, and no name has a space: "Etc/GMT+5". */
+/* A plus that was not encoded has become a space before digits: "Etc/GMT+5". No name has a space. */
 static const char *with_plus(const char *text, size_t len_bytes, struct arena *arena)
 {
     char *copy = arena_copy(arena, text, len_bytes);
-    for (char *at = copy; at && *at; at++) {
-        if (*at == ' ')
-            *at = '+';
-    }
+    char *space = copy ? strchr(copy, ' ') : NULL;
+    if (space && space[1] >= '0' && space[1] <= '9')
+        *space = '+';
     return copy;
 }
 
 static enum status read_zone(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    bool has_zone = takes(report, ZONE) || takes(report, FROM) || takes(report, AT);
+    bool has_zone = takes(report, TAKES_ZONE) || takes(report, TAKES_SPAN) || takes(report, TAKES_AT);
     const struct query_parameter *parameter = has_zone ? query_find(query, "tz") : NULL;
     if (!parameter)
         return STATUS_OK;
@@ -275,8 +219,8 @@ static enum status read_step(const struct query *query, struct arena *arena, str
                              struct problem *problem)
 {
     static const char *const steps[] = {"1m", "15m", "1h"};
-    const struct query_parameter *parameter = takes(report, STEP) ? query_find(query, "step") : NULL;
-    report->step_ms = takes(report, STEP) ? MINUTE_MS : INT64_C(60) * MINUTE_MS;
+    const struct query_parameter *parameter = takes(report, TAKES_STEP) ? query_find(query, "step") : NULL;
+    report->step_ms = takes(report, TAKES_STEP) ? MINUTE_MS : INT64_C(60) * MINUTE_MS;
     if (!parameter)
         return STATUS_OK;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -290,7 +234,7 @@ static enum status read_step(const struct query *query, struct arena *arena, str
 static int64_t default_span_ms(const struct report_request *report)
 {
     const int64_t hour_ms = INT64_C(60) * MINUTE_MS;
-    if (!takes(report, STEP))
+    if (!takes(report, TAKES_STEP))
         return hour_ms * 24;
     return report->step_ms == MINUTE_MS ? hour_ms
            : report->step_ms < hour_ms  ? hour_ms * 24
@@ -314,7 +258,7 @@ static enum status check_span(const struct query *query, struct arena *arena,
 static enum status read_span(const struct query *query, int64_t now_ms, struct arena *arena,
                              struct report_request *report, struct problem *problem)
 {
-    if (!takes(report, FROM))
+    if (!takes(report, TAKES_SPAN))
         return STATUS_OK;
     report->to.at = (now_ms / MINUTE_MS + 1) * MINUTE_US;
     enum status result = read_time(query, "to", arena, &report->to, problem);
@@ -329,7 +273,7 @@ static enum status read_span(const struct query *query, int64_t now_ms, struct a
 static enum status read_days(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    const struct query_parameter *parameter = takes(report, DAYS) ? query_find(query, "days") : NULL;
+    const struct query_parameter *parameter = takes(report, TAKES_DAYS) ? query_find(query, "days") : NULL;
     report->days = REPORT_DAYS;
     if (!parameter)
         return STATUS_OK;
@@ -345,8 +289,9 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r, struct problem *problem_r)
 {
     const struct query *query = &params->query;
-    *report_r = (struct report_request){.kind = kind, .at = {.at = now_ms / MINUTE_MS * MINUTE_US}};
-    enum status result = read_path(query, arena, report_r, problem_r);
+    *report_r = (struct report_request){.kind = kind};
+    report_r->at.at = now_ms / MINUTE_MS * MINUTE_US;
+    enum status result = read_path(params, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);
     if (result == STATUS_OK)
@@ -355,7 +300,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
         result = read_span(query, now_ms, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_days(query, arena, report_r, problem_r);
-    if (result == STATUS_OK && takes(report_r, AT))
+    if (result == STATUS_OK && takes(report_r, TAKES_AT))
         result = read_time(query, "at", arena, &report_r->at, problem_r);
     return result;
 }
@@ -363,59 +308,21 @@ enum status report_read(enum report_kind kind, const struct request_params *para
 /* --- Dates -------------------------------------------------------------------------------------------------
  */
 
-/* The zone that is meant, and the midnights of up to three dates in it. */
-static const struct statement DATES_STATEMENT = {
-    "upbeat_dates",
-    "with z as materialized (select zone_of($1::text, $2::text) as tz)"
-    " select tz, utc_text($3::timestamp at time zone tz), utc_text($4::timestamp at time zone tz),"
-    " utc_text($5::timestamp at time zone tz) from z",
-    5, false};
-
-static struct sql_param date_of(const struct timestamp *time, char word[WORD_BYTES])
-{
-    timestamp_write(time->at, word);
-    word[strcspn(word, "T")] = '\0';
-    return (struct sql_param){.bytes = time->is_date ? word : NULL};
-}
-
-static bool take_midnight(const struct database_rows *rows, int column, struct timestamp *time)
-{
-    size_t unused = 0;
-    const char *why = NULL;
-    const char *text = database_bytes(rows, 0, column, &unused);
-    return !time->is_date || (text && timestamp_parse(text, time, &why) == STATUS_OK);
-}
-
-/* Only the database knows the zone of a host and all zones by their names, so a question with a date, or with
- * a zone that its statement has no use for, asks it once more. */
+/* A question with a date, or with a zone that its report has no use for, asks the database once more. */
 static enum status resolve_dates(struct report_request *report, struct database *database,
                                  const struct request_params *params, struct arena *arena,
                                  struct deadline deadline, struct problem *problem_r)
 {
     bool has_date = report->from.is_date || report->to.is_date || report->at.is_date;
-    if (!has_date && (!report->tz || takes(report, ZONE)))
+    if (!has_date && (!report->tz || takes(report, TAKES_ZONE)))
         return STATUS_OK;
-    char words[3][WORD_BYTES];
-    struct database_rows *rows = NULL;
-    size_t unused = 0;
-    const struct sql_param parameters[] = {{.bytes = params->host},
-                                           {.bytes = report->tz},
-                                           date_of(&report->from, words[0]),
-                                           date_of(&report->to, words[1]),
-                                           date_of(&report->at, words[2])};
-    enum status result = database_run(database, &DATES_STATEMENT, parameters, 1, deadline, &rows);
-    if (result != STATUS_OK)
-        return result;
-    if (!database_bytes(rows, 0, 0, &unused)) {
+    struct timestamp *const dates[REPORTS_DATES] = {&report->from, &report->to, &report->at};
+    enum status result = reports_dates(database, params->host, report->tz, dates, deadline);
+    if (result == STATUS_INVALID) {
         *problem_r = (struct problem)BAD_ZONE;
         problem_r->sent = report->tz;
-        result = STATUS_INVALID;
-    } else if (!take_midnight(rows, 1, &report->from) || !take_midnight(rows, 2, &report->to) ||
-               !take_midnight(rows, 3, &report->at)) {
-        result = STATUS_FAILED;
     }
-    database_rows_free(rows);
-    if (result != STATUS_OK || !takes(report, FROM))
+    if (result != STATUS_OK || !takes(report, TAKES_SPAN))
         return result;
     if (!query_find(&params->query, "from"))
         report->from.at = report->to.at - default_span_ms(report) * 1000;
@@ -424,39 +331,6 @@ static enum status resolve_dates(struct report_request *report, struct database 
 
 /* --- Answer ------------------------------------------------------------------------------------------------
  */
-
-static struct sql_param parameter_of(enum argument argument, const struct request_params *params,
-                                     const struct report_request *report, char word[WORD_BYTES])
-{
-    switch (argument) {
-    case HOST:
-        return (struct sql_param){.bytes = params->host};
-    case PATH:
-        return (struct sql_param){.bytes = report->path};
-    case ZONE:
-        return (struct sql_param){.bytes = report->tz};
-    case FROM:
-        timestamp_write(report->from.at, word);
-        break;
-    case TO:
-        timestamp_write(report->to.at, word);
-        break;
-    case AT:
-        timestamp_write(report->at.at / MINUTE_US * MINUTE_US, word);
-        break;
-    case STEP:
-        snprintf(word, WORD_BYTES, "%" PRId64 " s", report->step_ms / 1000);
-        break;
-    case DAYS:
-        snprintf(word, WORD_BYTES, "%d", report->days);
-        break;
-    case DIGEST:
-        return (struct sql_param){(const char *)params->digest.bytes, sizeof params->digest.bytes, true};
-    default:
-        break;
-    }
-    return (struct sql_param){.bytes = word};
-}
 
 /* The fields of a row: those that its kind of row has, behind the number that says which kind it is. */
 static void put_fields(struct writer *writer, const struct database_rows *rows, size_t row,
@@ -528,22 +402,28 @@ static void put_report(struct buffer *out, const struct report *report, const st
 }
 
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
-                         const struct report_request *asked, struct arena *arena, struct deadline deadline,
+                         const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r)
 {
-    const struct report *what = &REPORTS[asked->kind];
-    struct report_request resolved = *asked;
-    const struct report_request *report = &resolved;
-    struct sql_param parameters[ARGUMENTS_MAX];
-    char words[ARGUMENTS_MAX][WORD_BYTES];
+    const struct report *what = &REPORTS[report->kind];
+    struct report_request resolved = *report;
     struct database_rows *rows = NULL;
     size_t unused = 0;
     enum status result = resolve_dates(&resolved, database, params, arena, deadline, problem_r);
     if (result != STATUS_OK)
         return result;
-    for (int i = 0; i < what->statement.parameters; i++)
-        parameters[i] = parameter_of(what->arguments[i], params, report, words[i]);
-    result = database_run(database, &what->statement, parameters, 1, deadline, &rows);
+    const struct report_arguments arguments = {
+        .host = params->host,
+        .path = resolved.path,
+        .tz = resolved.tz,
+        .from = resolved.from.at,
+        .to = resolved.to.at,
+        .at = resolved.at.at,
+        .step_ms = report->step_ms,
+        .days = report->days,
+        .digest = &params->digest,
+    };
+    result = reports_read(database, report->kind, &arguments, deadline, &rows);
     if (result != STATUS_OK)
         return result;
     if (what->needed > 0 && !database_bytes(rows, 0, what->needed, &unused)) {

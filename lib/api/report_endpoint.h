@@ -1,5 +1,5 @@
 /* The endpoints that say what is remembered: their parameters, and their answer out of one round trip. What
- * each says is a function in sql/007_times_of_day.sql; its rows are put into words here. */
+ * each says is a function in sql/functions; its rows are put into words here. */
 #ifndef UPBEAT_API_REPORT_ENDPOINT_H
 #define UPBEAT_API_REPORT_ENDPOINT_H
 
@@ -9,15 +9,7 @@
 #include "base/timestamp.h"
 #include "db/database.h"
 #include "http/params.h"
-
-enum report_kind {
-    REPORT_HISTORY, /* path, from, to, step, tz */
-    REPORT_HOURS,   /* path, from, to, tz */
-    REPORT_PROFILE, /* path, days, tz */
-    REPORT_USUAL,   /* path, tz */
-    REPORT_PAGES,   /* at, tz */
-    REPORT_HOSTS,   /* of the key; no host */
-};
+#include "store/reports.h"
 
 enum {
     REPORT_STEPS_MAX = 10000, /* of one answer of history or hours */
@@ -49,7 +41,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
  * none): *problem_r says what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY
  * as in database.h. On an error nothing was appended. */
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
-                         const struct report_request *report, struct arena *arena, struct deadline deadline,
+                         const struct report_request *asked, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r) MUST_CHECK;
 
 #endif

@@ -116,6 +116,7 @@ void request_begin(struct request *request, struct api *api)
     if (!request->head.id)
         request->head.id = "-";
     request->state = REQUEST_LOOKUP;
+    request->head.drop_parameters = api->settings->drop_parameters;
     request->started_ms = clock_monotonic_ms();
     request->deadline = deadline_in(api->settings->deadline_ms);
     request->route = routes_find(request->head.path);

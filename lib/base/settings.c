@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <strings.h>
 
-enum setting_type { TYPE_TEXT, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
+enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
 
 struct setting {
     const char *name;
@@ -17,6 +17,8 @@ struct setting {
     const char *help;
 };
 
+#define DROP_PARAMETERS "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid"
+
 #define AT(field) offsetof(struct settings, field)
 
 static const struct setting TABLE[] = {
@@ -27,6 +29,8 @@ static const struct setting TABLE[] = {
     {"SSL_CERT_FILE", TYPE_TEXT, AT(ca_file), "", 0, 0, false,
      "certificates to trust for Chartbeat, as of a company's proxy; empty: the system's"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
+    {"UPBEAT_DROP_PARAMETERS", TYPE_NAMES, AT(drop_parameters), DROP_PARAMETERS, 0, 0, false,
+     "parameters of a page's address that do not make it another page"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},
     {"UPBEAT_WAIT_MS", TYPE_INT, AT(wait_ms), "300", 0, 2500, false,
@@ -42,8 +46,6 @@ static const struct setting TABLE[] = {
     {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "2", 1, 256, false, "in one pool"},
     {"UPBEAT_WAITING_MAX", TYPE_INT, AT(waiting_max), "1000", 1, 4000, false,
      "requests that wait for a refresh, in one worker"},
-    {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "/run/upbeat/fetch.sock", 0, 0, false,
-     "socket of the fetcher, which alone talks to Chartbeat"},
     {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
      "requests to Chartbeat per host"},
     {"UPBEAT_PREPARE", TYPE_SWITCH, AT(prepare), "on", 0, 0, false,
@@ -52,8 +54,10 @@ static const struct setting TABLE[] = {
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
     {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
      "writable folder for the slot files of the pool"},
+    {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "", 0, 0, false,
+     "unix socket on which workers ask the fetcher; empty: fetch.sock in UPBEAT_RUN_DIR"},
     {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,
-     "requests of the collector to Chartbeat at a time"},
+     "requests of a fetcher to Chartbeat at a time"},
     {"UPBEAT_KEEP_RAW_HOURS", TYPE_INT, AT(keep_raw_hours), "24", 1, 8784, false,
      "snapshots are dropped after, by whole days"},
     {"UPBEAT_KEEP_MINUTES_DAYS", TYPE_INT, AT(keep_minute_days), "14", 1, 3660, false,
@@ -70,7 +74,7 @@ static enum status read_int(const struct setting *row, const char *value, int *n
     char *end = NULL;
     errno = 0;
     long number = strtol(value, &end, 10);
-    /* strtol() passes over white space of every kind, and over a plus. */
+    /* strtol() would accept leading white space and a plus sign. */
     if (*value < '0' || *value > '9' || *end != '\0' || errno || number < row->min || number > row->max)
         return STATUS_INVALID;
     *number_r = (int)number;
@@ -89,6 +93,19 @@ static bool is_url(const char *value)
             return false;
     }
     return true;
+}
+
+static bool is_name_list(const char *value)
+{
+    enum { NAMES_MAX_BYTES = 1000 };
+    for (const char *at = value; *at; at++) {
+        bool is_last = at[1] == '\0' || at[1] == ' ';
+        bool is_name = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                       (*at >= '0' && *at <= '9') || strchr("_.-", *at);
+        if (!is_name && !(*at == '*' && is_last) && !(*at == ' ' && at > value && !is_last))
+            return false;
+    }
+    return strlen(value) <= NAMES_MAX_BYTES;
 }
 
 static int index_of(const char *value, const char *const *names, int count)
@@ -114,6 +131,11 @@ static void say_range(const struct setting *row, struct buffer *out)
         break;
     case TYPE_URL:
         buffer_append_text(out, "http(s)://HOST[:PORT]/PATH without user, query or fragment");
+        break;
+    case TYPE_NAMES:
+        buffer_append_text(
+            out,
+            "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty");
         break;
     case TYPE_TEXT:
         buffer_append_text(out, "text");
@@ -141,6 +163,10 @@ static enum status read_row(const struct setting *row, const char *value, struct
         index = is_url(value) ? 0 : -1;
         *(const char **)(void *)at = value;
         break;
+    case TYPE_NAMES:
+        index = is_name_list(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
     case TYPE_TEXT:
         *(const char **)(void *)at = value;
         break;
@@ -148,7 +174,7 @@ static enum status read_row(const struct setting *row, const char *value, struct
     return index < 0 ? STATUS_INVALID : STATUS_OK;
 }
 
-/* Rules between settings: each bound must leave room for the one inside it. */
+/* Rules between settings: a longer time limit must leave room for the shorter one that it contains. */
 static enum status check_order(const struct settings *s, struct buffer *fault)
 {
     if (s->stale_ms < s->ttl_ms)
@@ -173,7 +199,7 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault)
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
         const struct setting *row = &TABLE[i];
         const char *value = getenv(row->name);
-        if (!value || (*value == '\0' && row->type != TYPE_TEXT))
+        if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES))
             value = row->default_value;
         if (read_row(row, value, &settings) == STATUS_OK)
             continue;
@@ -197,6 +223,14 @@ void settings_help(struct buffer *out)
     }
 }
 
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes)
+{
+    if (*settings->fetch_socket)
+        snprintf(path_r, path_bytes, "%s", settings->fetch_socket);
+    else
+        snprintf(path_r, path_bytes, "%s/fetch.sock", settings->run_dir);
+}
+
 const char *settings_database(void)
 {
     const char *value = getenv("UPBEAT_DATABASE");
@@ -207,4 +241,10 @@ const char *settings_database_owner(void)
 {
     const char *value = getenv("UPBEAT_DATABASE_OWNER");
     return value && *value ? value : settings_database();
+}
+
+const char *settings_drop_parameters(void)
+{
+    const char *value = getenv("UPBEAT_DROP_PARAMETERS");
+    return value ? value : DROP_PARAMETERS;
 }

@@ -22,7 +22,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads `digits` digits at *at and goes behind them; -1: there are fewer. */
+/* Reads this many digits at *at and moves *at behind them; -1 where there are fewer. */
 static int number(const char **at, int digits)
 {
     int value = 0;
@@ -55,7 +55,7 @@ static int fraction(const char **at)
     return digits > 0 ? millionths : -1;
 }
 
-/* Seconds or milliseconds since 1970: the years 2000 to 2099 make the two apart. */
+/* Reads seconds or milliseconds since 1970. Only one of the two falls into the years 2000 to 2099. */
 static const char *read_epoch(const char *text, time_us *at_r)
 {
     const char *at = text;
@@ -85,7 +85,7 @@ static const char *read_date(const char **at, struct tm *parts)
         return NOT_A_TIME;
     struct tm same = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
     *parts = same;
-    /* Of a day that there is not, timegm() makes another. */
+    /* timegm() turns a day that does not exist into another day. */
     (void)timegm(&same);
     if (same.tm_mon != parts->tm_mon || same.tm_mday != day)
         return NO_SUCH_DAY;

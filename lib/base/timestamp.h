@@ -27,10 +27,10 @@ struct timestamp {
  * wrong (static storage), and *timestamp_r is untouched. */
 enum status timestamp_parse(const char *text, struct timestamp *timestamp_r, const char **why_r) MUST_CHECK;
 
-/* "2026-11-24T16:00:00.000000Z" into text, for PostgreSQL. */
+/* Writes "2026-11-24T16:00:00.000000Z" into `text`, for PostgreSQL. */
 void timestamp_write(time_us at, char text[TIMESTAMP_BYTES]);
 
-/* Appends "2026-11-24T16:00:00.000Z", cut to milliseconds, for an answer. */
+/* Appends "2026-11-24T16:00:00.000Z", cut (not rounded) to milliseconds, for an answer. */
 void timestamp_put(struct buffer *out, time_us at);
 
 #endif

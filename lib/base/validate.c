@@ -11,7 +11,7 @@ static bool is_alnum(char c)
 
 enum { SITE_PART_MAX_BYTES = 63 };
 
-/* What a person most likely pasted, said before the general rule. */
+/* Names the likely mistake (a pasted URL, say), which helps more than the general rule. */
 static const char *host_fault(const char *text, size_t len_bytes)
 {
     if (len_bytes == 0)

@@ -1,4 +1,4 @@
-/* May this be asked: the forms of host names and API keys. */
+/* The forms that host names and API keys must have. */
 #ifndef UPBEAT_BASE_VALIDATE_H
 #define UPBEAT_BASE_VALIDATE_H
 

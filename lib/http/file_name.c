@@ -4,13 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORD_MAX_BYTES = 40 };
+enum { WORD_MAX_BYTES = 64 };
 
 static void put_safe(char *out, const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t text_bytes = strnlen(text, WORD_MAX_BYTES);
     size_t len = 0;
-    for (; text[len] && len < WORD_MAX_BYTES; len++)
+    for (; len < text_bytes; len++)
         out[len] = strchr(safe, text[len]) && (len > 0 || text[len] != '.') ? text[len] : '_';
     out[len] = '\0';
 }

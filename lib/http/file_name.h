@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { FILE_NAME_BYTES = 128 };
+enum { FILE_NAME_BYTES = 160 };
 
 /* "demo.example-history-20261125T031500Z.csv" for the host demo.example and the path /api/v1.0/history:
  * whatever comes in, letters, digits, dots, hyphens and underscores and no others, never a dot in front, cut

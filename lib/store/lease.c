@@ -2,10 +2,11 @@
 
 #include "base/buffer.h"
 #include "db/sql_param.h"
+#include "store/cache_row.h"
 
-enum { CLAIM_PARAMETERS = 7, PUBLISH_PARAMETERS = 16, FAIL_PARAMETERS = 4 };
+enum { CLAIM_PARAMETERS = 8, PUBLISH_PARAMETERS = 16, FAIL_PARAMETERS = 4 };
 
-enum { CLAIM = 9, PUBLISH, FAIL, REFUSE, LOOK, ASKED, DUE }; /* store.c has those before */
+enum { CLAIM, PUBLISH, FAIL, REFUSE, LOOK, ASKED, DUE };
 
 /* A lease or a failure may be lost in a crash: it costs one more request to Chartbeat. So these need not wait
  * for the disk, nor for a synchronous standby that is away. */
@@ -14,39 +15,35 @@ enum { CLAIM = 9, PUBLISH, FAIL, REFUSE, LOOK, ASKED, DUE }; /* store.c has thos
 static const struct statement STATEMENTS[] = {
     [CLAIM] = {"upbeat_claim",
                "select outcome, wait_ms, token, claimed_at, digest, sealed, " NOT_DURABLE " from"
-               " claim_refill($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer,"
-               " $7::integer)",
+               " claim_refresh($1::text, $2::bytea, $3::boolean, $4::integer, $5::integer, $6::integer,"
+               " $7::integer, $8::integer)",
                CLAIM_PARAMETERS, true},
     [PUBLISH] = {"upbeat_publish",
-                 "select publish_refill($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz,"
+                 "select publish_refresh($1::text, $2::uuid, $3::bytea, $4::bytea, $5::timestamptz,"
                  " $6::integer, $7::integer, $8::text, $9::text[], $10::text[], $11::text[], $12::integer[],"
                  " $13::integer[], $14::integer, $15::integer, $16::integer)",
                  PUBLISH_PARAMETERS, true},
-    [FAIL] = {"upbeat_fail", "select fail_refill($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
+    [FAIL] = {"upbeat_fail", "select fail_refresh($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
               FAIL_PARAMETERS, true},
     [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
     [LOOK] = {"upbeat_look",
-              "select not coalesce(r.token is not null and r.lease_until between clock_timestamp()"
+              "select not coalesce(r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
-              " from unnest($1::text[]) with ordinality q (host, number) left join refills r using (host)"
+              " from unnest($1::text[]) with ordinality q (host, number) left join refreshes r using (host)"
               " order by q.number",
               2, false},
     [ASKED] = {"upbeat_asked",
-               "with asked as (select host from hosts where host = any ($1::text[])"
-               " and asked_at not between clock_timestamp() - interval '1 minute'"
-               " and clock_timestamp() + interval '1 minute' order by host for update skip locked)"
-               " update hosts h set asked_at = clock_timestamp() from asked a where h.host = a.host"
-               " returning " NOT_DURABLE,
-               1, true},
-    /* A host whose lease is held is left out: the other fetcher is at it. */
+               "select asked(host), " NOT_DURABLE " from unnest($1::text[]) host order by host", 1, true},
+    /* A host whose lease is held is left out: the other fetcher is at it. More are looked at, to leave out
+       those. */
     [DUE] = {"upbeat_due",
              "select d.host, case when d.due_at > '-infinity' then"
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from d.every) * 1000)::bigint"
-             " from due_hosts($1::text, $2::integer) d join refills r using (host)"
-             " where r.token is null or r.lease_until < clock_timestamp()"
-             " order by d.due_at, d.host limit $3::integer",
-             3, false},
+             " from due_hosts($2::integer + 512, interval '0', $1::text) d join refreshes r using (host)"
+             " where r.lease_until is null or r.lease_until < clock_timestamp()"
+             " order by d.due_at, d.host limit $2::integer",
+             2, false},
 };
 
 /* -1 stands for what Chartbeat did not say. */
@@ -77,9 +74,9 @@ int lease_order(const char *host, const char *other)
 static enum status read_outcome(const struct database_rows *rows, enum claim_outcome *outcome_r)
 {
     static const char *const names[CLAIM_OUTCOMES] = {
-        [CLAIM_GRANTED] = "granted",  [CLAIM_NOT_NEEDED] = "done",     [CLAIM_HELD] = "leased",
-        [CLAIM_BACKOFF] = "back-off", [CLAIM_RATE_LIMITED] = "budget", [CLAIM_BAD_KEYS] = "guesses",
-        [CLAIM_NO_KEY] = "keyless",
+        [CLAIM_GRANTED] = "granted", [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
+        [CLAIM_BACKOFF] = "backoff", [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
+        [CLAIM_NO_KEY] = "no_key",
     };
     size_t len = 0;
     const char *name = database_bytes(rows, 0, 0, &len);
@@ -138,9 +135,9 @@ enum status lease_claim(struct database *database, const struct lease_request *r
                         const struct lease_bounds *bounds, struct deadline deadline,
                         struct lease_claim *claims_r)
 {
-    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage own[LEASE_BATCH][2];
-    union sql_param_storage common[3];
+    union sql_param_storage common[4];
     struct database_rows *rows[LEASE_BATCH] = {0};
     struct lease_claim claims[LEASE_BATCH];
     int step_ms = 0;
@@ -156,6 +153,7 @@ enum status lease_claim(struct database *database, const struct lease_request *r
         at[4] = sql_param_int(bounds->lease_ms, &common[0]);
         at[5] = sql_param_int(step_ms, &common[1]);
         at[6] = sql_param_int(burst_ms, &common[2]);
+        at[7] = sql_param_int(REVOCATION_MS, &common[3]);
     }
     enum status result = run(database, CLAIM, parameters, count, deadline, rows);
     for (size_t i = 0; result == STATUS_OK && i < count; i++)
@@ -170,7 +168,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
                             struct sql_param *at)
 {
     const struct lease_claim *claim = what->claim;
-    const struct columns *columns = what->columns;
+    const struct page_columns *columns = what->columns;
     time_us taken_at = claim->claimed_at + (what->answered_ms - claim->claimed_ms) * 1000;
     at[0] = sql_param_text(what->host);
     at[1] = sql_param_bytes(claim->token, LEASE_TOKEN_BYTES);
@@ -190,7 +188,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
 enum status lease_publish(struct database *database, const struct lease_publication *publications,
                           size_t count, struct deadline deadline, bool *stored_r)
 {
-    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH][6];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++)
@@ -205,7 +203,7 @@ enum status lease_publish(struct database *database, const struct lease_publicat
 enum status lease_fail(struct database *database, const struct lease_failure *failures, size_t count,
                        struct deadline deadline, int *back_off_ms_r)
 {
-    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
@@ -304,13 +302,12 @@ static enum status take_due(const struct database_rows *rows, struct arena *aren
     return STATUS_OK;
 }
 
-enum status lease_due(struct database *database, const char *host, int ttl_ms, int limit, struct arena *arena,
+enum status lease_due(struct database *database, const char *host, int limit, struct arena *arena,
                       struct deadline deadline, struct due_list *list_r)
 {
-    union sql_param_storage rooms[2];
+    union sql_param_storage room;
     struct database_rows *rows = NULL;
-    const struct sql_param parameters[] = {sql_param_text(host), sql_param_int(ttl_ms, &rooms[0]),
-                                           sql_param_int(limit, &rooms[1])};
+    const struct sql_param parameters[] = {sql_param_text(host), sql_param_int(limit, &room)};
     enum status result = run(database, DUE, parameters, 1, deadline, &rows);
     if (result == STATUS_OK)
         result = take_due(rows, arena, list_r);

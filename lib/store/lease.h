@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "db/array_encode.h"
 #include "db/database.h"
+#include "store/page_columns.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -64,7 +64,7 @@ struct lease_publication {
     const char *host;
     const struct lease_claim *claim;
     const struct sealed *sealed; /* a key that is new to us; NULL: known */
-    const struct columns *columns;
+    const struct page_columns *columns;
     int row_limit;
     int ttl_ms;
     int64_t answered_ms; /* when the answer came, by our monotonic clock */
@@ -122,9 +122,9 @@ enum status lease_look(struct database *database, const char *const *hosts, size
 enum status lease_asked(struct database *database, const char *const *hosts, size_t count,
                         struct deadline deadline) MUST_CHECK;
 
-/* At most `limit` hosts that are due now, have no snapshot within ttl_ms, and that nobody is asking for;
+/* At most `limit` hosts that are due now and that nobody is asking for;
  * `host`: that one alone, NULL: all. The arena owns the list. */
-enum status lease_due(struct database *database, const char *host, int ttl_ms, int limit, struct arena *arena,
+enum status lease_due(struct database *database, const char *host, int limit, struct arena *arena,
                       struct deadline deadline, struct due_list *list_r) MUST_CHECK;
 
 #endif

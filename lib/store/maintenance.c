@@ -1,6 +1,7 @@
 #include "store/maintenance.h"
 
 #include "db/sql_param.h"
+#include "store/roles.h"
 
 struct maintenance {
     struct database *database;
@@ -21,7 +22,7 @@ enum status maintenance_new(struct maintenance **maintenance_r, const char *conn
     struct maintenance *maintenance = calloc(1, sizeof *maintenance);
     if (!maintenance)
         return STATUS_NO_MEMORY;
-    enum status result = database_new(&maintenance->database, conninfo, prepare);
+    enum status result = database_new(&maintenance->database, conninfo, ROLE_HISTORY, prepare);
     if (result == STATUS_OK)
         *maintenance_r = maintenance;
     else
@@ -65,7 +66,16 @@ enum status maintenance_maintain(struct maintenance *maintenance, const struct m
         sql_param_int(periods->minute_days, &rooms[1]),
         sql_param_int(periods->quarter_months, &rooms[2]),
     };
-    return run_count(maintenance, MAINTAIN, parameters, deadline, done_r);
+    int all = 0;
+    int done = 1;
+    enum status result = STATUS_OK;
+    while (result == STATUS_OK && done > 0) {
+        result = run_count(maintenance, MAINTAIN, parameters, deadline, &done);
+        all += result == STATUS_OK ? done : 0;
+    }
+    if (result == STATUS_OK)
+        *done_r = all;
+    return result;
 }
 
 enum status maintenance_forget(struct maintenance *maintenance, const struct maintenance_periods *periods,

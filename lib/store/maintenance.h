@@ -33,7 +33,8 @@ void maintenance_free(struct maintenance *maintenance);
 enum status maintenance_roll_up(struct maintenance *maintenance, struct deadline deadline,
                                 int *done_r) MUST_CHECK;
 
-/* Makes partitions ahead and drops those that are over. *done_r: how many. */
+/* Makes partitions ahead and drops those that are over, each in a transaction of its own, so that no publish
+ * waits for long. *done_r: how many. A partition that is in use is left for another time. */
 enum status maintenance_maintain(struct maintenance *maintenance, const struct maintenance_periods *periods,
                                  struct deadline deadline, int *done_r) MUST_CHECK;
 

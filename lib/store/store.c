@@ -12,25 +12,31 @@ enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
 enum { KNOWN, READ, READY };
 
+/* A key that was refused once is doubted: it is served on until it is refused again, or for a minute and the five
+ * seconds that have to lie between the two, one back-off; then it has to be checked. So its check counts as
+ * REVOCATION_MS less that before the doubt. */
+#define CHECKED_AT "greatest(k.checked_at, k.doubted_at - interval '235 s')"
+
 static const struct statement STATEMENTS[] = {
     /* Nearly all that is asked under load; each column more would be felt. */
     [KNOWN] = {"upbeat_known",
-               "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
+               "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, " CHECKED_AT
                " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
-               " where c.host = $1::text and k.accepted and c.taken_at = $3::timestamptz",
+               " where c.host = $1::text and k.state <> 'refused' and c.taken_at = $3::timestamptz",
                KNOWN_PARAMETERS, false},
     /* The lists are not fetched, which is what costs most, for a key that may not see them, nor for a caller
      * that has them. */
     [READ] = {"upbeat_read",
               "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
-              "k.accepted, k.checked_at, k.refused_until,"
-              " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
+              "k.state <> 'refused', " CHECKED_AT ","
+              " case when refusal_holds(k.refused_until, clock_timestamp()) then k.refused_until end,"
+              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz then "
               "c.pages end,"
-              " case when $5::boolean and k.accepted and c.taken_at is distinct from $4::timestamptz then "
+              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz then "
               "c.previous_pages end,"
               " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
               "clock_timestamp()"
-              " then (select f.failures from refills f where f.host = q.host) end"
+              " then (select f.failures from refreshes f where f.host = q.host) end"
               " from (select $1::text as host, $2::bytea as digest) q"
               " left join cache c on c.host = q.host"
               " left join key_checks k on k.host = q.host and k.digest = q.digest",
@@ -43,7 +49,7 @@ enum status store_new(struct store **store_r, const struct store_config *config)
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return STATUS_NO_MEMORY;
-    enum status result = database_new(&store->database, config->conninfo, config->prepare);
+    enum status result = database_new(&store->database, config->conninfo, config->role, config->prepare);
     store->ttl_ms = config->ttl_ms;
     if (result == STATUS_OK)
         *store_r = store;
@@ -101,8 +107,7 @@ static enum key_status key_status_of(const struct database_rows *rows, time_us n
     if (database_bool(rows, 0, 5))
         return KEY_ACCEPTED;
     time_us until = database_time(rows, 0, 7, 0);
-    /* Ten minutes is the longest refusal; one that seems longer was written before the clock jumped. */
-    return until > now && until <= now + INT64_C(600000000) ? KEY_REFUSED : KEY_UNKNOWN;
+    return until > now ? KEY_REFUSED : KEY_UNKNOWN;
 }
 
 static enum status take_lookup(const struct database_rows *rows, struct arena *arena,

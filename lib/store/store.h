@@ -10,17 +10,18 @@
 #ifndef UPBEAT_STORE_STORE_H
 #define UPBEAT_STORE_STORE_H
 
-#include "api/policy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
 #include "db/database.h"
+#include "store/cache_row.h"
+#include "store/roles.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 8, /* the newest migration that the programs need */
+    STORE_SCHEMA_VERSION = 10, /* the newest numbered file of sql/ that the programs need */
     STORE_STEP_MS = 1000,     /* of one call, within the deadline given */
     STORE_BATCH = 16,         /* look-ups in one round trip */
 };
@@ -30,7 +31,8 @@ struct store;
 struct store_config {
     const char *conninfo; /* libpq connection string or URI; must outlive the store */
     int ttl_ms;
-    bool prepare; /* named prepared statements */
+    bool prepare;     /* named prepared statements */
+    const char *role; /* see store/roles.h; used where conninfo names no user */
 };
 
 /* One read of the cache row for one host and one key. The caller sets `host` and `digest`, and

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "db/array_encode.h"
 #include "store/lease.h"
 #include "upstream/chartbeat.h"
 #include <stdbool.h>
@@ -18,8 +17,9 @@
 enum {
     LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
     PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
-    PARSE_MAX_BYTES = 12 * 1024 * 1024, /* what one answer may take of an arena, see toppages_parse() */
-    REFRESH_REASON_BYTES = 160,
+    /* What one answer may take of an arena, see toppages_parse(): this and twice the bound of its body. */
+    PARSE_LEAST_BYTES = 8 * 1024 * 1024,
+    REFRESH_REASON_BYTES = 400,
 };
 
 /* None of it is owned. */
@@ -28,6 +28,7 @@ struct refresh_parts {
     const struct secret_box *secret_box;
     struct lease_bounds bounds;
     int row_limit;
+    const char *drop_parameters; /* see struct page_path_rules */
 };
 
 struct refresh_job {
@@ -44,12 +45,14 @@ struct refresh_job {
     /* what came of it: set by refresh_claim() and refresh_read(), and final after refresh_store() */
     enum status result;
     bool from_database;                /* it was the database that failed */
+    bool is_useless;                   /* Chartbeat answered with 200, but with no list */
     int wait_ms;                       /* nobody asks again before this; 0: no such bound */
+    char refused_reasons[REFRESH_REASON_BYTES]; /* why rows were left out, in words; "": none was */
     char reason[REFRESH_REASON_BYTES]; /* why it failed, in words; "" on STATUS_OK */
 
     /* for the way from refresh_read() to refresh_store() */
     bool has_columns;
-    struct columns columns;
+    struct page_columns columns;
     int64_t answered_ms;
     int retry_after_s;
     int rate_limit;

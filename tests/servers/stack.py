@@ -23,9 +23,10 @@ PATH = "/api/v1.0/increasingconcurrents"
 REPORTS = re.compile(r"Sanitizer|runtime error:|Assertion|stack smashing|double free|corrupted")
 ASK_WITHIN_S = 15.0
 REPORT_WORKERS = 2
-# However much older a test makes a row.
+# In an hour, however much older a test makes a row.
 NEVER_DUE = """
-alter table hosts drop constraint if exists hosts_poll_every_check, alter poll_every set default '1000 days'
+create or replace function next_poll(p_host text, p_taken_at timestamptz, p_every interval) returns timestamptz
+language sql stable as $$ select clock_timestamp() + interval '1 hour' $$
 """
 
 
@@ -67,12 +68,14 @@ class Stack:
         simulator: dict[str, Any] | None = None,
         address: str = "127.0.0.1",
         cached: bool = False,
+        listen: str = "",
         fetchers: int = FETCHERS,
         clock: bool = False,
         **settings: str,
     ) -> None:
         self.folder, self.database, self.address = folder, database, address
-        self._cached, self._fetchers, self._clock = cached, fetchers, clock
+        self._nginx = {"cached": cached, "listen": listen}
+        self._fetchers, self._clock = fetchers, clock
         given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
         self.simulator = Simulator(**given)
         self.logs: list[Path] = []  # of what a test starts beside the pool
@@ -97,7 +100,7 @@ class Stack:
             self.fetchers.start()
         self.pool = Pool(self.folder, self._settings).start()
         self.reports = Pool(self.folder, self._settings, "reports", REPORT_WORKERS).start()
-        self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, self._cached)
+        self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, **self._nginx)
         self.nginx.start()
         ready = "/readyz" if self._fetchers else "/healthz"
         await_true(lambda: self.ask(ready).status == 200, 10, "the whole service")

@@ -8,10 +8,17 @@ const MOVE_MS = 300;
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-/* Of a page on its own site; text from the data is never taken for another site's address. */
+/* The address of a page, or "". A path begins with a slash; before that of another host of the site stands its name. Nothing in it makes it
+ * anything else than https. */
 export function storyUrl(host, path) {
-  const url = new URL(`https://${host}${path.startsWith("/") ? "" : "/"}${path}`);
-  return url.protocol === "https:" && url.hostname === host ? url.href : "";
+  const own = path.startsWith("/");
+  const wanted = own ? host : path.split("/")[0];
+  try {
+    const url = new URL(`https://${own ? host : ""}${path}`);
+    return url.protocol === "https:" && url.hostname === wanted && !url.username && !url.port ? url.href : "";
+  } catch {
+    return "";
+  }
 }
 
 /* The sources that make up the change, largest first: [{source, change, isNow}]; isNow: the page was not listed when the window began, so that
