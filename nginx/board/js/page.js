@@ -60,7 +60,10 @@ export function show(wanted, of, onClose) {
   if (url) link.href = url;
   else link.removeAttribute("href");
   showRow();
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) {
+    dialog.showModal();
+    find("page-close").focus();
+  }
   load();
   loadRow();
 }
