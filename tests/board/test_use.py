@@ -63,7 +63,7 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack, host: str) -> None:
 
 def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Browser, stack: Stack, host: str) -> None:
     pages = PAGES + [steady(f"/hostile-{n}", 40 + n, title) for n, title in enumerate(HOSTILE)]
-    pages.append(steady("//evil.example/x", 60, "Elsewhere"))
+    pages.append(steady("https://blog.example/x", 60, "On another host of the site"))
     rises = {page["path"]: 200 for page in pages[14:]}
     remember(stack, host, pages, rises)
     browser.open(address(stack, host))
@@ -71,8 +71,8 @@ def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Bro
     await_true(lambda: set(HOSTILE) - set(browser.titles()) == set() or None, 10, "all of them as they are")
     assert browser.driver.title == f"{host} – upbeat"
     assert browser.run("return document.querySelectorAll('#rows :is(img, script, b)').length") == 0
-    hrefs = browser.run("return [...document.querySelectorAll('#rows a')].map(a => new URL(a.href).host)")
-    assert set(hrefs) == {host}
+    hrefs = browser.run("return [...document.querySelectorAll('#rows a')].map(a => new URL(a.href).origin)")
+    assert set(hrefs) == {f"https://{host}", "https://blog.example"}
     widths = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
     heights = browser.run("return [...document.querySelectorAll('#rows li')].map(li => li.offsetHeight)")
@@ -80,6 +80,16 @@ def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Bro
     rights = browser.run("return [...document.querySelectorAll('#rows .people')].map(p => p.getBoundingClientRect().right)")
     assert len(set(rights)) == 1
     browser.shot("hostile")
+
+
+def test_an_address_out_of_the_data_is_https_or_none(browser: Browser, stack: Stack) -> None:
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    paths = ["/a b", "//x.example/y", "/\\x.example", "javascript:alert(1)", "a@x.example/y", "x.example:81/y", "x.example/y", "", "%", "data:,x", "?q"]
+    made = browser.driver.execute_async_script(
+        "const done = arguments[1]; import('./js/list.js').then((m) => done(arguments[0].map((path) => m.storyUrl('news.example', path))))", paths
+    )
+    assert made[:3] == ["https://news.example/a%20b", "https://news.example//x.example/y", "https://news.example//x.example"]
+    assert made[3:] == ["", "", "", "https://x.example/y", "", "", "", ""], made
 
 
 def test_no_row_moves_under_the_pointer_or_while_one_has_the_focus(browser: Browser, stack: Stack, host: str) -> None:
