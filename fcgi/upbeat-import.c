@@ -108,7 +108,7 @@ static enum status put_minutes(struct import *in, struct buffer *literals)
         size_t at = (size_t)(minutes[i].minute - in->slot_ms / MINUTE_MS);
         figures[at] = minutes[i].samples;
         figures[QUARTER_MINUTES + at] = minutes[i].cutoff;
-        figures[2 * QUARTER_MINUTES + at] = trend_mean(in->totals[at], 0, minutes[i].samples);
+        figures[QUARTER_MINUTES + QUARTER_MINUTES + at] = trend_mean(in->totals[at], 0, minutes[i].samples);
         for (size_t k = 0; k < minutes[i].count; k++)
             visitors[minutes[i].entries[k].page * QUARTER_MINUTES + at] = minutes[i].entries[k].visitors;
     }

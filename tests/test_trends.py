@@ -478,8 +478,10 @@ def test_the_site_says_what_is_usual(stack: Stack, host: str) -> None:
     assert trends(stack, host, window="29m").json["site"]["usual"] is None
     days = "generate_series(7, 35, 7) d"
     stack.database.rows(
-        f"insert into quarters select %s, date_bin('15 minutes', c.taken_at, 'epoch') - d * interval '1 day', 15, '{{0}}', '{{15}}', array[15 * (1000 + 10 * d) * 100],"
-        f" '{{0}}', '{{1}}', '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{14}}', '{{0}}', '{{0}}' from cache c, {days} where host = %s",
+        f"insert into quarters select %s, date_bin('15 minutes', c.taken_at, 'epoch') - d * interval '1 day', 15, "
+        f"'{{0}}', '{{15}}', array[15 * (1000 + 10 * d) * 100],"
+        f" '{{0}}', '{{1}}', '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{14}}', '{{0}}', '{{0}}' from cache c, {days} "
+        f"where host = %s",
         host,
         host,
     )

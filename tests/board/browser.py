@@ -31,10 +31,18 @@ FLAGS = [
 class Browser:
     """One browser with a profile of its own. `lang` is the browser's language, `size` that of its window."""
 
-    def __init__(self, lang: str = "en-GB", size: tuple[int, int] = (1280, 900), flags: list[str] | None = None) -> None:
+    def __init__(
+        self, lang: str = "en-GB", size: tuple[int, int] = (1280, 900), flags: list[str] | None = None
+    ) -> None:
         self.profile = tempfile.mkdtemp(prefix="board-")
         options = Options()
-        for flag in [*FLAGS, *(flags or []), f"--user-data-dir={self.profile}", f"--lang={lang}", f"--window-size={size[0]},{size[1]}"]:
+        for flag in [
+            *FLAGS,
+            *(flags or []),
+            f"--user-data-dir={self.profile}",
+            f"--lang={lang}",
+            f"--window-size={size[0]},{size[1]}",
+        ]:
             options.add_argument(flag)
         options.add_experimental_option("prefs", {"intl.accept_languages": lang})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -65,7 +73,9 @@ class Browser:
         self.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=name)
 
     def size(self, width: int, height: int, scale: float = 1, mobile: bool = False) -> None:
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
+        )
 
     def prefer(self, **features: str) -> None:
         """Media features: prefers_color_scheme="dark"."""

@@ -8,10 +8,17 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from board.browser import Browser
-from servers.processes import ROOT, worker_program
+from servers.processes import worker_program
 from servers.stack import KEY, Stack, page
 
 MINUTES = 45
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Once: the programs behind the board are what the other tests run under the sanitizers."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +59,9 @@ def import_samples(stack: Stack, host: str, text: str, *options: str) -> subproc
     program = Path(worker_program()).parent / "upbeat-import"
     owner = stack.database.conninfo("upbeat")
     return subprocess.run(
-        [program, *options, host], input=text, env={"UPBEAT_DATABASE_OWNER": owner}, capture_output=True, text=True, timeout=60
+        [program, *options, host], input=text, env={
+            "UPBEAT_DATABASE_OWNER": owner
+        }, capture_output=True, text=True, timeout=60
     )
 
 
@@ -61,7 +70,8 @@ def steady(path: str, visitors: int, title: str | None = None) -> dict[str, Any]
 
 
 def remember(stack: Stack, host: str, pages: list[dict[str, Any]], rises: dict[str, int] | None = None) -> None:
-    """Three quarters of an hour of these pages, of which some have grown in the last five minutes; and the same from now on."""
+    """Three quarters of an hour of these pages, of which some have grown in the last five minutes; and the same from
+    now on."""
     rises = rises or {}
     now = int(time.time())
     lines = ["t_ms\tpath\tvisitors\ttitle\tsections\tsources"]
@@ -95,4 +105,3 @@ def address(stack: Stack, host: str, more: str = "", key: str | None = KEY) -> s
 
 PAGES = [steady(f"/story-{n}", 20 + 3 * n, f"Story number {n}") for n in range(14)]
 RISES = {"/story-3": 120, "/story-7": 60}
-__all__ = ["PAGES", "RISES", "ROOT"]

@@ -14,8 +14,14 @@ from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import ROOT, await_true
 from servers.stack import Stack
 
-FAST = """const later = window.setTimeout.bind(window); window.setTimeout = (f, ms, ...all) => later(f, (ms || 0) / 100, ...all);
-window.turns = 0; const ask = window.fetch; window.fetch = (url, ...all) => { if (String(url).includes('/trends')) window.turns++; return ask(url, ...all); };"""
+FAST = """const later = window.setTimeout.bind(window);
+window.setTimeout = (f, ms, ...all) => later(f, (ms || 0) / 100, ...all);
+const ask = window.fetch;
+window.turns = 0;
+window.fetch = (url, ...all) => {
+    if (String(url).includes('/trends')) window.turns++;
+    return ask(url, ...all);
+};"""
 AXE = "axe-core@4.10"
 REFRESHES = 300
 SCRIPT_MS = 16
@@ -30,6 +36,7 @@ def counters(browser: Browser) -> dict[str, float]:
     return found | {"heap": browser.cdp("Runtime.getHeapUsage")["usedSize"]}
 
 
+@pytest.mark.unhurried
 def test_three_hundred_refreshes_leave_heap_nodes_and_listeners_as_they_were(
     browser: Browser, stack: Stack, host: str, measured: Callable[[str], None]
 ) -> None:
@@ -49,7 +56,10 @@ def test_three_hundred_refreshes_leave_heap_nodes_and_listeners_as_they_were(
                 rises = {f"/story-{n}": 60 + 10 * (n + number) % 90 for n in range(number % 7, 14, 2)}
                 script(stack, host, [*PAGES, steady(f"/turn-{number % 9}", 90, f"Turn {number}")], rises)
                 if number % 5 == 0:  # the browser holds back who changes the address too often
-                    browser.run("document.getElementById(arguments[0]).click()", ["tab-rising", "tab-top", "tab-falling"][number // 5 % 3])
+                    browser.run(
+                        "document.getElementById(arguments[0]).click()",
+                        ["tab-rising", "tab-top", "tab-falling"][number // 5 % 3],
+                    )
             browser.run("document.getElementById('tab-rising').click()")
 
         turn(100)
@@ -58,16 +68,30 @@ def test_three_hundred_refreshes_leave_heap_nodes_and_listeners_as_they_were(
         after = counters(browser)
     finally:
         browser.forget_before_load(name)
-    measured(f"{REFRESHES} refreshes: heap {before['heap'] / 1e6:.2f} to {after['heap'] / 1e6:.2f} MB, nodes {before['nodes']:.0f} to {after['nodes']:.0f}, "
-             f"listeners {before['jsEventListeners']:.0f} to {after['jsEventListeners']:.0f}")
+    measured(
+        f"{REFRESHES} refreshes: heap {before['heap'] / 1e6:.2f} to {after['heap'] / 1e6:.2f} MB,"
+        f" nodes {before['nodes']:.0f} to {after['nodes']:.0f},"
+        f" listeners {before['jsEventListeners']:.0f} to {after['jsEventListeners']:.0f}"
+    )
     assert after["jsEventListeners"] <= before["jsEventListeners"] + 2
     assert after["nodes"] <= before["nodes"] * 1.1 + 400, (before, after)
     assert after["heap"] <= before["heap"] * 1.1 + 200_000, (before, after)
 
 
-def test_first_rows_and_a_hundred_rows(browser: Browser, stack: Stack, host: str, measured: Callable[[str], None]) -> None:
-    remember(stack, host, [steady(f"/p{n}", 30 + n, f"Story {n} with a headline of usual length, more or less") for n in range(100)])
-    rows = """new MutationObserver((_, self) => { if (document.querySelectorAll('#rows li').length > 0) { window.firstRows = performance.now(); self.disconnect(); } })
+@pytest.mark.unhurried
+def test_first_rows_and_a_hundred_rows(
+    browser: Browser, stack: Stack, host: str, measured: Callable[[str], None]
+) -> None:
+    remember(
+        stack,
+        host,
+        [steady(f"/p{n}", 30 + n, f"Story {n} with a headline of usual length, more or less") for n in range(100)],
+    )
+    rows = """new MutationObserver((_, self) => {
+        if (document.querySelectorAll('#rows li').length === 0) return;
+        window.firstRows = performance.now();
+        self.disconnect();
+    })
         .observe(document, {childList: true, subtree: true});"""
     name = browser.before_load(rows)
     try:
@@ -77,11 +101,16 @@ def test_first_rows_and_a_hundred_rows(browser: Browser, stack: Stack, host: str
             times.append(browser.await_script("return window.firstRows", "first rows"))
         await_true(lambda: len(browser.titles()) == 100, 10, "all rows")
         draws = "return performance.getEntriesByName('upbeat-draw', 'measure').map(m => m.duration)"
-        taken = browser.await_script(f"const all = (() => {{ {draws} }})(); return all.length >= 5 && all", "five refreshes", 30)
+        taken = browser.await_script(
+            f"const all = (() => {{ {draws} }})(); return all.length >= 5 && all", "five refreshes", 30
+        )
     finally:
         browser.forget_before_load(name)
     first, drawn = sorted(times)[2], sorted(taken)[len(taken) // 2]
-    measured(f"first rows after {first:.0f} ms (median of 5 loads), 100 rows drawn in {drawn:.1f} ms of script (median), the first time {taken[0]:.1f} ms")
+    measured(
+        f"first rows after {first:.0f} ms (median of 5 loads), 100 rows drawn in {drawn:.1f} ms of script (median), "
+        f"the first time {taken[0]:.1f} ms"
+    )
     assert first < 3 * FIRST_ROWS_MS  # on a machine that does other things, too: the figure itself is in the table
     assert drawn < SCRIPT_MS
 
@@ -117,7 +146,13 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     if not npm:
         pytest.skip("npm is not installed: axe-core can't be had")
     place = tmp_path_factory.mktemp("axe")
-    done = subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund", AXE], cwd=place, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [npm, "install", "--silent", "--no-audit", "--no-fund", AXE],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     script_file = Path(place) / "node_modules" / "axe-core" / "axe.min.js"
     if done.returncode or not script_file.exists():
         pytest.skip("npm can't install axe-core here")
@@ -127,11 +162,20 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def findings(browser: Browser, axe: str) -> list[str]:
     browser.run(axe)
     wanted = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    result = browser.driver.execute_async_script("const done = arguments[1]; axe.run(document, arguments[0]).then(done, (e) => done({violations: [String(e)]}))", wanted)
-    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" if isinstance(one, dict) else one for one in result["violations"]]
+    result = browser.driver.execute_async_script(
+        "const done = arguments[1]; axe.run(document, arguments[0]).then(done, (e) => done({violations: [String(e)]}))",
+        wanted,
+    )
+    said = []
+    for one in result["violations"]:
+        if isinstance(one, dict):
+            one = f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}"
+        said.append(one)
+    return said
 
 
 @pytest.mark.talks
+@pytest.mark.unhurried
 def test_axe_finds_nothing_in_any_state(browser: Browser, stack: Stack, host: str, axe: str) -> None:
     fresh = f"fresh-{host}"
     found: dict[str, list[str]] = {}
@@ -157,7 +201,10 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, stack: Stack, host: st
         for tab in ("rising", "falling", "top"):
             browser.open(address(stack, host, f"&tab={tab}"))
             browser.await_state("live", "quiet")
-            browser.await_script("return document.querySelectorAll('#rows li').length > 0 || !document.getElementById('empty').hidden", "rows")
+            browser.await_script(
+                "return document.querySelectorAll('#rows li').length > 0 || !document.getElementById('empty').hidden",
+                "rows",
+            )
             look(f"{tab}, {scheme}", "live", "quiet")
         browser.open(address(stack, host, "&page=/story-3"))
         browser.await_script("return document.getElementById('chart').ariaLabel", "the chart")

@@ -21,7 +21,11 @@ error_log {folder}/front.log notice;
 events {{ }}
 http {{
     access_log off;
-    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    client_body_temp_path {folder}/b;
+    proxy_temp_path {folder}/p;
+    fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u;
+    scgi_temp_path {folder}/s;
     server {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/cert.pem;
@@ -40,18 +44,27 @@ def front(stack: Stack, tmp_path: Path) -> Iterator[str]:
     port = free_port()
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files], check=True, capture_output=True)
-    hashed = subprocess.run(["openssl", "passwd", "-apr1", "desk"], check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-apr1", "desk"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     (tmp_path / "users").write_text(f"editor:{hashed}\n")
     user = "user root;" if os.geteuid() == 0 else ""
     (tmp_path / "front.conf").write_text(CONF.format(user=user, folder=tmp_path, port=port, behind=stack.nginx.port))
-    process = subprocess.Popen(["/usr/sbin/nginx", "-e", str(tmp_path / "front.log"), "-c", str(tmp_path / "front.conf")])
+    process = subprocess.Popen(
+        ["/usr/sbin/nginx", "-e", str(tmp_path / "front.log"), "-c", str(tmp_path / "front.conf")]
+    )
     await_true(lambda: (tmp_path / "front.pid").exists(), 5, "the server in front")
     yield f"127.0.0.1:{port}"
     process.send_signal(signal.SIGQUIT)
     process.wait(5)
 
 
+@pytest.mark.unhurried
 def test_below_another_path_behind_tls_and_basic_auth(stack: Stack, host: str, front: str) -> None:
     remember(stack, host, PAGES, RISES)
     browser = Browser(flags=["--ignore-certificate-errors"])

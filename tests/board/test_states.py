@@ -10,11 +10,18 @@ from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import await_true
 from servers.stack import KEY, KEY_MARK, Stack
 
-LATER = "window.skewMs = 0; const then = performance.now.bind(performance); performance.now = () => then() + window.skewMs;"
-HELD = "window.isHeld = false; const ask = window.fetch; window.fetch = (...all) => (window.isHeld ? new Promise(() => {}) : ask(...all));"
-LIMITED = """const ask = window.fetch; window.fetch = (url, ...rest) => (String(url).includes("/trends") && window.isLimited
-    ? Promise.resolve(new Response('{"status":429}', {status: 429, headers: {"Content-Type": "application/problem+json", "Retry-After": "1"}}))
-    : ask(url, ...rest));"""
+# Put in front of the page's own scripts: a clock that jumps, answers that never come, and a server that is tired.
+LATER = """window.skewMs = 0;
+const then = performance.now.bind(performance);
+performance.now = () => then() + window.skewMs;"""
+HELD = """window.isHeld = false;
+const ask = window.fetch;
+window.fetch = (...all) => (window.isHeld ? new Promise(() => {}) : ask(...all));"""
+LIMITED = """const ask = window.fetch;
+const tired = () => new Response('{"status":429}', {
+    status: 429, headers: {"Content-Type": "application/problem+json", "Retry-After": "1"}});
+window.fetch = (url, ...rest) => (window.isLimited && String(url).includes("/trends")
+    ? Promise.resolve(tired()) : ask(url, ...rest));"""
 
 
 def test_key_it_asks_for_a_site_and_a_key_once(browser: Browser, stack: Stack, host: str) -> None:
@@ -22,7 +29,12 @@ def test_key_it_asks_for_a_site_and_a_key_once(browser: Browser, stack: Stack, h
     browser.open(address(stack, "", key=None).replace("#host=", ""))
     browser.await_state("key")
     browser.shot("key")
-    browser.run("document.getElementById('ask-host').value = arguments[0]; document.getElementById('ask-key').value = arguments[1]", f"https://{host}/", KEY)
+    browser.run(
+        "document.getElementById('ask-host').value = arguments[0]; document.getElementById('ask-key').value = "
+        "arguments[1]",
+        f"https://{host}/",
+        KEY,
+    )
     browser.run("document.querySelector('#ask-form button').click()")
     browser.await_state("live")
     assert KEY_MARK not in browser.driver.current_url and host in browser.driver.current_url
@@ -40,7 +52,10 @@ def test_key_a_screen_keeps_it_where_one_ticks_that(browser: Browser, stack: Sta
     remember(stack, host, PAGES, RISES)
     browser.open(address(stack, host, key=None))
     browser.await_state("key")
-    browser.run("document.getElementById('ask-key').value = arguments[0]; document.getElementById('ask-keep').checked = true", KEY)
+    browser.run(
+        "document.getElementById('ask-key').value = arguments[0]; document.getElementById('ask-keep').checked = true",
+        KEY,
+    )
     browser.run("document.querySelector('#ask-form button').click()")
     browser.await_state("live")
     browser.run("sessionStorage.clear()")
@@ -80,7 +95,9 @@ def test_loading(browser: Browser, stack: Stack, host: str) -> None:
         browser.forget_before_load(name)
 
 
-def test_warming_it_says_how_many_minutes_are_known_and_shows_the_plain_list(browser: Browser, stack: Stack, host: str) -> None:
+def test_warming_it_says_how_many_minutes_are_known_and_shows_the_plain_list(
+    browser: Browser, stack: Stack, host: str
+) -> None:
     stack.turn(host, PAGES)
     browser.open(address(stack, host))
     browser.await_state("warming")
@@ -108,7 +125,9 @@ def test_live_rows_say_what_rises_since_when_and_why(browser: Browser, stack: St
     link = browser.run("const a = document.querySelector('#rows .title'); return [a.href, a.target, a.rel]")
     assert link == [f"https://{host}/story-3", "_blank", "noopener noreferrer"]
     line = browser.run("return document.querySelector('#rows .spark .line').getAttribute('d')")
-    assert line.count("L") == 29 and browser.run("return document.querySelector('#rows .spark .expected').getAttribute('d')")
+    assert line.count("L") == 29 and browser.run(
+        "return document.querySelector('#rows .spark .expected').getAttribute('d')"
+    )
     assert browser.text("#tab-rising small") == "2" and browser.text("#tab-top small") == "14"
     assert browser.text("#age") == "Live" and browser.text("#notice") == ""
     browser.shot("desk-light")
@@ -134,13 +153,17 @@ def test_new_pages_are_marked_and_a_lower_bound_says_at_least(browser: Browser, 
 
 
 @pytest.mark.talks
-def test_stale_then_faded_then_unknown_and_never_old_data_as_if_they_were_new(browser: Browser, stack: Stack, host: str) -> None:
+@pytest.mark.unhurried
+def test_stale_then_faded_then_unknown_and_never_old_data_as_if_they_were_new(
+    browser: Browser, stack: Stack, host: str
+) -> None:
     remember(stack, host, PAGES, RISES)
     names = [browser.before_load(LATER), browser.before_load(HELD)]
     try:
         browser.open(address(stack, host))
         browser.await_state("live")
-        stack.simulator.fault(host, "status")  # Chartbeat is away: the service answers from what there is, and says how old that is
+        # Chartbeat is away: the service answers from what there is, and says how old that is.
+        stack.simulator.fault(host, "status")
         browser.await_state("stale", within_s=16)
         assert "s old" in browser.text("#age") and "old" in browser.text("#notice")
         browser.shot("stale")
@@ -159,7 +182,9 @@ def test_stale_then_faded_then_unknown_and_never_old_data_as_if_they_were_new(br
 
 
 @pytest.mark.talks
-def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(browser: Browser, stack: Stack, host: str) -> None:
+def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
+    browser: Browser, stack: Stack, host: str
+) -> None:
     remember(stack, host, PAGES, RISES)
     browser.open(address(stack, host))
     browser.await_state("live")
@@ -202,7 +227,9 @@ def test_limited(browser: Browser, stack: Stack, host: str) -> None:
         browser.forget_before_load(name)
 
 
-def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(browser: Browser, stack: Stack, host: str) -> None:
+def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(
+    browser: Browser, stack: Stack, host: str
+) -> None:
     if "/api/v1.0/events" in stack.ask("/").json["endpoints"]:
         pytest.skip("there is one")
     remember(stack, host, PAGES, RISES)

@@ -1,4 +1,5 @@
-"""How one works with the board: by keyboard and pointer, with hostile headlines, several sites, on a wall, and a page's own view."""
+"""How one works with the board: by keyboard and pointer, with hostile headlines, several sites, on a wall, and with a
+page's own view."""
 
 import json
 import re
@@ -14,7 +15,8 @@ from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import ROOT, await_true
 from servers.stack import KEY, Stack
 
-BOX = "const box = document.querySelectorAll('#rows li')[arguments[0]].getBoundingClientRect(); return [box.top, box.height]"
+BOX = """const box = document.querySelectorAll('#rows li')[arguments[0]].getBoundingClientRect();
+return [box.top, box.height];"""
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "Safe \u202eETIRW DETOOR\u202c and more",
@@ -77,18 +79,36 @@ def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Bro
     assert widths[0] <= widths[1]
     heights = browser.run("return [...document.querySelectorAll('#rows li')].map(li => li.offsetHeight)")
     assert max(heights) < 120, heights
-    rights = browser.run("return [...document.querySelectorAll('#rows .people')].map(p => p.getBoundingClientRect().right)")
+    rights = browser.run(
+        "return [...document.querySelectorAll('#rows .people')].map(p => p.getBoundingClientRect().right)"
+    )
     assert len(set(rights)) == 1
     browser.shot("hostile")
 
 
 def test_an_address_out_of_the_data_is_https_or_none(browser: Browser, stack: Stack) -> None:
     browser.open(address(stack, "", key=None).replace("#host=", ""))
-    paths = ["/a b", "//x.example/y", "/\\x.example", "javascript:alert(1)", "a@x.example/y", "x.example:81/y", "x.example/y", "", "%", "data:,x", "?q"]
+    paths = [
+        "/a b",
+        "//x.example/y",
+        "/\\x.example",
+        "javascript:alert(1)",
+        "a@x.example/y",
+        "x.example:81/y",
+        "x.example/y",
+        "",
+        "%",
+        "data:,x",
+        "?q",
+    ]
     made = browser.driver.execute_async_script(
-        "const done = arguments[1]; import('./js/list.js').then((m) => done(arguments[0].map((path) => m.storyUrl('news.example', path))))", paths
+        "const [paths, done] = arguments;"
+        "import('./js/list.js').then((m) => done(paths.map((path) => m.storyUrl('news.example', path))))",
+        paths,
     )
-    assert made[:3] == ["https://news.example/a%20b", "https://news.example//x.example/y", "https://news.example//x.example"]
+    assert made[:3] == [
+        "https://news.example/a%20b", "https://news.example//x.example/y", "https://news.example//x.example"
+    ]
     assert made[3:] == ["", "", "", "https://x.example/y", "", "", "", ""], made
 
 
@@ -97,9 +117,16 @@ def test_no_row_moves_under_the_pointer_or_while_one_has_the_focus(browser: Brow
     browser.open(address(stack, host, "&tab=top"))
     browser.await_state("live")
     first = browser.titles()
-    ActionChains(browser.driver).move_to_element(browser.driver.find_element(By.CSS_SELECTOR, "#rows li:nth-child(3)")).perform()
+    ActionChains(browser.driver).move_to_element(
+        browser.driver.find_element(By.CSS_SELECTOR, "#rows li:nth-child(3)")
+    ).perform()
     before = [browser.run(BOX, n) for n in range(14)]
-    script(stack, host, [*PAGES[:1], steady("/story-1", 900, "Story number 1"), *PAGES[2:13], steady("/late", 700, "Late")], RISES)
+    script(
+        stack,
+        host,
+        [*PAGES[:1], steady("/story-1", 900, "Story number 1"), *PAGES[2:13], steady("/late", 700, "Late")],
+        RISES,
+    )
     browser.await_script("return !document.getElementById('held').hidden", "a word that the order waits", 15)
     await_true(lambda: "Late" in browser.titles(), 15, "the new page at the end")
     assert browser.titles() == [*first, "Late"] and [browser.run(BOX, n) for n in range(14)] == before
@@ -126,18 +153,29 @@ def test_new_rises_are_said_politely(browser: Browser, stack: Stack, host: str) 
 def test_a_pages_own_view_has_an_address_the_evidence_and_charts(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     browser.open(address(stack, host, "&page=/story-3"))
-    browser.await_script("return document.getElementById('page').open && document.getElementById('chart').ariaLabel", "the chart")
+    browser.await_script(
+        "return document.getElementById('page').open && document.getElementById('chart').ariaLabel", "the chart"
+    )
     browser.await_script("return document.getElementById('page-evidence').textContent.includes(' = ')", "the evidence")
-    assert re.fullmatch(r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\. Seen: [\d.]+\.", browser.text("#page-evidence"))
+    assert re.fullmatch(
+        r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\. "
+        r"Seen: [\d.]+\.",
+        browser.text("#page-evidence"),
+    )
     assert browser.text("#page-title") == "Story number 3" and "social" in browser.text("#page-sources")
     figures = [float(n) for n in re.findall(r"\d+(?:\.\d+)?", browser.text("#page-evidence"))]
     assert figures[0] == pytest.approx(figures[1] * figures[2], rel=0.02)
-    drawn = browser.run("const c = document.getElementById('chart'); return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)")
+    drawn = browser.run(
+        "const c = document.getElementById('chart'); return c.getContext('2d').getImageData(0, 0, c.width, "
+        "c.height).data.some((v) => v > 0)"
+    )
     assert drawn
     browser.shot("page-view")
     for span in ("24h", "7d"):
         browser.run("document.querySelector(`[data-span='${arguments[0]}']`).click()", span)
-        browser.await_script(f"return document.getElementById('chart').ariaLabel.includes('{span[:-1]}')", f"the chart of {span}")
+        browser.await_script(
+            f"return document.getElementById('chart').ariaLabel.includes('{span[:-1]}')", f"the chart of {span}"
+        )
     browser.driver.back()
     browser.driver.forward()
 
@@ -160,15 +198,29 @@ def test_several_sites_of_one_key_have_a_switch_and_a_wall(browser: Browser, sta
     browser.open(address(stack, host))
     browser.await_state("live")
     browser.await_script("return document.getElementById('host-choice').checkVisibility()", "the switch")
-    browser.run("const c = document.getElementById('host-choice'); c.value = arguments[0]; c.dispatchEvent(new Event('change'))", other)
+    browser.run(
+        "const c = document.getElementById('host-choice'); c.value = arguments[0]; c.dispatchEvent(new "
+        "Event('change'))",
+        other,
+    )
     browser.await_state("quiet")
     assert browser.text("#host") == other and f"host={other}" in browser.driver.current_url
     browser.run("document.getElementById('wall-link').click()")
     names = "return [...document.querySelectorAll('#wall-list .name')].map(n => n.textContent)"
-    browser.await_script(f"return document.querySelector('#wall-list .now')?.textContent && (() => {{ {names} }})().includes('{host}')", "the wall")
-    assert "2 rising" in browser.run("return [...document.querySelectorAll('#wall-list li')].find(li => li.dataset.host === arguments[0]).innerText", host)
+    browser.await_script(
+        f"return document.querySelector('#wall-list .now')?.textContent && (() => {{ {names} }})().includes('{host}')",
+        "the wall",
+    )
+    assert "2 rising" in browser.run(
+        "return [...document.querySelectorAll('#wall-list li')].find(li => li.dataset.host === arguments[0]).innerText",
+        host,
+    )
     browser.shot("wall")
-    browser.run("[...document.querySelectorAll('#wall-list li')].find(li => li.dataset.host === arguments[0]).querySelector('a').click()", host)
+    browser.run(
+        "[...document.querySelectorAll('#wall-list li')].find(li => li.dataset.host === "
+        "arguments[0]).querySelector('a').click()",
+        host,
+    )
     browser.await_state("live")
     assert browser.text("#host") == host
 
@@ -182,9 +234,13 @@ def test_on_a_wall_there_is_nothing_to_click_and_headlines_are_large(browser: Br
     await_true(lambda: len(browser.titles()) == 8, 10, "eight rows")
     size = browser.run("return parseFloat(getComputedStyle(document.querySelector('.title')).fontSize) / innerWidth")
     assert size >= 0.02
-    shown = "return [...document.querySelectorAll('button, select, [role=tab]')].filter(n => n.checkVisibility() && !n.matches('.spark')).length"
+    shown = """return [...document.querySelectorAll('button, select, [role=tab]')]
+        .filter(n => n.checkVisibility() && !n.matches('.spark')).length"""
     assert browser.run(shown) == 0
-    fits = browser.run("return [...document.querySelectorAll('#rows li')].every(li => li.getBoundingClientRect().bottom <= innerHeight + 1)")
+    fits = browser.run(
+        "return [...document.querySelectorAll('#rows li')].every(li => li.getBoundingClientRect().bottom <= "
+        "innerHeight + 1)"
+    )
     assert fits and browser.run("return document.documentElement.scrollHeight <= innerHeight")
     assert "tv" in browser.driver.current_url
     browser.shot("tv")
@@ -194,13 +250,21 @@ def test_on_a_wall_there_is_nothing_to_click_and_headlines_are_large(browser: Br
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: Stack, host: str) -> None:
-    remember(stack, host, PAGES + [steady("/long", 50, "Donaudampfschifffahrtsgesellschaftskapitän" * 4)], RISES | {"/long": 300})
+    remember(
+        stack,
+        host,
+        PAGES + [steady("/long", 50, "Donaudampfschifffahrtsgesellschaftskapitän" * 4)],
+        RISES | {"/long": 300},
+    )
     browser.size(360, 780, 3, True)
     browser.open(address(stack, host))
     browser.await_state("live")
     widths: Any = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= 360, widths
-    small = browser.run("return [...document.querySelectorAll('a[href], button, select')].filter(n => n.checkVisibility() && (n.offsetHeight < 20 || n.offsetWidth < 20) && !n.matches('.skip')).map(n => n.outerHTML)")
+    small = browser.run(
+        "return [...document.querySelectorAll('a[href], button, select')].filter(n => n.checkVisibility() && "
+        "(n.offsetHeight < 20 || n.offsetWidth < 20) && !n.matches('.skip')).map(n => n.outerHTML)"
+    )
     assert not small, small
     browser.shot("phone")
 
@@ -216,13 +280,16 @@ def test_texts_are_there_in_each_language() -> None:
     assert asked <= names[0], asked - names[0]
 
 
+@pytest.mark.unhurried
 def test_in_german(stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     german = Browser(lang="de-DE")
     try:
         german.open(address(stack, host))
         german.await_state("live")
-        assert "Steigt" in german.text("#tabs") and "seit " in german.text("#rows") and german.run("return document.documentElement.lang") == "de"
+        assert "Steigt" in german.text("#tabs") and "seit " in german.text("#rows") and german.run(
+            "return document.documentElement.lang"
+        ) == "de"
         assert re.search(r"\d,\d ×", german.text("#rows"))
     finally:
         german.close()

@@ -1,7 +1,7 @@
 """Simulated history of one site, as samples that upbeat-import takes: `python3 tests/simulator/past.py --help`.
 
-The site is that of model.py with the same seed and host: the same articles, tide and surges. Its counts are drawn around what the model
-expects, not lived through step by step: four weeks of that would take an hour.
+The site is that of model.py with the same seed and host: the same articles, tide and surges. Its counts are drawn
+around what the model expects, not lived through step by step: four weeks of that would take an hour.
 """
 
 import argparse
@@ -89,23 +89,29 @@ class Past:
             # A surge comes by one source, as surges do.
             extra = int(people * grown[slot] / (1.0 + grown[slot]))
             base = people - extra
-            parts = {"direct": base * direct // 1000, "links": base * links // 1000, "search": base * search // 1000, "social": base * social // 1000}
+            parts = {
+                "direct": base * direct // 1000,
+                "links": base * links // 1000,
+                "search": base * search // 1000,
+                "social": base * social // 1000,
+            }
             parts["internal"] = base - sum(parts.values())
             parts[SOURCE_ORDER[zlib.crc32(article.path.encode()) // 64 % 3]] += extra
-            found.append((people, article.path, article.title, sections, ",".join(str(parts[name]) for name in SOURCE_ORDER)))
+            found.append(
+                (people, article.path, article.title, sections, ",".join(str(parts[name]) for name in SOURCE_ORDER))
+            )
         return found
 
     def write(self, out: TextIO, from_t: float, to_t: float, by_minute: bool) -> None:
         out.write(HEADER)
         for t in self.times(from_t, to_t, by_minute):
             rows = self.rows(t, by_minute)
-            # An older quarter of an hour is one list that holds for its minutes: with surges of minutes it has nothing to do.
+            # An older quarter of an hour is one list that holds for its minutes: it knows nothing of surges, which
+            # are over in minutes, nor of sources, which are kept for hours.
             for k in range(1 if by_minute else SAMPLES):
                 at = int((t + k * MINUTE_S) * 1000)
-                if by_minute:
-                    out.writelines(f"{at}\t{path}\t{people}\t{title}\t{sections}\t{sources}\n" for people, path, title, sections, sources in rows)
-                else:
-                    out.writelines(f"{at}\t{path}\t{people}\t{title}\t{sections}\t\n" for people, path, title, sections, _ in rows)
+                for people, path, title, sections, sources in rows:
+                    out.write(f"{at}\t{path}\t{people}\t{title}\t{sections}\t{sources if by_minute else ''}\n")
 
     def times(self, from_t: float, to_t: float, by_minute: bool) -> Iterator[float]:
         step = MINUTE_S if by_minute else QUARTER_S
@@ -116,12 +122,16 @@ class Past:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="past", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="past", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--host", default="demo.example")
     parser.add_argument("--from", dest="from_t", type=float, required=True, help="Unix time, included")
     parser.add_argument("--to", dest="to_t", type=float, required=True, help="Unix time, not included")
-    parser.add_argument("--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour")
+    parser.add_argument(
+        "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
+    )
     given = parser.parse_args()
     if given.to_t > time.time() + 1:
         raise SystemExit("past: --to is in the future")
