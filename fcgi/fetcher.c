@@ -372,8 +372,7 @@ static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 enum status fetcher_due(struct fetcher *fetcher, const char *host, struct arena *arena,
                         struct due_list *list_r)
 {
-    return lease_due(fetcher->database, host, DUE_MAX, arena,
-                     deadline_in(DATABASE_MS), list_r);
+    return lease_due(fetcher->database, host, DUE_MAX, arena, deadline_in(DATABASE_MS), list_r);
 }
 
 static void look_for_due(struct fetcher *fetcher)
@@ -386,8 +385,7 @@ static void look_for_due(struct fetcher *fetcher)
     if (limit <= 0)
         return;
     arena_init(&arena, DUE_MAX_BYTES);
-    enum status result = lease_due(fetcher->database, NULL, limit, &arena,
-                                   deadline_in(DATABASE_MS), &list);
+    enum status result = lease_due(fetcher->database, NULL, limit, &arena, deadline_in(DATABASE_MS), &list);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; result == STATUS_OK && i < list.count; i++)
         result = fetches_due(fetcher->fetches, list.items[i].host,

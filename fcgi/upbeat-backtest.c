@@ -8,8 +8,8 @@
 #include "pages/page_path.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
-#include "store/samples.h"
 #include "store/roles.h"
+#include "store/samples.h"
 
 #include <inttypes.h>
 #include <math.h>

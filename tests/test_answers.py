@@ -99,7 +99,7 @@ def test_a_broken_character_costs_no_more_than_itself(
     refused = stack.database.value("select refused_rows from host_status where host = %s", host)
     assert refused == 1
     assert any(
-        host in line and "1 with a broken path" in line for line in stack.pool.text().splitlines()
+        host in line and "1 with a broken path" in line for line in stack.fetchers.text().splitlines()
     )
 
 

@@ -181,6 +181,8 @@ def test_parameters_are_those_that_are_read(stack: Stack, path: str) -> None:
     for parameter in DESCRIPTION["paths"][path]["get"]["parameters"]:
         if "$ref" in parameter:
             parameter = DESCRIPTION["components"]["parameters"][parameter["$ref"].split("/")[-1]]
+        if parameter["name"] == "path":
+            continue
         given = {"host": "site.example", parameter["name"]: "%" * 101}
         answer = stack.ask(path, headers={"X-CB-AK": KEY}, query=urlencode(given))
         old = path.endswith("increasingconcurrents") and parameter["name"] == "host"

@@ -191,7 +191,8 @@ def defaults_of_program() -> dict[str, str]:
 
 def defaults_of_up() -> dict[str, str]:
     text = help_of(ROOT / "fcgi" / "up")
-    return dict(re.findall(r"^  ([A-Z_]+)=(\S*)", text, re.MULTILINE))
+    rows = re.findall(r'^  ([A-Z_]+)=("[^"]*"|\S*)', text, re.MULTILINE)
+    return {name: value.strip('"') for name, value in rows}
 
 
 def defaults_of_readme() -> dict[str, str]:

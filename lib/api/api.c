@@ -11,8 +11,7 @@ enum { ROWS_MAX_BYTES = 40 * 1024 * 1024 }; /* API_LOOKUP_MAX rows of two lists 
 static enum status make_parts(struct api *api)
 {
     const struct settings *settings = api->settings;
-    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare,
-                                       ROLE_WORKER};
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare, ROLE_WORKER};
     api->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms,
                                          settings->wait_ms};
     arena_init(&api->rows, ROWS_MAX_BYTES);

@@ -15,17 +15,18 @@
 #include <stdint.h>
 
 enum report_kind {
-    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high; headlines: t, path, i,
-                       was */
+    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high; headlines: t,
+                       path, i, was */
     REPORT_HOURS,   /* host, path, tz, known, from, to; hours: hour, local, minutes, listed, sum, cutoff_sum,
                      * avg_listed, avg_low, avg_high, min, max, first, first_at, last, last_at, rise, fall,
                      * change, change_prev */
-    REPORT_PROFILE, /* host, path, tz, known, days; hours: hour, days, median, p25, p75, mean, min, max, change */
-    REPORT_USUAL,   /* host, path, tz, known, as_of, slot, local, visitors, rank, usual, usual_low, usual_high,
-                     * vs_usual, basis, n, usual_for_rank */
-    REPORT_PAGES,   /* host, at, minute, samples, cutoff; pages: rank, i, path, visitors */
-    REPORT_HOSTS,   /* "is known" or null; hosts: host, known, as_of, age_s, poll_every_s, next_poll, failures,
-                     * last_error, left_alone */
+    REPORT_PROFILE, /* host, path, tz, known, days; hours: hour, days, median, p25, p75, mean, min, max,
+                       change */
+    REPORT_USUAL, /* host, path, tz, known, as_of, slot, local, visitors, rank, usual, usual_low, usual_high,
+                   * vs_usual, basis, n, usual_for_rank */
+    REPORT_PAGES, /* host, at, minute, samples, cutoff; pages: rank, i, path, visitors */
+    REPORT_HOSTS, /* "is known" or null; hosts: host, known, as_of, age_s, poll_every_s, next_poll, failures,
+                   * last_error, left_alone */
 };
 
 /* A kind reads those that it needs. Times are of the database's clock; strings must not be NULL but where
@@ -50,9 +51,9 @@ enum status reports_read(struct database *database, enum report_kind kind,
 
 enum { REPORTS_DATES = 3 };
 
-/* Makes midnights of those of the three times that are dates (is_date), in the time zone `tz`, NULL: the host's.
- * Only the database knows the zone of a host, and all zones by their names. STATUS_INVALID: there is no zone of
- * that name. Else as reports_read(). */
+/* Makes midnights of those of the three times that are dates (is_date), in the time zone `tz`, NULL: the
+ * host's. Only the database knows the zone of a host, and all zones by their names. STATUS_INVALID: there is
+ * no zone of that name. Else as reports_read(). */
 enum status reports_dates(struct database *database, const char *host, const char *tz,
                           struct timestamp *const dates[REPORTS_DATES], struct deadline deadline) MUST_CHECK;
 

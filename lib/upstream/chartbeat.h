@@ -70,9 +70,9 @@ void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, 
 
 /* The next request that has ended. Where none has, waits as chartbeat_poll() does for one, at most for
  * timeout_ms; -1: does not wait, nor goes on with any. True: its context, result and answer are there.
- * *result_r: STATUS_OK: a whole answer, of any status; answer_kind_of() says what it amounts to. STATUS_TIMEOUT,
- * STATUS_UNREACHABLE. STATUS_TOO_LARGE: over chartbeat_answer_max_bytes(). STATUS_INVALID: broken off or not
- * decodable. STATUS_NO_MEMORY. */
+ * *result_r: STATUS_OK: a whole answer, of any status; answer_kind_of() says what it amounts to.
+ * STATUS_TIMEOUT, STATUS_UNREACHABLE. STATUS_TOO_LARGE: over chartbeat_answer_max_bytes(). STATUS_INVALID:
+ * broken off or not decodable. STATUS_NO_MEMORY. */
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
                     struct chartbeat_answer *answer_r);
 

@@ -95,8 +95,9 @@ static void read_answer(const struct refresh_parts *parts, struct refresh_job *j
     struct buffer why;
     struct toppages toppages = {0};
     const struct page_path_rules rules = {job->host, parts->drop_parameters};
-    const struct answer answer = {(int)got->status,    got->has_retry_after, got->rate_remaining,
-                                  got->content_type,   got->body,            got->body_bytes};
+    const struct answer answer = {(int)got->status,    got->has_retry_after,
+                                  got->rate_remaining, got->content_type,
+                                  got->body,           got->body_bytes};
     arena_init(&arena, PARSE_LEAST_BYTES + 2 * chartbeat_answer_max_bytes(parts->row_limit));
     buffer_init(&why, REFRESH_REASON_BYTES - 1);
     enum answer_kind kind = answer_kind_of(&answer, &rules, &arena, &toppages, &why);
@@ -106,8 +107,8 @@ static void read_answer(const struct refresh_parts *parts, struct refresh_job *j
         job->result = result_of(kind, got->status);
         job->is_useless = job->result == STATUS_INVALID;
         snprintf(job->reason, sizeof job->reason, "%s", why.data ? why.data : "");
-        log_line(kind == ANSWER_REFUSED ? LEVEL_INFO : LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)", job->reason,
-                 got->body_bytes);
+        log_line(kind == ANSWER_REFUSED ? LEVEL_INFO : LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)",
+                 job->reason, got->body_bytes);
     }
     buffer_release(&why);
     arena_release(&arena);

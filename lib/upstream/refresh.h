@@ -44,11 +44,11 @@ struct refresh_job {
 
     /* what came of it: set by refresh_claim() and refresh_read(), and final after refresh_store() */
     enum status result;
-    bool from_database;                /* it was the database that failed */
-    bool is_useless;                   /* Chartbeat answered with 200, but with no list */
-    int wait_ms;                       /* nobody asks again before this; 0: no such bound */
+    bool from_database;                         /* it was the database that failed */
+    bool is_useless;                            /* Chartbeat answered with 200, but with no list */
+    int wait_ms;                                /* nobody asks again before this; 0: no such bound */
     char refused_reasons[REFRESH_REASON_BYTES]; /* why rows were left out, in words; "": none was */
-    char reason[REFRESH_REASON_BYTES]; /* why it failed, in words; "" on STATUS_OK */
+    char reason[REFRESH_REASON_BYTES];          /* why it failed, in words; "" on STATUS_OK */
 
     /* for the way from refresh_read() to refresh_store() */
     bool has_columns;
