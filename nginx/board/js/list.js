@@ -227,7 +227,8 @@ export class List {
     setAttribute(row, "area", row.area, "d", paths.area);
     setAttribute(row, "line", row.line, "d", paths.line);
     setAttribute(row, "expected", row.expected, "d", paths.expected);
-    setAttribute(row, "x", row.dot, "cx", paths.x === null ? "-9" : String(paths.x));
-    setAttribute(row, "y", row.dot, "cy", paths.y === null ? "-9" : String(paths.y));
+    setAttribute(row, "r", row.dot, "r", paths.x === null ? "0" : "2.6");
+    setAttribute(row, "x", row.dot, "cx", String(paths.x ?? 0));
+    setAttribute(row, "y", row.dot, "cy", String(paths.y ?? 0));
   }
 }

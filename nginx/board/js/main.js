@@ -71,7 +71,7 @@ function readWishes() {
   html.toggleAttribute("data-tv", isTv());
   html.toggleAttribute("data-wall", options.has("wall"));
   html.dataset.tab = tab();
-  head.host.textContent = access.host || "upbeat";
+  head.host.textContent = (options.has("wall") && text("wall")) || access.host || "upbeat";
   document.title = access.host ? `${access.host} – upbeat` : "upbeat";
   for (const name of TABS) {
     const button = find(`tab-${name}`);
