@@ -237,6 +237,12 @@ const char *settings_database(void)
     return value ? value : "";
 }
 
+const char *settings_database_owner(void)
+{
+    const char *value = getenv("UPBEAT_DATABASE_OWNER");
+    return value && *value ? value : settings_database();
+}
+
 const char *settings_drop_parameters(void)
 {
     const char *value = getenv("UPBEAT_DROP_PARAMETERS");

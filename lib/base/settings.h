@@ -46,6 +46,9 @@ void settings_fetch_socket(const struct settings *settings, char *path_r, size_t
 /* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
 
+/* UPBEAT_DATABASE_OWNER, or UPBEAT_DATABASE where that is not set, for a program that runs as the owner. */
+const char *settings_database_owner(void);
+
 /* UPBEAT_DROP_PARAMETERS alone, unchecked, or its default. */
 const char *settings_drop_parameters(void);
 

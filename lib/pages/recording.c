@@ -32,11 +32,12 @@ static int split(const char *line, size_t len_bytes, struct field *fields)
 
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r)
 {
-    static const char *const names[] = {"t_ms", "path", "visitors"};
+    static const char *const names[] = {"t_ms", "path", "visitors", "title", "sections", "sources"};
     struct field fields[RECORDING_COLUMNS_MAX] = {0};
-    int *places[] = {&columns_r->t_ms, &columns_r->path, &columns_r->visitors};
+    int *places[] = {&columns_r->t_ms,  &columns_r->path,     &columns_r->visitors,
+                     &columns_r->title, &columns_r->sections, &columns_r->sources};
     int count = split(line, len_bytes, fields);
-    *columns_r = (struct recording_columns){-1, -1, -1, count};
+    *columns_r = (struct recording_columns){-1, -1, -1, count, -1, -1, -1};
     if (count > RECORDING_COLUMNS_MAX)
         return "the header has over 16 columns";
     for (int i = 0; i < count; i++) {
@@ -69,6 +70,14 @@ static bool read_whole(const struct field *field, int64_t most, int64_t *number_
     return number <= most;
 }
 
+/* The text of a column that may be left out; false: it is no UTF-8. */
+static bool take_text(const struct field *fields, int place, const char **bytes_r, size_t *len_bytes_r)
+{
+    *bytes_r = place < 0 ? "" : fields[place].bytes;
+    *len_bytes_r = place < 0 ? 0 : fields[place].len_bytes;
+    return utf8_valid(*bytes_r, *len_bytes_r);
+}
+
 const char *recording_row(const char *line, size_t len_bytes, const struct recording_columns *columns,
                           struct recording_row *row_r)
 {
@@ -86,6 +95,12 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
         return "the path must have 1 to 2000 bytes";
     if (!utf8_valid(path->bytes, path->len_bytes))
         return "the path must be UTF-8 without NUL";
-    *row_r = (struct recording_row){at_ms, path->bytes, path->len_bytes, (int32_t)visitors};
+    struct recording_row row = {
+        .at_ms = at_ms, .path = path->bytes, .path_bytes = path->len_bytes, .visitors = (int32_t)visitors};
+    if (!take_text(fields, columns->title, &row.title, &row.title_bytes) ||
+        !take_text(fields, columns->sections, &row.sections, &row.sections_bytes) ||
+        !take_text(fields, columns->sources, &row.sources, &row.sources_bytes))
+        return "a text must be UTF-8 without NUL";
+    *row_r = row;
     return NULL;
 }

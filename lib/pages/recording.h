@@ -7,9 +7,10 @@
 
 enum { RECORDING_COLUMNS_MAX = 16 };
 
-/* The numbers of the columns, counted from 0. */
+/* The numbers of the columns, counted from 0; -1: there is no such column. */
 struct recording_columns {
     int t_ms, path, visitors, count;
+    int title, sections, sources; /* these may be left out */
 };
 
 struct recording_row {
@@ -17,11 +18,14 @@ struct recording_row {
     const char *path; /* points into the line; 1 to PATH_MAX_BYTES bytes of UTF-8 */
     size_t path_bytes;
     int32_t visitors;
+    /* What the other columns have, empty where they are left out: texts into the line, of UTF-8. */
+    const char *title, *sections, *sources;
+    size_t title_bytes, sections_bytes, sources_bytes;
 };
 
 /* Reads the header line (without its end): the names of the columns with tabs between them. The names t_ms,
- * path and visitors each stand there once. Returns NULL, or the error in words (static storage), after which
- * *columns_r is undefined. */
+ * path and visitors each stand there once; title, sections and sources may. Returns NULL, or the error in
+ * words (static storage), after which *columns_r is undefined. */
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r);
 
 /* Reads any other line. Returns NULL, or the error in words, which leaves *row_r untouched. */
