@@ -268,7 +268,7 @@ static void store_ended(struct fetcher *fetcher)
     struct fetch *fetches[LEASE_BATCH];
     struct refresh_job *jobs[LEASE_BATCH];
     size_t count = fetcher->unstored_count;
-    size_t kept_bytes = 0;
+    size_t columns_bytes = 0;
     void *ended = NULL;
     enum status result = STATUS_OK;
     struct chartbeat_answer answer;
@@ -276,14 +276,14 @@ static void store_ended(struct fetcher *fetcher)
         fetches[i] = fetcher->unstored[i];
     fetcher->unstored_count = 0;
     fetcher->has_more = true;
-    while (count < STORE_BATCH_MAX && kept_bytes < STORE_BYTES_MAX) {
+    while (count < STORE_BATCH_MAX && columns_bytes < STORE_BYTES_MAX) {
         if (!chartbeat_next(fetcher->chartbeat, -1, &ended, &result, &answer)) {
             fetcher->has_more = false;
             break;
         }
         struct fetch *fetch = ended;
         refresh_read(&fetcher->refresh, fetch->job, result, &answer);
-        kept_bytes += refresh_kept_bytes(fetch->job);
+        columns_bytes += refresh_columns_bytes(fetch->job);
         fetches[count++] = fetch;
         fetcher->running--;
     }

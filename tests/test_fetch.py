@@ -390,7 +390,10 @@ def test_the_lease_of_another_process_is_waited_for(served: Stack, fetcher: Fetc
         worker.ask(host, check=True)
         worker.done()
         make_older(served, host, 10)
-        lease = "update refreshes set token = gen_random_uuid(), lease_until = now() + interval '700 ms' where host = %s"
+        lease = (
+            "update refreshes set token = gen_random_uuid(), lease_until = now() + interval '700 ms'"
+            " where host = %s"
+        )
         served.database.rows(lease, host)
         from_s = time.monotonic()
         worker.ask(host)

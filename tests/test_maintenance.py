@@ -15,7 +15,8 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
 
 
 def drop_a_partition_ahead(stack: Stack) -> str:
-    name = stack.database.value("select 'snapshots_' || to_char(now() at time zone 'UTC' + interval '2 days', 'YYYYMMDD')")
+    day = "to_char(now() at time zone 'UTC' + interval '2 days', 'YYYYMMDD')"
+    name = stack.database.value(f"select 'snapshots_' || {day}")
     stack.database.rows(f"drop table {name}")
     return f"select to_regclass('{name}') is not null"
 

@@ -73,12 +73,12 @@ static bool send(struct api *api, enum refresh_type type, const struct wanted *w
     return is_sent;
 }
 
-static struct request *request_of(const struct waiter *waiter)
+static struct request *request_of(struct waiter *waiter)
 {
-    return (struct request *)(void *)((char *)(uintptr_t)waiter - offsetof(struct request, waiter));
+    return (struct request *)(void *)((char *)waiter - offsetof(struct request, waiter));
 }
 
-static void ask_again(void *context, const struct wanted *wanted, const struct waiter *first)
+static void ask_again(void *context, const struct wanted *wanted, struct waiter *first)
 {
     struct api *api = context;
     (void)send(api, REFRESH_ASK, wanted, request_of(first)->params.key, clock_monotonic_ms());

@@ -7,7 +7,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
-#include "db/database.h"
 #include "http/params.h"
 #include "store/reports.h"
 
@@ -41,7 +40,7 @@ enum status report_read(enum report_kind kind, const struct request_params *para
  * none): *problem_r says what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY
  * as in database.h. On an error nothing was appended. */
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
-                         const struct report_request *asked, struct arena *arena, struct deadline deadline,
+                         const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r) MUST_CHECK;
 
 #endif

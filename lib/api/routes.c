@@ -247,14 +247,14 @@ static enum status read_trends(struct request *request, struct problem *problem_
 /* The window that ends at the newest snapshot, trend_result: kept, or read in one round trip, into *room.
  */
 static enum status compute_trend(struct request *request, struct api *api, struct trend_result *room,
-                                 const struct trend_result **weighed_r)
+                                 const struct trend_result **trend_r)
 {
     struct trend_window window;
     const char *host = request->params.host;
     time_us as_of = request->lookup.taken_at;
     int64_t window_ms = request->trends.window_ms;
-    *weighed_r = trend_cache_find(api->trends, host, window_ms, as_of);
-    if (*weighed_r)
+    *trend_r = trend_cache_find(api->trends, host, window_ms, as_of);
+    if (*trend_r)
         return STATUS_OK;
     enum status result = trend_input_read(store_database(api->store), host, as_of, window_ms, &request->arena,
                                           request->deadline, &window);
@@ -263,7 +263,7 @@ static enum status compute_trend(struct request *request, struct api *api, struc
     if (result != STATUS_OK)
         return result;
     trend_cache_put(api->trends, host, as_of, room);
-    *weighed_r = room;
+    *trend_r = room;
     return STATUS_OK;
 }
 

@@ -249,12 +249,12 @@ void refresh_store(const struct refresh_parts *parts, struct refresh_job **jobs,
         refresh_drop(jobs[i]);
 }
 
-size_t refresh_kept_bytes(const struct refresh_job *job)
+size_t refresh_columns_bytes(const struct refresh_job *job)
 {
-    size_t kept_bytes = 0;
+    size_t columns_bytes = 0;
     for (int column = 0; job->has_columns && column < COLUMNS; column++)
-        kept_bytes += job->columns.of[column].capacity_bytes;
-    return kept_bytes;
+        columns_bytes += job->columns.of[column].capacity_bytes;
+    return columns_bytes;
 }
 
 void refresh_drop(struct refresh_job *job)

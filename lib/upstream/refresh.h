@@ -79,7 +79,7 @@ void refresh_store(const struct refresh_parts *parts, struct refresh_job **jobs,
                    struct deadline deadline);
 
 /* Bytes that refresh_read() kept for refresh_store(). */
-size_t refresh_kept_bytes(const struct refresh_job *job);
+size_t refresh_columns_bytes(const struct refresh_job *job);
 
 /* Wipes the key and frees what was kept, of a job that was not stored. */
 void refresh_drop(struct refresh_job *job);

@@ -155,7 +155,7 @@ select is(pg_temp.guesses('guess.example', 12), array_fill('granted'::claim_outc
 select ok(wait_ms between 1 and 3000, 'and says how long') from pg_temp.claim('guess.example', 'x', true);
 select is(pg_temp.outcome('guess.example', 'a', true), 'granted', 'who has a key is not held up by who guesses');
 select pg_temp.give_back('guess.example');
-select is(pg_temp.outcome('guess.example'), 'granted', 'nor is a refill');
+select is(pg_temp.outcome('guess.example'), 'granted', 'nor is a refresh');
 select pg_temp.give_back('guess.example');
 update refreshes set bad_key_tat = bad_key_tat - interval '3 s' where host = 'guess.example';
 select is(pg_temp.guesses('guess.example', 2), '{granted,bad_keys}'::claim_outcome[], 'then one every three seconds');
