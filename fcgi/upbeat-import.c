@@ -110,7 +110,8 @@ static enum status put_minutes(struct import *in, struct buffer *literals)
         figures[QUARTER_MINUTES + at] = minutes[i].cutoff;
         figures[QUARTER_MINUTES + QUARTER_MINUTES + at] = trend_mean(in->totals[at], 0, minutes[i].samples);
         for (size_t k = 0; k < minutes[i].count; k++)
-            visitors[minutes[i].entries[k].page * QUARTER_MINUTES + at] = minutes[i].entries[k].visitors;
+            visitors[(size_t)minutes[i].entries[k].page * QUARTER_MINUTES + at] =
+                minutes[i].entries[k].visitors;
     }
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         imports_put(&literals[IMPORT_MINUTES], figures[i]);
