@@ -29,8 +29,8 @@ enum {
     QUARTER_MS = QUARTER_MINUTES * MINUTE_MS,
     MINUTES_AGE_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
     RAW_AGE_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
-    GRACE_MS = 30000,           /* of roll_up(): a quarter is over so long after its end */
-    SAMPLE_MAX = 100000,        /* rows */
+    GRACE_MS = 30000,          /* of roll_up(): a quarter is over so long after its end */
+    SAMPLE_MAX = 100000,       /* rows */
     QUARTER_MAX_BYTES = 256 * 1024 * 1024,
     NUMBERS_MAX_BYTES = 64 * 1024 * 1024,
     STATEMENT_MS = 60000,

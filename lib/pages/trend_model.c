@@ -11,7 +11,7 @@ enum {
     RECENT_MAX_MS = 300000,
     RECENT_SHARE = 15,
     BASELINE_MIN = 3, /* minutes */
-    TIDE_PAGES_MIN = 10,
+    FACTOR_PAGES_MIN = 10,
 };
 
 static const double MAD_TO_SIGMA = 1.4826;
@@ -283,7 +283,7 @@ static int by_ratio(const void *left, const void *right)
     return (a->ratio > b->ratio) - (a->ratio < b->ratio);
 }
 
-static enum status find_tide(const struct weighing *w, struct arena *arena, struct trend *trend)
+static enum status find_site_factor(const struct weighing *w, struct arena *arena, struct trend *trend)
 {
     struct weighted *all = arena_alloc(arena, (trend->page_count + 1) * sizeof *all);
     size_t count = 0;
@@ -300,7 +300,7 @@ static enum status find_tide(const struct weighing *w, struct arena *arena, stru
         weight += page->baseline;
     }
     trend->site_factor = 1;
-    if (count < TIDE_PAGES_MIN)
+    if (count < FACTOR_PAGES_MIN)
         return STATUS_OK;
     qsort(all, count, sizeof *all, by_ratio);
     double below = 0;
@@ -373,7 +373,7 @@ static enum status weigh_pages(struct weighing *w, struct arena *arena, struct t
         if (w->tracks[page].count > 0 || w->tracks[page].recent_count > 0)
             weigh_page(w, page, &trend->pages[trend->page_count++]);
     }
-    enum status result = find_tide(w, arena, trend);
+    enum status result = find_site_factor(w, arena, trend);
     if (result == STATUS_OK)
         result = find_ranks(w, arena, trend);
     if (result == STATUS_OK)
