@@ -146,7 +146,8 @@ def test_functions_and_views_are_made_anew_where_one_has_changed(
 # --- From the last release ---------------------------------------------------------------------------------
 
 OLD_DATA = """
-insert into hosts (host, poll_every, time_zone) values ('a.example', '5 s', 'Europe/Berlin'), ('b.example', null, 'UTC');
+insert into hosts (host, poll_every, time_zone) values
+    ('a.example', '5 s', 'Europe/Berlin'), ('b.example', null, 'UTC');
 insert into apikeys (digest, sealed) values (sha256('one'), 'sealed one');
 insert into key_checks (host, digest, accepted, checked_at, refusals, refused_until) values
     ('a.example', sha256('one'), true, '2026-01-01 00:00Z', 0, null),

@@ -293,12 +293,12 @@ static void put_counts(struct writer *writer, const struct trend *trend)
 }
 
 static void put_site(struct writer *writer, const struct trend *trend, const struct site_usual *usual,
-                     bool is_warming)
+                     bool has_enough_data)
 {
     writer_object_begin(writer, "site");
-    put_decimal(writer, "visitors", !is_warming, trend->site_visitors, 4);
-    put_decimal(writer, "expected", !is_warming, trend->site_expected, 4);
-    put_decimal(writer, "tide", !is_warming, trend->site_factor, 6);
+    put_decimal(writer, "visitors", has_enough_data, trend->site_visitors, 4);
+    put_decimal(writer, "expected", has_enough_data, trend->site_expected, 4);
+    put_decimal(writer, "tide", has_enough_data, trend->site_factor, 6);
     put_decimal(writer, "usual", usual->is_known, usual->usual, 2);
     put_decimal(writer, "usual_low", usual->is_known, usual->low, 2);
     put_decimal(writer, "usual_high", usual->is_known, usual->high, 2);
@@ -315,20 +315,20 @@ static int32_t minutes_needed(const struct trend *trend)
 
 static void put_head(struct writer *writer, const struct request_params *params,
                      const struct trend_result *trend_result, const struct site_usual *usual, bool is_stale,
-                     bool is_warming)
+                     bool has_enough_data)
 {
     const struct trend *trend = &trend_result->trend;
     writer_text(writer, "host", params->host, strlen(params->host));
     writer_time(writer, "as_of", trend_result->as_of_ms * 1000);
     writer_bool(writer, "stale", is_stale);
-    writer_bool(writer, "warming", is_warming);
+    writer_bool(writer, "warming", !has_enough_data);
     writer_int(writer, "window_s", trend_result->window_ms / 1000);
     writer_int(writer, "recent_s", trend->recent_ms / 1000);
     writer_decimal(writer, "coverage", fmin(1, (double)trend->baseline_minutes / trend->window_minutes), 4);
     writer_int(writer, "samples", trend->samples);
     writer_int(writer, "minutes_known", trend_result->minutes_known);
     writer_int(writer, "minutes_needed", minutes_needed(trend));
-    put_site(writer, trend, usual, is_warming);
+    put_site(writer, trend, usual, has_enough_data);
 }
 
 static enum status choose(const struct request_params *params, const struct trends_request *trends,
@@ -362,8 +362,9 @@ enum status trends_write(struct buffer *out, const struct request_params *params
     const struct trend *trend = &trend_result->trend;
     struct trend_page *pages = NULL;
     size_t count = 0;
-    bool is_warming = !trend->has_enough_data || is_late;
-    enum status result = is_warming ? STATUS_OK : choose(params, trends, trend_result, arena, &pages, &count);
+    bool has_enough_data = trend->has_enough_data && !is_late;
+    enum status result =
+        !has_enough_data ? STATUS_OK : choose(params, trends, trend_result, arena, &pages, &count);
     if (result != STATUS_OK)
         return result;
     struct writer writer;
@@ -372,7 +373,7 @@ enum status trends_write(struct buffer *out, const struct request_params *params
     writer_header(&writer, columns, sizeof columns / sizeof *columns);
     writer_object_begin(&writer, NULL);
     if (!is_csv)
-        put_head(&writer, params, trend_result, usual, is_stale, is_warming);
+        put_head(&writer, params, trend_result, usual, is_stale, has_enough_data);
     writer_rows_begin(&writer, "pages");
     for (size_t i = 0; i < count; i++)
         put_row(&writer, trend_result, &pages[i], trends->has_sparklines);
