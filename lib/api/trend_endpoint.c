@@ -233,7 +233,7 @@ static void put_spark(struct buffer *out, const struct sparklines *lines, const 
         else
             buffer_append_format(out, "%.10g", values[i] / 100.0);
     }
-    buffer_append_text(out, "],\"since\":");
+    buffer_append_text(out, "],\"spark_since\":");
     int64_t minute = sparkline_since(lines, page->page, page->expected, page->sigma,
                                      page->visitors < page->expected ? -1 : 1);
     if (minute >= 0) {

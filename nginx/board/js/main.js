@@ -172,7 +172,7 @@ function draw(pages, body, wanted, serverNow) {
   if (!body.warming) {
     for (const page of pages) {
       page.trend = wanted === "rising" ? "up" : wanted === "falling" ? "down" : trendOf(page);
-      page.isSinceBefore = page.spark && page.since && Date.parse(page.since) <= Date.parse(body.as_of) - 1000 * (body.window_s - 60);
+      page.isSinceBefore = !page.since && page.spark_since && Date.parse(page.spark_since) <= Date.parse(body.as_of) - 1000 * (body.window_s - 60);
     }
     for (const name of TABS) find(`tab-${name}`).querySelector("small").textContent = formatWhole(body.site[{ rising: "rising", falling: "falling", top: "listed" }[name]]);
     head.show(body.site, new Date(serverNow));
