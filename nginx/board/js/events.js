@@ -21,7 +21,7 @@ function detailOf(event) {
     headline: [text("event_headline"), event.score >= 2 || event.score <= -2 ? text("event_after", { percent: formatSignedPercent(event.ratio - 1) }) : text("event_chance")],
     outage: [text("event_outage"), lasted],
   }[event.kind] || [text(`event_${event.kind}`), ratio, lasted];
-  return words.filter((word) => word !== "").join(", ");
+  return (event.path ? words : words.slice(1)).filter((word) => word !== "").join(", ");
 }
 
 export class Events {
@@ -85,6 +85,7 @@ export class Events {
   turn() {
     const event = this.events[this.place++ % Math.max(1, Math.min(8, this.events.length))];
     this.ticker.hidden = !event;
-    if (event) this.ticker.textContent = `${formatTime(new Date(event.began_at))} ${detailOf(event)}: \u2068${event.i || event.path || ""}\u2069`;
+    const site = event && !event.path ? text(`event_${event.kind}`) : "";
+    if (event) this.ticker.textContent = `${formatTime(new Date(event.began_at))} ${detailOf(event)}: \u2068${event.i || event.path || site}\u2069`;
   }
 }

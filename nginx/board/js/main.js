@@ -226,9 +226,10 @@ function showState() {
   });
   const isNew = html.dataset.state !== state;
   if (isNew) html.dataset.state = state;
-  html.dataset.age = age === null ? "none" : age >= UNKNOWN_S ? "unknown" : age >= FADED_S ? "faded" : age >= STALE_S ? "old" : "fresh";
+  html.dataset.age = age === null ? "none" : age >= UNKNOWN_S ? "unknown" : age >= FADED_S ? "faded" : age >= STALE_S || state === "offline" ? "old" : "fresh";
   const isAsking = state === "key" || state === "refused";
-  const ageText = age === null || isAsking ? "" : age >= STALE_S ? text("age", { age: formatAge(age) }) : text("age_fresh");
+  const isFresh = age < STALE_S && ["live", "quiet", "warming"].includes(state);
+  const ageText = age === null || isAsking ? "" : isFresh ? text("age_fresh") : text("age", { age: formatAge(age) });
   if (find("age").textContent !== ageText) find("age").textContent = ageText;
   find("ask").hidden = !isAsking;
   find("list").hidden = isAsking || isWall();
