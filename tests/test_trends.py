@@ -443,14 +443,14 @@ def test_spark_has_the_minutes_of_the_window_and_since_when(stack: Stack, host: 
     row = answer["pages"][0]
     assert row["path"] == "/p3" and len(row["spark"]) == 30
     assert row["spark"][:20] == [39] * 20 and row["spark"][-4:] == [99] * 4
-    since = datetime.fromisoformat(row["since"])
+    since = datetime.fromisoformat(row["spark_since"])
     ago = datetime.fromisoformat(answer["as_of"]) - since
     assert timedelta(minutes=4) <= ago <= timedelta(minutes=6)
     for window, count in (("5m", 5), ("1h", 60), ("90m", 45), ("24h", 60)):
         rows = trends(stack, host, spark="1", window=window, direction="all").json["pages"]
         assert all(len(row["spark"]) == count for row in rows), window
     plain = trends(stack, host).json["pages"][0]
-    assert "spark" not in plain and "since" not in plain
+    assert "spark" not in plain and "spark_since" not in plain
 
 
 def test_spark_is_null_where_nothing_is_known(stack: Stack, host: str) -> None:

@@ -242,7 +242,7 @@ static void put_spark(struct writer *writer, const struct sparklines *lines, con
     buffer_append_char(out, ']');
     int64_t minute = sparkline_since(lines, page->page, page->expected, page->sigma,
                                      page->visitors < page->expected ? -1 : 1);
-    put_time(writer, "since", minute >= 0, minute * INT64_C(60000000));
+    put_time(writer, "spark_since", minute >= 0, minute * INT64_C(60000000));
 }
 
 /* A row has more fields in JSON than in CSV. */

@@ -13,7 +13,7 @@ struct trends_request {
     struct trend_bounds bounds;
     enum trend_sort sort;
     bool is_all;         /* every page that is listed now, whether it moves or not; bounds do not count */
-    bool has_sparklines; /* the rows carry spark and since */
+    bool has_sparklines; /* the rows carry spark and spark_since */
     const char *section; /* pages of this section alone; "": all. The arena owns it. */
 };
 
