@@ -21,8 +21,9 @@ static int say_help(void)
           "  --window 30m         5m to 24h\n"
           "  --every 60s          how often to look\n"
           "  --direction up       up, down or both\n"
-          "  --min-score 3        in sigmas\n"
+          "  --min-score 2.8      in sigmas\n"
           "  --min-visitors 10\n"
+          "  --min-ratio 1        of visitors to expected, 1 to 10\n"
           "  --json               JSON lines in place of TSV\n",
           stdout);
     return EXIT_SUCCESS;
@@ -83,6 +84,8 @@ static const char *take_option(struct backtest_options *options, int option, con
     case 's':
         return take_number(value, 0, 1000, &options->bounds.min_score) ? NULL
                                                                        : "--min-score must be 0 to 1000";
+    case 'r':
+        return take_number(value, 1, 10, &options->bounds.min_ratio) ? NULL : "--min-ratio must be 1 to 10";
     default:
         return take_number(value, 0, 1e6, &options->bounds.min_visitors)
                    ? NULL
@@ -99,6 +102,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         {"direction", required_argument, NULL, 'd'},
         {"min-score", required_argument, NULL, 's'},
         {"min-visitors", required_argument, NULL, 'v'},
+        {"min-ratio", required_argument, NULL, 'r'},
         {"json", no_argument, NULL, 'j'},
         {"from-db", required_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},
@@ -108,7 +112,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         .limit = 100,
         .window_ms = TREND_WINDOW_S * INT64_C(1000),
         .every_ms = EVERY_MS,
-        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS},
+        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO},
     };
     int option = 0;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {

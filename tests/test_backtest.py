@@ -58,7 +58,7 @@ def test_a_page_that_rises_is_called_rising() -> None:
     last = found[-1]
     assert last["look_ms"] == START_MS + 39 * 60_000
     assert (last["visitors"], last["change"], last["expected"]) == (133, 100, 33)
-    assert last["score"] == pytest.approx(100 / 34**0.5, abs=1e-4)
+    assert last["score"] == pytest.approx(100 / (34 + 0.99**2) ** 0.5, abs=1e-4)
     assert not last["new"] and not last["lower_bound"]
 
 
@@ -106,6 +106,11 @@ def test_a_newcomer_has_the_cut_off_as_its_past() -> None:
     assert short[-1]["new"] and full[-1]["new"] and short[-1]["ratio"] is None
 
 
+def test_a_smallest_ratio() -> None:
+    text = lines(steady(40, rise_at=38))
+    assert rows(text, "--min-ratio", "4") != [] and rows(text, "--min-ratio", "5") == []
+
+
 def test_falling_and_both() -> None:
     samples = [
         (at_ms, {p: 1 if p == "/p7" and n >= 38 else c for p, c in sample.items()})
@@ -150,6 +155,8 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_number(text: str, said:
         ["--every", "0s"],
         ["--direction", "sideways"],
         ["--min-score", "x"],
+        ["--min-ratio", "0.5"],
+        ["--min-ratio", "11"],
         ["--unknown"],
         ["file.tsv"],
     ],

@@ -11,7 +11,7 @@ import pytest
 from servers.processes import ROOT
 from servers.stack import KEY, KEY_MARK, Stack, page
 
-DESCRIPTION = json.loads((ROOT / "lib" / "openapi.json").read_text(encoding="utf-8"))
+DESCRIPTION = json.loads((ROOT / "lib" / "api" / "openapi.json").read_text(encoding="utf-8"))
 API = "/api/v1.0/"
 LISTS = [path for path, item in DESCRIPTION["paths"].items() if "parameters" in item["get"]]
 ASKED = [(path, {}) for path in DESCRIPTION["paths"]] + [

@@ -29,8 +29,8 @@ static const struct route ROUTES[] = {
     {"/api/v1.0/increasingconcurrents", read_increase, write_increase, NULL, 400, true, true, false,
      "pages whose concurrents increase; parameters host, " BOTH},
     {"/api/v1.0/trends", read_trends, write_trends, NULL, 403, false, true, false,
-     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, sort, "
-     "section, " BOTH},
+     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
+     "min_ratio, sort, section, " BOTH},
     {"/api/v1.0/history", read_history, write_report, NULL, 403, false, false, true,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
     {"/api/v1.0/hours", read_hours, write_report, NULL, 403, false, false, true,

@@ -34,7 +34,7 @@ static enum status make_room(struct trend_result *trend_result, size_t count, st
 enum status trend_result_from(const struct trend_window *window, struct arena *arena,
                               struct trend_result *weighed_r)
 {
-    static const struct trend_bounds any = {TREND_BOTH, 0, 0};
+    static const struct trend_bounds any = {TREND_BOTH, 0, 0, 0};
     struct trend trend;
     struct trend_result trend_result = {window->input.as_of_ms, window->input.window_ms, {0}, NULL, NULL};
     enum status result = trend_weigh(&window->input, arena, &trend);

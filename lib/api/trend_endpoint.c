@@ -15,6 +15,7 @@ enum {
     VARIANT_BYTES = 160,
     SECTION_MAX_BYTES = 100,
     SCORE_MAX = 1000,
+    RATIO_MAX = 10,
     VISITORS_MAX = 1000000
 };
 
@@ -64,15 +65,17 @@ static bool is_decimal(const char *text, size_t len_bytes)
            (whole == len_bytes || (rest > 0 && whole + 1 + rest == len_bytes));
 }
 
-static enum status read_decimal(const struct query *query, const char *name, double most, const char *bound,
-                                struct arena *arena, double *number, struct problem *problem)
+static enum status read_decimal(const struct query *query, const char *name, double least, double most,
+                                const char *bound, struct arena *arena, double *number,
+                                struct problem *problem)
 {
     const struct query_parameter *parameter = query_find(query, name);
     if (!parameter)
         return STATUS_OK;
-    if (!is_decimal(parameter->value, parameter->value_bytes) || strtod(parameter->value, NULL) > most)
+    double value = strtod(parameter->value, NULL);
+    if (!is_decimal(parameter->value, parameter->value_bytes) || value < least || value > most)
         return params_refuse(parameter, "is not such a number", bound, arena, problem);
-    *number = strtod(parameter->value, NULL);
+    *number = value;
     return STATUS_OK;
 }
 
@@ -92,9 +95,9 @@ static enum status name_variant(struct request_params *params, const struct tren
     char *text = arena_alloc(arena, VARIANT_BYTES + SECTION_MAX_BYTES);
     if (!text)
         return STATUS_NO_MEMORY;
-    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %d %s",
+    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %.12g %d %s",
              trends->window_ms, (int)trends->bounds.direction, trends->bounds.min_score,
-             trends->bounds.min_visitors, (int)trends->sort, trends->section);
+             trends->bounds.min_visitors, trends->bounds.min_ratio, (int)trends->sort, trends->section);
     params->cache_key_suffix = text;
     return STATUS_OK;
 }
@@ -108,7 +111,7 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
     const struct query *query = &params->query;
     size_t direction = 0;
     size_t sort = 0;
-    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS}};
+    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO}};
     enum status result = read_window(query, arena, trends_r, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "direction", directions, sizeof directions / sizeof *directions,
@@ -117,11 +120,14 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
         result = read_name(query, "sort", sorts, sizeof sorts / sizeof *sorts, "score, change or visitors",
                            arena, &sort, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_score", SCORE_MAX, "a number from 0 to 1000", arena,
+        result = read_decimal(query, "min_score", 0, SCORE_MAX, "a number from 0 to 1000", arena,
                               &trends_r->bounds.min_score, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_visitors", VISITORS_MAX, "a number from 0 to 1000000", arena,
+        result = read_decimal(query, "min_visitors", 0, VISITORS_MAX, "a number from 0 to 1000000", arena,
                               &trends_r->bounds.min_visitors, problem_r);
+    if (result == STATUS_OK)
+        result = read_decimal(query, "min_ratio", 1, RATIO_MAX, "a number from 1 to 10", arena,
+                              &trends_r->bounds.min_ratio, problem_r);
     if (result == STATUS_OK)
         result = read_section(query, arena, trends_r, problem_r);
     if (result != STATUS_OK)
@@ -259,10 +265,11 @@ static void put_json_head(struct buffer *out, const struct request_params *param
     buffer_append_format(out, ",\"coverage\":%.4f,\"samples\":%" PRId64 ",\"site\":",
                          fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples);
     if (is_warming)
-        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null}");
+        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null,\"wobble\":null}");
     else
-        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f}",
-                             trend->site_visitors, trend->site_expected, trend->site_factor);
+        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f,\"wobble\":%.6f}",
+                             trend->site_visitors, trend->site_expected, trend->site_factor,
+                             trend->site_wobble);
     buffer_append_text(out, ",\"pages\":[");
 }
 
