@@ -21,16 +21,16 @@ enum {
 static const struct horizon {
     int32_t span_ms;
     double threshold; /* z_T */
-} HORIZON[HORIZONS] = {{60000, 7.2},  {120000, 6.8}, {180000, 6.3},
-                       {240000, 5.7}, {360000, 5.2}, {600000, 4.8}};
+} HORIZON[HORIZONS] = {{60000, 6.8},  {120000, 6.4},  {180000, 6.0},
+                       {240000, 5.5}, {360000, 5.15}, {600000, 4.9}};
 
 static const double SCORE = 6;
 static const double MIN_RATIO = 1.5;
 static const double MIN_AHEAD = 25;
-static const double MIN_NOW = 15;
-static const double BASELINE_NOISE = 0.4;
+static const double MIN_NOW = 10;
+static const double BASELINE_NOISE = 0.6;
 static const double FLOOR_VARIANCE = 7;
-static const double WOBBLE_WEIGHT = 1.8;
+static const double WOBBLE_WEIGHT = 1.9;
 static const double WOBBLE_FIRST = 0.10, WOBBLE_LEAST = 0.04, WOBBLE_MOST = 0.35;
 static const double WOBBLE_NOISE = 1.3;       /* of counts, in units of E: of the minute's mean and of b */
 static const double WOBBLE_FOLLOW = 1.0 / 60; /* a minute's part of the hour over which phi is followed */
@@ -40,6 +40,7 @@ static const double ABOVE_CUTOFF = 1.3;       /* times the cut-off: such a page 
  * all zeros. */
 struct track {
     bool is_alive;
+    bool is_old;               /* listed in the first sample of all, or for 20 minutes */
     int64_t first_ms, last_ms; /* when it was listed */
     double level, sum;         /* now; and its integral over seconds */
     float levels[SLOTS];       /* at the slots */
@@ -75,6 +76,7 @@ struct arrivals {
     double cutoff, cutoff_sum;
     struct minute_slot minutes[MINUTES];
     int baseline_minutes;
+    double cutoff_baseline; /* b of a page that was not listed then */
     double factors[HORIZONS + 1];
     double wobble;
 };
@@ -160,9 +162,12 @@ static bool make_tracks(struct arrivals *a, const struct trend_sample *sample)
         if (!(*track)->is_alive) {
             (*track)->is_alive = true;
             (*track)->first_ms = sample->at_ms;
+            (*track)->is_old = a->at_ms == INT64_MIN;
+            (*track)->baseline = a->cutoff_baseline;
             a->alive[a->alive_count++] = sample->entries[i].page;
         }
         (*track)->last_ms = sample->at_ms;
+        (*track)->is_old = (*track)->is_old || sample->at_ms - (*track)->first_ms >= SETTLED_MS;
     }
     return true;
 }
@@ -256,8 +261,12 @@ static void renew_baselines(struct arrivals *a, int64_t minute)
         if (m >= 0 && a->minutes[m % MINUTES].minute == m && a->minutes[m % MINUTES].samples > 0)
             slots[a->baseline_minutes++] = (int)(m % MINUTES);
     }
+    a->cutoff_baseline = 0;
     if (a->baseline_minutes == 0)
         return;
+    for (int k = 0; k < a->baseline_minutes; k++)
+        values[k] = a->minutes[slots[k]].cutoffs / a->minutes[slots[k]].samples;
+    a->cutoff_baseline = median_of_few(values, a->baseline_minutes);
     for (size_t i = 0; i < a->alive_count; i++) {
         struct track *track = a->tracks[a->alive[i]];
         for (int k = 0; k < a->baseline_minutes; k++) {
@@ -289,7 +298,7 @@ static int by_ratio(const void *left, const void *right)
 
 static bool is_settled(const struct arrivals *a, const struct track *track)
 {
-    return track->last_ms == a->at_ms && a->at_ms - track->first_ms >= SETTLED_MS && track->baseline > 0 &&
+    return track->last_ms == a->at_ms && track->is_old && track->baseline > 0 &&
            track->baseline >= ABOVE_CUTOFF * a->cutoff;
 }
 
@@ -405,7 +414,7 @@ static void weigh(struct arrivals *a, struct arrivals_look *look, bool is_new_mi
         a->pages[i] = (struct arrival){
             .page = a->alive[i],
             .is_listed = track->last_ms == a->at_ms,
-            .is_new = a->at_ms - track->first_ms < SETTLED_MS,
+            .is_new = !track->is_old,
             .now = track->level + a->cutoff,
             .visitors = a->ahead[i][HORIZONS],
             .expected = a->factors[HORIZONS] * track->baseline,

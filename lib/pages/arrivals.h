@@ -7,19 +7,19 @@
  * - A = mean of N + tau / T * (N now - N before T): the level ahead. Its noise while nothing happens is that
  * of arrivals and departures: variance 2 E tau / T.
  * - b = median of its minute means from 30 to 4 minutes ago; site_factor s = median of A / b, weighted by b,
- * over the pages that were listed for 20 minutes and stand well above the cut-off, 1 where these are fewer
- * than 10.
- * - E = s * b; z = (A - E) / sqrt(2 E tau / T + 0.4 E + (1.8 phi E)^2 + 7). 0.4 E is the noise of b itself, 7
+ * over the pages that were listed for 20 minutes, or from the start, and stand well above the cut-off, 1
+ * where these are fewer than 10.
+ * - E = s * b; z = (A - E) / sqrt(2 E tau / T + 0.6 E + (1.9 phi E)^2 + 7). 0.6 E is the noise of b itself, 7
  * keeps pages of a few visitors quiet; phi is the wobble of the site's pages, that part of their spread about
  * E which counts do not explain, followed over an hour.
- * - score = 6 z / z_T, the largest over the horizons T of 60 s (z_T = 7.2), 120 s (6.8), 180 s (6.3), 240 s
- * (5.7), 360 s (5.2) and 600 s (4.8): fast rules that are strict beside slow ones that are sure. A horizon
- * speaks where A >= 1.5 E, A - E >= 25, and N - E >= 15 has already come. Falling is the mirror image.
+ * - score = 6 z / z_T, the largest over the horizons T of 60 s (z_T = 6.8), 120 s (6.4), 180 s (6.0), 240 s
+ * (5.5), 360 s (5.15) and 600 s (4.9): fast rules that are strict beside slow ones that are sure. A horizon
+ * speaks where A >= 1.5 E, A - E >= 25, and N - E >= 10 has already come. Falling is the mirror image.
  *
- * It is a test of the sum of innovations over windows (Willsky and Jones 1976, "A generalized likelihood
- * ratio approach"), which has the best signal for its noise that counts can give: over T < tau the variance
- * of A - E per signal is half of that of the plain level. Where a page is not listed, the cut-off of the list
- * stands for it. */
+ * It is a test of the sum of innovations over several windows side by side (Willsky and Jones 1976, "A
+ * generalized likelihood ratio approach"): where arrivals change at once by a half of what makes a sure case,
+ * it knows after tau / 2, and the plain level after 0.7 tau. Where a page is not listed, the cut-off of the
+ * list stands for it. */
 #ifndef UPBEAT_PAGES_ARRIVALS_H
 #define UPBEAT_PAGES_ARRIVALS_H
 
@@ -37,8 +37,9 @@ struct arrivals;
 struct arrival {
     uint32_t page;
     bool is_listed;
-    bool is_new;     /* listed for the first time within the last 20 minutes */
-    double now;      /* N; the cut-off where it is not listed */
+    bool
+        is_new; /* listed for the first time within the last 20 minutes, and not in the first sample of all */
+    double now; /* N; the cut-off where it is not listed */
     double visitors; /* mean of N over a minute */
     double expected; /* E of that minute */
     double score;    /* 0 where no horizon speaks; negative: it falls */
