@@ -1,4 +1,4 @@
-/* What upbeat-backtest is told on its command line. */
+/* The command line of upbeat-backtest. */
 #ifndef UPBEAT_FCGI_BACKTEST_OPTIONS_H
 #define UPBEAT_FCGI_BACKTEST_OPTIONS_H
 
@@ -19,8 +19,9 @@ struct backtest_options {
     const char *host; /* of --from-db, owned by argv; NULL: stdin */
 };
 
-/* Reads the command line; what it leaves out is as --help says. -1: go on; else the exit status: --help was
- * said, or on standard error what is wrong. */
+/* Reads the command line; options that it leaves out have the defaults that --help shows. Returns -1 if the
+ * program is to go on. Otherwise it returns the exit status, after it has printed the help, or the error on
+ * standard error. */
 int backtest_options_read(int argc, char **argv, struct backtest_options *options_r);
 
 #endif

@@ -4,6 +4,7 @@
 
 pg_bin=/usr/lib/postgresql/15/bin
 cluster=$state/cluster
+program_roles=(upbeat_worker upbeat_fetch upbeat_history)
 
 # PostgreSQL refuses root.
 as_cluster_user() {
@@ -31,10 +32,12 @@ configure_cluster() {
     as_cluster_user tee "$cluster/pg_hba.conf" >/dev/null <<<'local all all peer map=upbeat'
     {
         local role
-        for role in postgres upbeat upbeat_app; do
+        for role in postgres upbeat "${program_roles[@]}"; do
             echo "upbeat $(id -un) $role"
         done
-        echo "upbeat $pool_user upbeat_app"
+        echo "upbeat $pool_user upbeat_worker"
+        echo "upbeat $fetch_user upbeat_fetch"
+        echo "upbeat $fetch_user upbeat_history"
         echo "upbeat $cluster_user postgres"
     } | as_cluster_user tee "$cluster/pg_ident.conf" >/dev/null
     as_cluster_user tee "$cluster/upbeat.conf" >/dev/null <<CONF
@@ -67,7 +70,7 @@ superuser_psql() {
 
 make_roles() {
     local role
-    for role in upbeat upbeat_app; do
+    for role in upbeat "${program_roles[@]}"; do
         [[ -n $(superuser_psql -d postgres -c "select 1 from pg_roles where rolname = '$role'") ]] ||
             superuser_psql -d postgres -c "create role $role login"
     done

@@ -10,7 +10,6 @@
 enum {
     STEP_S = 2,        /* a connection may take so long for one read or write */
     PARTIAL_MS = 3000, /* and so long to send the rest of a request */
-    SILENT_MS = 50,    /* nginx sends as soon as it has connected, if the machine lets it */
 };
 
 static enum status check_listener(int fd)
@@ -34,25 +33,25 @@ enum status connections_init(struct connections *connections, int listen_fd)
     return connections->epoll_fd >= 0 && FCGX_Init() == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
-static void lose(struct connections *connections, struct connection *connection)
+static void forget(struct connections *connections, struct connection *connection)
 {
     connection->is_open = false;
     connection->is_busy = false;
     connections->open_count--;
 }
 
-static void close_peer(struct connections *connections, struct connection *connection)
+static void close_connection(struct connections *connections, struct connection *connection)
 {
     connection->fcgi.detached = 1; /* else libfcgi waits up to 2 s for the connection to close its side */
     FCGX_Free(&connection->fcgi, 1);
-    lose(connections, connection);
+    forget(connections, connection);
 }
 
 void connections_release(struct connections *connections)
 {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         if (connections->all[i].is_open)
-            close_peer(connections, &connections->all[i]);
+            close_connection(connections, &connections->all[i]);
     }
     if (connections->epoll_fd >= 0)
         close(connections->epoll_fd);
@@ -69,12 +68,7 @@ void connections_listen(struct connections *connections, bool listen)
         connections->is_listening = listen;
 }
 
-bool connections_has_room(const struct connections *connections)
-{
-    return connections->open_count < CONNECTIONS_MAX;
-}
-
-static struct connection *free_peer(struct connections *connections)
+static struct connection *free_connection(struct connections *connections)
 {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         if (!connections->all[i].is_open)
@@ -83,59 +77,49 @@ static struct connection *free_peer(struct connections *connections)
     return NULL;
 }
 
-bool connections_accept(struct connections *connections)
+/* Without a listening socket of its own libfcgi can't go and accept behind our back. */
+static bool set_up(struct connections *connections, struct connection *connection, int fd)
 {
-    struct connection *connection = free_peer(connections);
-    int fd = connection ? accept4(connections->listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
-    if (fd < 0)
-        return false; /* somebody else was faster, or it is gone again */
     const struct timeval step = {.tv_sec = STEP_S};
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
                                 .data.u32 = (uint32_t)(connection - connections->all)};
-    /* Without a listening socket of its own libfcgi can't go and accept behind our back. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) != 0 ||
-        FCGX_InitRequest(&connection->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
-        epoll_ctl(connections->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof step) == 0 &&
+           FCGX_InitRequest(&connection->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) == 0 &&
+           epoll_ctl(connections->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+enum accepted connections_accept(struct connections *connections)
+{
+    struct connection *connection = free_connection(connections);
+    if (!connection)
+        return ACCEPT_FULL;
+    int fd = accept4(connections->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? ACCEPT_FULL
+                                                                                         : ACCEPT_NOBODY;
+    if (!set_up(connections, connection, fd)) {
         close(fd);
-        return true;
+        return ACCEPT_FULL;
     }
     connection->fcgi.ipcFd = fd;
     connection->is_open = true;
     connection->is_busy = false;
-    connection->has_served = false;
     connection->is_partial = false;
-    connection->silent_until = deadline_in(SILENT_MS);
+    connection->is_edge = false;
     connections->open_count++;
-    return true;
+    return ACCEPTED;
 }
 
-int connections_newcomers_ms(const struct connections *connections)
+/* What is there already, and can't be used yet, would wake us in each turn: then epoll tells only of news. */
+static bool watch(struct connections *connections, struct connection *connection, bool is_edge)
 {
-    int longest_ms = 0;
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        const struct connection *connection = &connections->all[i];
-        bool is_silent =
-            connection->is_open && !connection->is_busy && !connection->has_served && !connection->is_partial;
-        int left_ms = is_silent ? deadline_left_ms(connection->silent_until) : 0;
-        if (left_ms > longest_ms)
-            longest_ms = left_ms;
-    }
-    return longest_ms;
-}
-
-/* While a part of a request has come, only what is new wakes us. */
-static void watch(struct connections *connections, struct connection *connection, bool is_partial)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (is_partial ? EPOLLET : 0),
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (is_edge ? EPOLLET : 0),
                                 .data.u32 = (uint32_t)(connection - connections->all)};
-    if (connection->is_partial == is_partial)
-        return;
-    if (is_partial)
-        connection->partial_until = deadline_in(PARTIAL_MS);
-    connection->is_partial = is_partial;
-    if (epoll_ctl(connections->epoll_fd, EPOLL_CTL_MOD, connection->fcgi.ipcFd, &event) != 0)
-        close_peer(connections, connection);
+    if (connection->is_edge == is_edge)
+        return true;
+    connection->is_edge = is_edge;
+    return epoll_ctl(connections->epoll_fd, EPOLL_CTL_MOD, connection->fcgi.ipcFd, &event) == 0;
 }
 
 /* Reads the request that has arrived; false where the connection is gone, or sent none in time. */
@@ -145,9 +129,9 @@ static bool read_request(struct connections *connections, struct connection *con
     connection->fcgi.keepConnection = 1;
     if (FCGX_Accept_r(&connection->fcgi) != 0) {
         if (connection->fcgi.ipcFd >= 0)
-            close_peer(connections, connection);
+            close_connection(connections, connection);
         else
-            lose(connections, connection);
+            forget(connections, connection);
         return false;
     }
     /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
@@ -157,47 +141,58 @@ static bool read_request(struct connections *connections, struct connection *con
     return true;
 }
 
-/* libfcgi reads only what is there as a whole, since it would wait for the rest with all others behind it. */
-struct connection *connections_hear(struct connections *connections, uint32_t number, bool keep)
+/* nginx closes the connection when its own client has gone. */
+static enum heard hear_busy(struct connections *connections, struct connection *connection)
 {
-    struct connection *connection = &connections->all[number];
-    if (!connection->is_open || connection->is_busy)
-        return NULL;
+    char byte;
+    ssize_t len = recv(connection->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+        return HEARD_GONE;
+    return watch(connections, connection, true) ? HEARD_NOTHING : HEARD_GONE;
+}
+
+/* libfcgi reads only what is there as a whole, since it would wait for the rest with all others behind it. */
+enum heard connections_hear(struct connections *connections, uint32_t number, bool keep,
+                            struct connection **connection_r)
+{
+    struct connection *connection = *connection_r = &connections->all[number];
+    if (!connection->is_open)
+        return HEARD_NOTHING;
+    if (connection->is_busy)
+        return hear_busy(connections, connection);
     ssize_t len = recv(connection->fcgi.ipcFd, connections->peeked, sizeof connections->peeked,
                        MSG_PEEK | MSG_DONTWAIT);
     if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return NULL;
+        return HEARD_NOTHING;
     enum record_state state = len > 0 ? record_state_of(connections->peeked, (size_t)len) : RECORD_BAD;
-    if (state == RECORD_BAD || (state == RECORD_PARTIAL && connection->is_partial &&
-                                deadline_left_ms(connection->partial_until) == 0)) {
-        close_peer(connections, connection);
-        return NULL;
+    bool is_partial = state == RECORD_PARTIAL;
+    if (state == RECORD_BAD ||
+        (is_partial && connection->is_partial && deadline_left_ms(connection->partial_until) == 0) ||
+        !watch(connections, connection, is_partial)) {
+        close_connection(connections, connection);
+        return HEARD_NOTHING;
     }
-    watch(connections, connection, state == RECORD_PARTIAL);
-    return state == RECORD_WHOLE && connection->is_open && read_request(connections, connection, keep)
-               ? connection
-               : NULL;
+    if (is_partial && !connection->is_partial)
+        connection->partial_until = deadline_in(PARTIAL_MS);
+    connection->is_partial = is_partial;
+    return !is_partial && read_request(connections, connection, keep) ? HEARD_REQUEST : HEARD_NOTHING;
 }
 
 void connections_sent(struct connections *connections, struct connection *connection)
 {
-    connection->fcgi.detached = 1; /* as in close_peer() */
+    connection->fcgi.detached = 1; /* as in close_connection() */
     FCGX_Finish_r(&connection->fcgi);
     connection->is_busy = false;
-    connection->has_served = true;
+    connection->owner = NULL;
     if (connection->fcgi.ipcFd < 0)
-        lose(connections, connection);
+        forget(connections, connection);
+    else if (!watch(connections, connection, false))
+        close_connection(connections, connection);
 }
 
-void connections_close_idle(struct connections *connections)
+void connections_drop(struct connections *connections, struct connection *connection)
 {
-    char byte;
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        struct connection *connection = &connections->all[i];
-        if (connection->is_open && !connection->is_busy && connection->has_served &&
-            recv(connection->fcgi.ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-            close_peer(connections, connection);
-    }
+    close_connection(connections, connection);
 }
 
 bool connections_close_late(struct connections *connections)
@@ -208,7 +203,7 @@ bool connections_close_late(struct connections *connections)
         if (!connection->is_open || !connection->is_partial)
             continue;
         if (deadline_left_ms(connection->partial_until) == 0)
-            close_peer(connections, connection);
+            close_connection(connections, connection);
         else
             any = true;
     }

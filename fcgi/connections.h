@@ -14,19 +14,30 @@
 enum {
     CONNECTIONS_MAX = 256,                  /* connections kept alive by one worker */
     CONNECTIONS_LISTENER = CONNECTIONS_MAX, /* among the connections' numbers in epoll's data */
-    CONNECTIONS_OTHERS,                     /* free for others from here on */
+    CONNECTIONS_FETCHER,                    /* the socket to the fetcher is watched by the same epoll */
 };
 
-/* A connection. libfcgi's request of it lives as long, since it holds what was read ahead. */
+/* A connection of nginx. libfcgi's request of it lives as long, since it holds what was read ahead. */
 struct connection {
     FCGX_Request fcgi;
     bool is_open;
-    bool is_busy;    /* a request of it is being answered */
-    bool has_served; /* nginx asks elsewhere when it finds this connection closed; a new one's loss it reports
-                      */
+    bool is_busy;    /* its request is being answered, or waits */
     bool is_partial; /* a part of a request has come; the rest has until partial_until */
+    bool is_edge;    /* epoll tells only of what is new on it */
     struct deadline partial_until;
-    struct deadline silent_until; /* whose first request has not come by then is not waited for */
+    void *owner; /* of the caller: the request that is_busy tells of */
+};
+
+enum heard {
+    HEARD_NOTHING,
+    HEARD_REQUEST, /* a whole request was read: the connection is busy until connections_sent() */
+    HEARD_GONE,    /* the client of a busy connection has gone: call connections_drop() */
+};
+
+enum accepted {
+    ACCEPTED,
+    ACCEPT_NOBODY, /* nobody is there, or another worker was faster */
+    ACCEPT_FULL,   /* no room for another connection, here or in the system: pause */
 };
 
 struct connections {
@@ -48,25 +59,19 @@ void connections_release(struct connections *connections);
 /* Shall epoll tell of newcomers? */
 void connections_listen(struct connections *connections, bool listen);
 
-bool connections_has_room(const struct connections *connections);
+/* Takes one newcomer. */
+enum accepted connections_accept(struct connections *connections) MUST_CHECK;
 
-/* Takes one newcomer. False: there is none, or no room. */
-bool connections_accept(struct connections *connections);
-
-/* For how long at most a newcomer's first request may still be on its way. 0: each has sent it, or is not
- * about to. */
-int connections_newcomers_ms(const struct connections *connections);
-
-/* Looks at what has come on the connection of this number. The connection, if that is a whole request: it is
- * read, and the connection is busy until connections_sent(); else NULL. keep: the connection afterwards. */
-struct connection *connections_hear(struct connections *connections, uint32_t number, bool keep) MUST_CHECK;
+/* Looks at what has come on the connection of this number. keep: the connection, after its request. The
+ * connection is *connection_r, but for HEARD_NOTHING. */
+enum heard connections_hear(struct connections *connections, uint32_t number, bool keep,
+                            struct connection **connection_r) MUST_CHECK;
 
 /* The answer is written to connection->fcgi.out: sends it, and ends the request. */
 void connections_sent(struct connections *connections, struct connection *connection);
 
-/* Closes the connections on which nothing is under way: nginx opens them again elsewhere. Not those on which
- * nothing was answered yet, nor those on which a request has just come in. */
-void connections_close_idle(struct connections *connections);
+/* Closes a busy connection without an answer. */
+void connections_drop(struct connections *connections, struct connection *connection);
 
 /* Closes those that never send the rest of a request. True: there are some whose time is not yet up. */
 bool connections_close_late(struct connections *connections);

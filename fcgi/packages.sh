@@ -32,6 +32,9 @@ install_missing() {
             return 1
         fi
         as_root=(sudo)
+        # sudo takes the operator's proxy away unless it is told to leave it.
+        [[ -z ${http_proxy:-}${https_proxy:-}${all_proxy:-} ]] ||
+            as_root+=("--preserve-env=http_proxy,https_proxy,all_proxy,no_proxy")
     fi
     echo "installing ${missing[*]}"
     local apt=("${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o Dpkg::Use-Pty=0)

@@ -5,7 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* Sanitizers have to look. */
+/* The leak sanitizer traces its own process, so it needs the right to. */
 void program_forbid_cores(void)
 {
     const struct rlimit none = {0, 0};
@@ -21,8 +21,9 @@ int program_read_settings(struct settings *settings, struct secret_box *secret_b
     const char *why = "";
     buffer_init(&fault, 1024);
     enum status result = settings_read(settings, &fault);
-    if (result == STATUS_OK) {
+    if (result == STATUS_OK)
         log_set_level(settings->log_level);
+    if (result == STATUS_OK && secret_box) {
         result = secret_box_init(secret_box, settings->secret_file, &why);
         if (result != STATUS_OK)
             buffer_append_format(&fault, "UPBEAT_SECRET_FILE=%s: %s", settings->secret_file, why);
@@ -31,4 +32,14 @@ int program_read_settings(struct settings *settings, struct secret_box *secret_b
         log_line(LEVEL_ERROR, NULL, "%s", fault.data ? fault.data : status_text(result));
     buffer_release(&fault);
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_SETTINGS;
+}
+
+void program_allow_descriptors(void)
+{
+    enum { DESCRIPTORS = 4096 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -1,4 +1,4 @@
-/* What the programs have in common at their start. */
+/* The steps that all programs take at their start. */
 #ifndef UPBEAT_FCGI_PROGRAM_H
 #define UPBEAT_FCGI_PROGRAM_H
 
@@ -7,11 +7,15 @@
 
 enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
 
-/* No core file, and nobody may look into the process: keys are in its memory. */
+/* Forbids core files and debuggers, because keys are in the memory of the process. */
 void program_forbid_cores(void);
 
-/* Settings from the environment, the log level among them, and the secret. EXIT_SUCCESS; or EXIT_SETTINGS,
- * with one line in the log, and then nothing is to be released. */
+/* Raises the limit of open descriptors as far as we are allowed, to at most 4096: each connection takes one.
+ */
+void program_allow_descriptors(void);
+
+/* Settings from the environment, the log level among them, and the secret where secret_box is not NULL.
+ * EXIT_SUCCESS; or EXIT_SETTINGS, with one line in the log, and then nothing is to be released. */
 int program_read_settings(struct settings *settings, struct secret_box *secret_box);
 
 #endif

@@ -1,13 +1,14 @@
-/* What would have been called rising: the measure of /trends over recorded samples. */
+/* Runs the trend model over recorded samples, and prints the pages that /trends would have shown. */
 #include "backtest_options.h"
 #include "base/arena.h"
-#include "base/escape.h"
 #include "base/settings.h"
-#include "db/database.h"
+#include "base/writer.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
+#include "store/samples.h"
+#include "store/roles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,17 +23,17 @@ enum {
     LOOK_MAX_BYTES = 256 * 1024 * 1024,
 };
 
-/* A page that was seen, by its path. */
+/* A page that some sample has listed. */
 struct known {
-    struct page page; /* first: what the index hands out */
+    struct page page; /* must be the first member: the index returns a pointer to it */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
 };
 
 struct backtest {
     struct backtest_options options;
-    struct arena arena; /* pages, for the whole run */
-    struct arena look;  /* what one look needs */
+    struct arena arena; /* the pages, which stay for the whole run */
+    struct arena look;  /* the memory of one look */
     struct page_index *index;
     struct trend_path *paths; /* by number */
     size_t path_count, path_capacity;
@@ -43,7 +44,7 @@ struct backtest {
     struct trend_sample recent[RECENT_MAX];
     size_t recent_count;
     int64_t next_look_ms;
-    uint64_t line; /* that is being read */
+    uint64_t line; /* the number of the line that is being read */
 };
 
 static int fail(const struct backtest *test, const char *why)
@@ -59,29 +60,23 @@ static int fail(const struct backtest *test, const char *why)
  */
 
 static void print_row(const struct backtest *test, int64_t look_ms, const struct trend_page *page,
-                      struct buffer *out)
+                      struct writer *writer)
 {
     const struct trend_path *path = &test->paths[page->page];
-    double ratio = page->expected > 0 ? page->visitors / page->expected : 0;
-    if (test->options.json) {
-        buffer_append_format(out, "{\"look_ms\":%" PRId64 ",\"path\":", look_ms);
-        json_escape(out, path->bytes, path->len_bytes);
-        buffer_append_format(out, ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":",
-                             page->visitors, page->change, page->expected);
-        if (page->expected > 0)
-            buffer_append_format(out, "%.4f", ratio);
-        else
-            buffer_append_text(out, "null");
-        buffer_append_format(out, ",\"score\":%.4f,\"new\":%s,\"lower_bound\":%s}\n", page->score,
-                             page->is_new ? "true" : "false", page->is_lower_bound ? "true" : "false");
-        return;
-    }
-    buffer_append_format(out, "%" PRId64 "\t", look_ms);
-    buffer_append(out, path->bytes, path->len_bytes);
-    buffer_append_format(out, "\t%.4f\t%.4f\t%.4f\t", page->visitors, page->change, page->expected);
+    writer_row_begin(writer);
+    writer_int(writer, "look_ms", look_ms);
+    writer_text(writer, "path", path->bytes, path->len_bytes);
+    writer_decimal(writer, "visitors", page->visitors, 4);
+    writer_decimal(writer, "change", page->change, 4);
+    writer_decimal(writer, "expected", page->expected, 4);
     if (page->expected > 0)
-        buffer_append_format(out, "%.4f", ratio);
-    buffer_append_format(out, "\t%.4f\t%d\t%d\n", page->score, page->is_new, page->is_lower_bound);
+        writer_decimal(writer, "ratio", page->visitors / page->expected, 4);
+    else
+        writer_null(writer, "ratio");
+    writer_decimal(writer, "score", page->score, 4);
+    writer_bool(writer, "new", page->is_new);
+    writer_bool(writer, "lower_bound", page->is_lower_bound);
+    writer_row_end(writer);
 }
 
 static enum status look(struct backtest *test, int64_t look_ms)
@@ -108,9 +103,12 @@ static enum status look(struct backtest *test, int64_t look_ms)
     }
     trend_sort(trend.pages, shown, TREND_BY_SCORE, test->paths);
     struct buffer out;
+    struct writer writer;
     buffer_init(&out, OUT_MAX_BYTES);
+    writer_begin(&writer, &out, test->options.json ? WRITE_JSON_LINES : WRITE_TSV, NULL);
     for (size_t i = 0; i < shown; i++)
-        print_row(test, look_ms, &trend.pages[i], &out);
+        print_row(test, look_ms, &trend.pages[i], &writer);
+    writer_end(&writer);
     result = out.status;
     if (result == STATUS_OK && out.len_bytes > 0 &&
         fwrite(out.data, 1, out.len_bytes, stdout) != out.len_bytes)
@@ -131,14 +129,14 @@ static void forget_recent(struct backtest *test, int64_t before_ms)
     test->recent_count = kept;
 }
 
-/* Looks that are due before this sample's time see what was there by then. */
+/* Takes the looks that are due before this sample: they must not see it. */
 static enum status look_until(struct backtest *test, int64_t at_ms)
 {
     enum status result = STATUS_OK;
     int64_t newest_ms = test->recent_count > 0 ? test->recent[test->recent_count - 1].at_ms : at_ms;
     for (; result == STATUS_OK && test->next_look_ms < at_ms; test->next_look_ms += test->options.every_ms) {
         if (test->next_look_ms - newest_ms > trend_recent_ms(test->options.window_ms)) {
-            /* A gap: nothing is known then, however long it is. */
+            /* Samples are missing for so long that a look would know nothing: go to the end of the gap. */
             test->next_look_ms +=
                 (at_ms - test->next_look_ms) / test->options.every_ms * test->options.every_ms;
             if (test->next_look_ms >= at_ms)
@@ -210,7 +208,7 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
     return known;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or the error in words. */
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
                            int64_t visitors)
 {
@@ -267,42 +265,20 @@ static const char *read_lines(struct backtest *test, FILE *in)
 /* --- The database ------------------------------------------------------------------------------------------
  */
 
-static const struct statement HISTORY = {
-    0, "upbeat_backtest",
-    "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
-    " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
-    " join pages p on p.page_id = n.page_id"
-    " where s.host = $1::text and s.taken_at >= timestamptz 'epoch' + $2::text::bigint * interval '1 ms'"
-    " and s.taken_at < timestamptz 'epoch' + $3::text::bigint * interval '1 ms' order by s.taken_at, "
-    "n.visitors desc, p.path",
-    3, false};
-
-static const struct statement SPAN = {1, "upbeat_backtest_span",
-                                      "select (extract(epoch from min(taken_at)) * 1000)::bigint, "
-                                      "(extract(epoch from max(taken_at)) * 1000)::bigint"
-                                      " from snapshots where host = $1::text",
-                                      1, false};
-
 enum { SLICE_MS = 600000, STATEMENT_MS = 30000 };
 
 static const char *read_slice(struct backtest *test, struct database *database, int64_t from_ms)
 {
-    char from[24];
-    char to[24];
-    snprintf(from, sizeof from, "%" PRId64, from_ms);
-    snprintf(to, sizeof to, "%" PRId64, from_ms + SLICE_MS);
-    const struct sql_param parameters[] = {{.bytes = test->options.host}, {.bytes = from}, {.bytes = to}};
     struct database_rows *rows = NULL;
-    if (database_run(database, &HISTORY, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK)
+    if (samples_read(database, test->options.host, from_ms, from_ms + SLICE_MS, deadline_in(STATEMENT_MS),
+                     &rows) != STATUS_OK)
         return "the database can't be read";
     const char *why = NULL;
     for (size_t i = 0; !why && i < database_rows_count(rows); i++) {
-        size_t len = 0;
-        const char *path = database_bytes(rows, i, 1, &len);
-        int64_t visitors = database_int(rows, i, 2, 0);
-        if (visitors > TREND_HUNDREDTHS_MAX / 100)
-            visitors = TREND_HUNDREDTHS_MAX / 100;
-        why = add_row(test, database_int(rows, i, 0, 0), path, len, visitors);
+        struct sample_row row = samples_row(rows, i);
+        if (row.visitors > TREND_HUNDREDTHS_MAX / 100)
+            row.visitors = TREND_HUNDREDTHS_MAX / 100;
+        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
     }
     database_rows_free(rows);
     return why;
@@ -310,23 +286,17 @@ static const char *read_slice(struct backtest *test, struct database *database, 
 
 static const char *read_database(struct backtest *test)
 {
-    const struct sql_param parameters[] = {{.bytes = test->options.host}};
     struct database *database = NULL;
-    struct database_rows *rows = NULL;
-    if (database_new(&database, settings_database(), true) != STATUS_OK)
+    if (database_new(&database, settings_database(), ROLE_WORKER, true) != STATUS_OK)
         return "out of memory";
     const char *why = NULL;
     int64_t first_ms = -1;
     int64_t last_ms = -1;
-    if (database_run(database, &SPAN, parameters, 1, deadline_in(STATEMENT_MS), &rows) != STATUS_OK) {
+    if (samples_span(database, test->options.host, deadline_in(STATEMENT_MS), &first_ms, &last_ms) !=
+        STATUS_OK)
         why = "the database can't be read";
-    } else {
-        first_ms = database_int(rows, 0, 0, -1);
-        last_ms = database_int(rows, 0, 1, -1);
-        if (first_ms < 0)
-            why = "the database has no snapshot of this host";
-    }
-    database_rows_free(rows);
+    else if (first_ms < 0)
+        why = "the database has no snapshot of this host";
     for (int64_t at_ms = first_ms; !why && at_ms <= last_ms; at_ms += SLICE_MS)
         why = read_slice(test, database, at_ms);
     database_free(database);

@@ -1,54 +1,56 @@
+/* One turn of the loop: hear what is ready; look up the rows of all requests that need one, in one go; answer
+ * them; make one of the queries that take longer. Requests that wait for the fetcher are parked in lib/api,
+ * and come back into the look-up of a later turn. */
 #include "worker.h"
 
-#include "api/service.h"
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "connections.h"
-#include "crew.h"
-#include "orders.h"
+#include "http/copies.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 
 enum {
-    PARTIAL_LOOK_MS = 500,
-    LATE_MAX_MS = 3000,      /* a request keeps the rest of its deadline */
-    DRAIN_MS = 4000,         /* for those who are here when we are told to stop */
-    DRAIN_QUIET_MS = 50,     /* nothing more has come for so long: nginx has noticed */
-    BATCH = STORE_BATCH,     /* requests answered from one read */
-    WORKS = CONNECTIONS_MAX, /* requests under way: who blocks keeps nobody else from being heard */
-    CONNECTIONS_FAIR = 128,  /* connections it takes by itself; once it has so many, again below half of it */
-    TURN_MS = 10,            /* for so long a new connection is left to another worker */
-    QUIET_MAX_MS = 250, /* after a refresh was due its host's is not wanted again for so long, or the TTL */
-    LOOK_MS = 50,       /* how often one looks whether another could serve its connections as well */
-    ORDERS = CONNECTIONS_OTHERS, /* among the connections' numbers in epoll's data */
+    EVENTS_MAX = 32,       /* in one turn */
+    WAIT_MS = 60000,       /* where nothing is to be done by the clock */
+    PARTIAL_LOOK_MS = 500, /* how often connections are looked at that have sent a part of a request */
+    ACCEPT_PAUSE_MS = 100, /* where there is no room for another connection */
+    DRAIN_MS = 4000,       /* for those who are here when we are told to stop */
+    DRAIN_QUIET_MS = 50,   /* nothing more has come for so long: nginx has noticed */
+    SPARE_MAX = 16,        /* requests kept for the next ones */
+    CROWD = 64,            /* so many at once leave memory behind that is given back */
 };
 
-static_assert((size_t)WORKS <= (size_t)SERVICE_SETTLE_MAX, "a crowd that blocks is settled as a whole");
+/* A request and the connection that its answer goes to. */
+struct job {
+    struct request request; /* first, so that a request is its job */
+    struct connection *connection;
+    struct job *next_spare;
+};
 
-struct work {
-    struct connection *connection; /* NULL: free */
-    struct request request;
+struct queue {
+    struct request *items[CONNECTIONS_MAX];
+    size_t count;
 };
 
 struct worker {
-    bool awaits_turn; /* somebody wants to connect, whom we leave to others until `turn` */
-    struct deadline turn;
-    struct crew crew;
-    struct orders *orders;
-    bool has_orders; /* from others, it may be */
-    bool gives_back; /* connections, to one before it: each with its next answer */
-    struct deadline next_look;
     sigset_t wait_mask;
-    struct service *service;
+    struct api *api;
     struct connections connections;
-    struct work works[WORKS]; /* who comes takes the first that is free */
-    size_t prepared;          /* of works, from the first on: their requests may be used */
-    size_t taken;             /* requests in this round */
-    int64_t late_ms; /* what the last round's slow work took: who has come meanwhile has waited for so long */
+    struct queue lookups; /* REQUEST_LOOKUP */
+    struct queue queries; /* REQUEST_QUERY, oldest first */
+    struct job *spare;
+    int spare_count, job_count, job_peak;
+    bool is_draining;
+    bool accept_paused;
+    struct deadline accept_again;
+    struct copies copies; /* of nginx */
+    size_t taken;         /* requests in this turn */
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -78,7 +80,7 @@ static void set_up_signals(sigset_t *wait_mask)
         sigdelset(wait_mask, stops[i]);
 }
 
-/* Under constant load the wait never sees a signal, so it is looked for after each round too. */
+/* Under constant load the wait never sees a signal, so it is looked for after each turn too. */
 static bool must_stop(void)
 {
     sigset_t pending;
@@ -88,327 +90,281 @@ static bool must_stop(void)
     return stop_asked;
 }
 
-/* A worker that blocks gives its idle connections back. */
-static void give_way(void *context)
+/* --- Jobs -------------------------------------------------------------------------------------------------
+ */
+
+static struct job *new_job(struct worker *worker)
 {
-    struct worker *worker = context;
-    crew_say_ready(&worker->crew, false);
-    connections_close_idle(&worker->connections);
+    struct job *job = worker->spare;
+    if (job) {
+        worker->spare = job->next_spare;
+        worker->spare_count--;
+    } else {
+        job = calloc(1, sizeof *job);
+        if (!job)
+            return NULL;
+        request_init(&job->request);
+    }
+    worker->job_count++;
+    if (worker->job_count > worker->job_peak)
+        worker->job_peak = worker->job_count;
+    return job;
 }
 
-static struct work *free_work(struct worker *worker)
+/* What a crowd leaves free below the end of the heap would stay ours. */
+static void end_job(struct worker *worker, struct job *job)
 {
-    struct work *work = worker->works;
-    while (work < worker->works + worker->prepared && work->connection)
-        work++;
-    if (work == worker->works + worker->prepared) {
-        request_init(&work->request);
-        worker->prepared++;
+    worker->job_count--;
+    if (worker->spare_count < SPARE_MAX) {
+        request_clear(&job->request);
+        job->next_spare = worker->spare;
+        worker->spare = job;
+        worker->spare_count++;
+    } else {
+        request_release(&job->request);
+        free(job);
     }
-    return work;
+    if (worker->job_count == 0 && worker->job_peak > CROWD)
+        malloc_trim(0);
+    if (worker->job_count == 0)
+        worker->job_peak = 0;
 }
+
+static void push(struct queue *queue, struct request *request)
+{
+    queue->items[queue->count++] = request;
+}
+
+static void take_out(struct queue *queue, const struct request *request)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < queue->count; i++) {
+        if (queue->items[i] != request)
+            queue->items[left++] = queue->items[i];
+    }
+    queue->count = left;
+}
+
+static void send_response(struct worker *worker, struct job *job)
+{
+    struct response *response = &job->request.response;
+    FCGX_Stream *out = job->connection->fcgi.out;
+    FCGX_PutStr(response->head.data, (int)response->head.len_bytes, out);
+    if (response->body.len_bytes > 0)
+        FCGX_PutStr(response->body.data, (int)response->body.len_bytes, out);
+    connections_sent(&worker->connections, job->connection);
+    end_job(worker, job);
+}
+
+/* A request has changed its state: what it needs next. */
+static void go_on(struct worker *worker, struct request *request)
+{
+    switch (request->state) {
+    case REQUEST_LOOKUP:
+        push(&worker->lookups, request);
+        break;
+    case REQUEST_QUERY:
+        push(&worker->queries, request);
+        break;
+    case REQUEST_WAITING: /* it comes back by api_next_woken() */
+        break;
+    case REQUEST_DONE:
+        send_response(worker, (struct job *)request);
+        break;
+    }
+}
+
+/* --- What comes in ----------------------------------------------------------------------------------------
+ */
 
 static void take_request(struct worker *worker, struct connection *connection)
 {
-    struct work *work = free_work(worker);
     FCGX_ParamArray params = connection->fcgi.envp;
+    const char *copies = FCGX_GetParam("UPBEAT_CACHE", params); /* the folder where nginx keeps them */
+    struct job *job = new_job(worker);
+    if (!job) {
+        connections_drop(&worker->connections, connection);
+        return;
+    }
     worker->taken++;
-    work->connection = connection;
-    work->request.head = (struct request_head){
+    job->connection = connection;
+    connection->owner = job;
+    job->request.head = (struct request_head){
         .method = FCGX_GetParam("REQUEST_METHOD", params),
         .path = FCGX_GetParam("SCRIPT_NAME", params),
         .query = FCGX_GetParam("QUERY_STRING", params),
         .key = FCGX_GetParam("HTTP_X_CB_AK", params),
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
+        .asked_headers = FCGX_GetParam("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
         .id = FCGX_GetParam("REQUEST_ID", params),
-        .is_behind_cache = FCGX_GetParam("UPBEAT_CACHE", params) != NULL,
+        .is_behind_cache = copies && copies_have_room(&worker->copies, copies, clock_monotonic_ms()),
     };
-    work->request.response.nginx_adds_headers = FCGX_GetParam("UPBEAT_FRONTED", params) != NULL;
-    service_begin(worker->service, &work->request, (int)worker->late_ms);
+    job->request.response.nginx_adds_headers = FCGX_GetParam("UPBEAT_FRONTED", params) != NULL;
+    request_begin(&job->request, worker->api);
+    go_on(worker, &job->request);
 }
 
-static void send_response(struct worker *worker, struct work *work)
+/* nginx has closed the connection of a request that is not answered yet: its client has gone. */
+static void lose_request(struct worker *worker, struct connection *connection)
 {
-    const struct request *request = &work->request;
-    struct response *response = &work->request.response;
-    struct connection *connection = work->connection;
-    FCGX_PutStr(response->head.data, (int)response->head.len_bytes, connection->fcgi.out);
-    if (response->body.len_bytes > 0)
-        FCGX_PutStr(response->body.data, (int)response->body.len_bytes, connection->fcgi.out);
-    connections_sent(&worker->connections, connection);
-    work->connection = NULL;
-    response_clear(response);
-    if (request->refresh_in_ms >= 0)
-        orders_want(worker->orders, request->params.host, &request->params.digest,
-                    request->lookup.view.age_ms, request->refresh_in_ms);
+    struct job *job = connection->owner;
+    api_forget(worker->api, &job->request);
+    take_out(&worker->lookups, &job->request);
+    take_out(&worker->queries, &job->request);
+    connections_drop(&worker->connections, connection);
+    request_release(&job->request); /* in whatever state it is */
+    request_init(&job->request);
+    end_job(worker, job);
 }
 
-/* The fewer workers serve, the more requests each finds in a round, and answers from one read: so connections
- * go to the first by rank that is ready. */
-static void look_around(struct worker *worker)
+static void hear_connection(struct worker *worker, uint32_t number)
 {
-    if (worker->crew.rank == 0 || deadline_left_ms(worker->next_look) > 0)
-        return;
-    worker->next_look = deadline_in(LOOK_MS);
-    worker->gives_back = crew_has_ready_before(&worker->crew);
+    struct connection *connection = NULL;
+    switch (connections_hear(&worker->connections, number, !worker->is_draining, &connection)) {
+    case HEARD_REQUEST:
+        take_request(worker, connection);
+        break;
+    case HEARD_GONE:
+        lose_request(worker, connection);
+        break;
+    case HEARD_NOTHING:
+        break;
+    }
 }
 
-/* A newcomer is left to the one that he should go to, for a moment, in case that it is frozen. */
 static void hear_listener(struct worker *worker)
 {
-    if (worker->connections.open_count >= CONNECTIONS_FAIR || crew_has_ready_before(&worker->crew)) {
+    enum accepted accepted = ACCEPTED;
+    while (accepted == ACCEPTED)
+        accepted = connections_accept(&worker->connections);
+    if (accepted == ACCEPT_FULL) {
         connections_listen(&worker->connections, false);
-        worker->awaits_turn = true;
-        worker->turn = deadline_in(TURN_MS);
-        return;
+        worker->accept_paused = true;
+        worker->accept_again = deadline_in(ACCEPT_PAUSE_MS);
     }
-    while (worker->connections.open_count < CONNECTIONS_FAIR && connections_accept(&worker->connections))
-        ;
 }
 
-/* Our turn has come: whoever is still there is ours. All of them, as far as we take any by ourselves: if the
- * one that they should go to is frozen, the next of them would wait as long again. */
-static void take_turn(struct worker *worker)
+static void listen_again(struct worker *worker)
 {
-    worker->awaits_turn = false;
-    while (connections_accept(&worker->connections) && worker->connections.open_count < CONNECTIONS_FAIR)
-        ;
-    connections_listen(&worker->connections, connections_has_room(&worker->connections));
+    if (!worker->accept_paused || deadline_left_ms(worker->accept_again) > 0)
+        return;
+    worker->accept_paused = false;
+    connections_listen(&worker->connections, !worker->is_draining);
+}
+
+static void tend_fetcher(struct worker *worker)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECTIONS_FETCHER};
+    struct request *request = NULL;
+    if (api_tend(worker->api, clock_monotonic_ms()) && api_fetcher_fd(worker->api) >= 0)
+        (void)epoll_ctl(worker->connections.epoll_fd, EPOLL_CTL_ADD, api_fetcher_fd(worker->api), &event);
+    while ((request = api_next_woken(worker->api)))
+        go_on(worker, request);
 }
 
 /* Until there is something to do, even if nothing comes; at most max_ms. */
 static int wait_ms(struct worker *worker, int max_ms)
 {
-    if (worker->has_orders)
+    if (worker->lookups.count > 0 || worker->queries.count > 0)
         return 0;
     if (connections_close_late(&worker->connections) && max_ms > PARTIAL_LOOK_MS)
         max_ms = PARTIAL_LOOK_MS;
-    if (worker->awaits_turn && max_ms > deadline_left_ms(worker->turn))
-        max_ms = deadline_left_ms(worker->turn);
-    return orders_wait_ms(worker->orders, max_ms);
+    if (worker->accept_paused && max_ms > deadline_left_ms(worker->accept_again))
+        max_ms = deadline_left_ms(worker->accept_again);
+    return api_timeout_ms(worker->api, clock_monotonic_ms(), max_ms);
 }
 
-/* Waits for what is ready and takes it, at most BATCH. False: epoll failed. Who is about to block accepts
- * nobody and keeps no connection: what comes on one would wait behind the fetch. */
-static bool gather(struct worker *worker, int timeout_ms, bool may_accept)
-{
-    struct epoll_event events[BATCH];
-    int ready = epoll_pwait(worker->connections.epoll_fd, events, BATCH, timeout_ms, &worker->wait_mask);
-    if (ready < 0)
-        return errno == EINTR;
-    for (int i = 0; i < ready; i++) {
-        if (events[i].data.u32 == CONNECTIONS_LISTENER) {
-            if (may_accept)
-                hear_listener(worker);
-        } else if (events[i].data.u32 == ORDERS) {
-            worker->has_orders = true;
-        } else {
-            bool keep = may_accept && !stop_asked && !worker->gives_back;
-            struct connection *connection = connections_hear(&worker->connections, events[i].data.u32, keep);
-            if (connection)
-                take_request(worker, connection);
-        }
-    }
-    return true;
-}
+/* --- The turn ---------------------------------------------------------------------------------------------
+ */
 
-/* Answers what can be answered from one read, in one round trip. */
-static void answer_ready(struct worker *worker)
+static void look_up(struct worker *worker)
 {
-    struct request *requests[BATCH];
-    size_t count = 0;
-    for (size_t i = 0; i < worker->prepared; i++) {
-        struct work *work = &worker->works[i];
-        if (work->connection && work->request.state == REQUEST_LOOKUP)
-            requests[count++] = &work->request;
-    }
-    service_read(worker->service, requests, count);
-    for (size_t i = 0; i < worker->prepared; i++) {
-        struct work *work = &worker->works[i];
-        if (work->connection && work->request.state == REQUEST_DONE)
-            send_response(worker, work);
+    struct queue *queue = &worker->lookups;
+    struct request *requests[CONNECTIONS_MAX];
+    size_t count = queue->count;
+    memcpy(requests, queue->items, count * sizeof *requests);
+    queue->count = 0; /* what has to be looked up again is for the next turn */
+    for (size_t done = 0, taken = 0; done < count; done += taken) {
+        api_look_up(worker->api, requests + done, count - done, &taken);
+        for (size_t i = done; i < done + taken; i++)
+            go_on(worker, requests[i]);
     }
 }
 
-/* To another that is ready, and hears us: it may have died, or have too much to do. What was told in vain is
- * not told to the same one again: where there is no other, we do it. */
-static bool hand_over(struct worker *worker, const struct order *order, bool pass_on)
+/* Only one, so that those who need no more than a look-up do not wait behind all that are slow. */
+static void make_query(struct worker *worker)
 {
-    for (int tries = 0; tries < worker->crew.ready.count; tries++) {
-        int rank = crew_next_ready(&worker->crew, pass_on || order->in_vain >= 0);
-        if (rank < 0)
-            return false;
-        if (rank != order->in_vain && orders_hand_over(worker->orders, order, rank))
-            return true;
-        pass_on = true;
-    }
-    return false;
-}
-
-/* Who serves leaves them to others, if there are any: those that are due at the same time to one after the
- * other, since each does one refresh at a time. */
-static bool next_order(struct worker *worker, struct order *order_r)
-{
-    for (size_t given = 0; orders_take_due(worker->orders, order_r); given++) {
-        if (!hand_over(worker, order_r, given > 0))
-            return true;
-    }
-    worker->has_orders = worker->has_orders && orders_receive(worker->orders, order_r);
-    return worker->has_orders;
-}
-
-/* answer_ready() leaves only those that block. */
-static bool is_blocking(const struct worker *worker)
-{
-    for (size_t i = 0; i < worker->prepared; i++) {
-        if (worker->works[i].connection)
-            return true;
-    }
-    return false;
-}
-
-static void send_settled(struct request *request, void *context)
-{
-    char *work = (char *)request - offsetof(struct work, request);
-    send_response(context, (struct work *)(void *)work);
-}
-
-/* Room that is seldom needed. What is free below the end of the heap would else stay ours. */
-static void release_crowd(struct worker *worker)
-{
-    if (worker->prepared <= BATCH)
+    struct request *request = worker->queries.count > 0 ? worker->queries.items[0] : NULL;
+    if (!request)
         return;
-    while (worker->prepared > BATCH)
-        request_release(&worker->works[--worker->prepared].request);
-    malloc_trim(0);
+    take_out(&worker->queries, request);
+    request_query(request, worker->api);
+    go_on(worker, request);
 }
 
-/* What may block comes last, when everybody who was quick to answer has been answered. */
-static void do_slow_work(struct worker *worker, const struct order *order)
+/* False: epoll failed. The woken come first: a request is then in one queue alone when its client goes. */
+static bool take_turn(struct worker *worker, int max_ms)
 {
-    struct request *requests[WORKS];
-    size_t count = 0;
-    for (size_t i = 0; i < worker->prepared; i++) {
-        if (worker->works[i].connection)
-            requests[count++] = &worker->works[i].request;
-    }
-    int64_t started_ms = clock_monotonic_ms();
-    service_settle(worker->service, requests, count);
-    release_crowd(worker);
-    if (order && !service_refresh(worker->service, order->host, &order->digest))
-        orders_put_off(worker->orders, order);
-    worker->late_ms = clock_monotonic_ms() - started_ms;
-    if (worker->late_ms > LATE_MAX_MS)
-        worker->late_ms = LATE_MAX_MS;
-}
-
-/* Until nobody is here, nor about to send, who could be answered now. */
-static bool hear_all(struct worker *worker)
-{
-    size_t before = 0;
-    int newcomers_ms = 0;
-    connections_listen(&worker->connections, false);
-    do {
-        before = worker->taken;
-        newcomers_ms = connections_newcomers_ms(&worker->connections);
-        if (!gather(worker, newcomers_ms, false))
-            return false;
-        answer_ready(worker);
-    } while (worker->taken > before || newcomers_ms > 0);
-    return true;
-}
-
-static bool serve_round(struct worker *worker, int timeout_ms)
-{
-    struct order order;
+    struct epoll_event events[EVENTS_MAX];
     worker->taken = 0;
-    if (!gather(worker, wait_ms(worker, timeout_ms), true))
+    int ready = epoll_pwait(worker->connections.epoll_fd, events, EVENTS_MAX, wait_ms(worker, max_ms),
+                            &worker->wait_mask);
+    if (ready < 0 && errno != EINTR)
         return false;
-    answer_ready(worker);
-    worker->late_ms = 0;
-    bool has_order = next_order(worker, &order);
-    if (!has_order && !is_blocking(worker))
-        return true;
-    /* Idle connections first: who came between these two the other way round would wait behind a fetch. */
-    give_way(worker);
-    if (!hear_all(worker))
-        return false;
-    do_slow_work(worker, has_order ? &order : NULL);
+    tend_fetcher(worker);
+    listen_again(worker);
+    for (int i = 0; i < ready; i++) {
+        if (events[i].data.u32 == CONNECTIONS_LISTENER)
+            hear_listener(worker);
+        else if (events[i].data.u32 < CONNECTIONS_MAX)
+            hear_connection(worker, events[i].data.u32);
+    }
+    look_up(worker);
+    make_query(worker);
     return true;
 }
 
-/* Who has come by now is answered, on a connection that is then closed; who comes later finds others, if
- * there are any. */
+/* What has come by now, and what comes on connections that nginx has kept, is answered, on connections that
+ * are then closed, until nothing more comes. */
 static enum status drain(struct worker *worker)
 {
     struct deadline until = deadline_in(DRAIN_MS);
     struct deadline quiet_until = deadline_in(DRAIN_QUIET_MS);
-    while (connections_accept(&worker->connections))
+    worker->is_draining = true;
+    while (connections_accept(&worker->connections) == ACCEPTED)
         ;
     connections_listen(&worker->connections, false);
-    worker->awaits_turn = false;
-    crew_say_ready(&worker->crew, false);
     bool was_quiet = false;
     while (!was_quiet && deadline_left_ms(until) > 0) {
-        int wait_ms = deadline_left_ms(quiet_until);
-        if (!serve_round(worker, wait_ms))
+        int left_ms = deadline_left_ms(quiet_until);
+        if (!take_turn(worker, left_ms > 0 ? left_ms : DRAIN_QUIET_MS))
             return STATUS_FAILED;
         if (worker->taken > 0)
             quiet_until = deadline_in(DRAIN_QUIET_MS);
-        was_quiet = wait_ms == 0 && worker->taken == 0; /* and the last look came after that time */
+        was_quiet = worker->taken == 0 && worker->job_count == 0 && deadline_left_ms(quiet_until) == 0;
     }
     return STATUS_OK;
 }
 
 enum status worker_run(struct worker *worker)
 {
-    enum { WAIT_MS = 60000, READY_AGAIN_MS = 250 };
     while (!must_stop()) {
-        bool has_room = worker->connections.open_count <
-                        (crew_is_ready(&worker->crew) ? CONNECTIONS_FAIR : CONNECTIONS_FAIR / 2);
-        crew_say_ready(&worker->crew, has_room && !worker->has_orders);
-        look_around(worker);
-        /* Another who looked just then may have kept us from saying so. */
-        bool is_silent = has_room && !crew_is_ready(&worker->crew);
-        if (!serve_round(worker, is_silent ? READY_AGAIN_MS : WAIT_MS))
+        if (!take_turn(worker, WAIT_MS))
             return STATUS_FAILED;
-        if (worker->awaits_turn && deadline_left_ms(worker->turn) == 0)
-            take_turn(worker);
-        if (!worker->awaits_turn && !worker->connections.is_listening &&
-            connections_has_room(&worker->connections))
-            connections_listen(&worker->connections, true);
     }
     return drain(worker);
 }
 
-static enum status join_pool(struct worker *worker, const struct settings *settings)
-{
-    enum status result = crew_join(&worker->crew, settings->run_dir, settings->workers);
-    if (result == STATUS_OK)
-        result = orders_new(&worker->orders, settings->run_dir, worker->crew.rank,
-                            settings->ttl_ms < QUIET_MAX_MS ? settings->ttl_ms : QUIET_MAX_MS);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = ORDERS};
-    if (result == STATUS_OK &&
-        epoll_ctl(worker->connections.epoll_fd, EPOLL_CTL_ADD, orders_fd(worker->orders), &event) != 0)
-        result = STATUS_FAILED;
-    return result;
-}
-
-enum status worker_new(struct worker **worker_r, int listen_fd, const struct settings *settings,
-                       const struct secret_box *secret_box)
+enum status worker_new(struct worker **worker_r, int listen_fd, const struct settings *settings)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return STATUS_NO_MEMORY;
-    worker->crew = (struct crew){.ready_slot = -1, .rank_slot = -1};
-    enum status result = connections_init(&worker->connections, listen_fd);
-    if (result == STATUS_OK)
-        result = join_pool(worker, settings);
-    const struct service_calls calls = {give_way, send_settled, worker};
-    if (result == STATUS_OK)
-        result = service_new(&worker->service, settings, secret_box, &calls);
-    if (result == STATUS_OK) {
+    enum status status = connections_init(&worker->connections, listen_fd);
+    if (status == STATUS_OK)
+        status = api_new(&worker->api, settings);
+    if (status == STATUS_OK) {
         set_up_signals(&worker->wait_mask);
         connections_listen(&worker->connections, true);
         *worker_r = worker;
@@ -417,18 +373,30 @@ enum status worker_new(struct worker **worker_r, int listen_fd, const struct set
     int why = errno;
     worker_free(worker);
     errno = why;
-    return result;
+    return status;
+}
+
+static void free_spare(struct worker *worker)
+{
+    while (worker->spare) {
+        struct job *job = worker->spare;
+        worker->spare = job->next_spare;
+        request_release(&job->request);
+        free(job);
+    }
 }
 
 void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    orders_free(worker->orders);
-    crew_leave(&worker->crew);
-    for (size_t i = 0; i < worker->prepared; i++)
-        request_release(&worker->works[i].request);
-    service_free(worker->service);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &worker->connections.all[i];
+        if (connection->is_open && connection->is_busy && connection->owner)
+            lose_request(worker, connection);
+    }
+    free_spare(worker);
+    api_free(worker->api);
     connections_release(&worker->connections);
     free(worker);
 }

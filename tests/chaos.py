@@ -86,7 +86,7 @@ class Faults:
         victims = [
             pid
             for pid in children_of(self._postgres.pid)
-            if b"upbeat_app" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b" upbeat_" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
         if victims:
             os.kill(self._dice.choice(victims), signal.SIGKILL)

@@ -11,11 +11,13 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from servers.burst import allow_files
 from servers.postgres import Database, Postgres
 from servers.processes import ROOT
 from servers.stack import Stack
 
 hosts = itertools.count(1)
+allow_files()
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def fill(stack: Stack, host: str, titles: list[str] | None = None) -> None:
         ("host=a.example&apikey=", "apikey", "empty"),
         ("host=a.example&apikey=short", "apikey", "8 to 128"),
         ("host=a.example&apikey=" + "k" * 129, "apikey", "8 to 128"),
-        ("host=a.example&apikey=bad%20key%21", "apikey", "character"),
+        ("host=a.example&apikey=bad%20key%21", "apikey", "a space as character 4 of 8"),
         (f"apikey={KEY}", "host", "missing"),
         (f"apikey={KEY}&host=", "host", "empty"),
         (f"apikey={KEY}&host=a.example:80", "host", "port"),
@@ -140,7 +140,7 @@ def test_a_missing_or_malformed_key_or_host_is_401(
         ("jsonp=a.", "jsonp"),
         ("callback=a&jsonp=b", "jsonp"),
         ("callback=a&format=csv", "format"),
-        ("limit=1&limit=2", "query"),
+        ("limit=1&limit=2", "limit"),
         ("x=%zz", "query"),
         ("x=%ff", "query"),
         ("x=%00", "query"),
@@ -194,7 +194,7 @@ def test_headers_say_how_old_it_is_and_how_long_it_lasts(lasting: Stack, host: s
     assert parsedate_to_datetime(headers["Last-Modified"]) == taken_at.replace(microsecond=0)
     assert 0 <= int(headers["Age"]) <= 5
     words = dict(word.strip().partition("=")[::2] for word in headers["Cache-Control"].split(","))
-    assert 54 <= int(words["max-age"]) <= 60 and "private" in words
+    assert words["max-age"] == "60" and "private" in words
     assert {"stale-while-revalidate", "stale-if-error"} <= set(words)
     assert 119 < float(headers["X-Snapshot-Interval"]) < 130
     assert headers["Access-Control-Allow-Origin"] == "*"
@@ -243,7 +243,7 @@ def test_other_methods_are_405_with_allow(stack: Stack, method: str) -> None:
     assert answer.headers["Content-Type"] == PROBLEM
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1.0/nothing", PATH + "/", "/api/v1.0/"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1.0/nothing", PATH + "/", "/api/v1.0/x"])
 def test_other_addresses_are_404(stack: Stack, path: str) -> None:
     answer = stack.ask(path)
     assert answer.status == 404 and answer.headers["Content-Type"] == PROBLEM
@@ -280,7 +280,7 @@ def test_csv_by_parameter_or_accept_has_the_same_rows(lasting: Stack, host: str)
     ):
         assert answer.headers["Content-Type"].startswith("text/csv")
         assert answer.csv == [["i", "path", "visitors", "change"], *rows]
-    for accept in ("*/*", "application/json", "text/csv;q=0", "text/csv;q=0.1, application/json"):
+    for accept in ("*/*", "application/json", "text/csv;q=0", "text/csv;q=0.1, application/json", "text/csv;q=0.1, */*"):
         assert lasting.rising(host, headers={"Accept": accept}).json
 
 

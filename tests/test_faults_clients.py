@@ -1,5 +1,6 @@
 """The fault matrix: what clients do wrong or on purpose. Also a scan as an outsider would do it."""
 
+import json
 import os
 import random
 import socket
@@ -11,7 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
+from servers.burst import request
 from servers.load import Load
+from servers.processes import await_true
+from servers.slow import SlowReader
 from servers.stack import KEY, PATH, Stack, page
 
 HOST = "clients.example"
@@ -67,6 +71,41 @@ def test_slowloris(stack: Stack) -> None:
     finally:
         for one in slow:
             one.close()
+
+
+@pytest.mark.once
+def test_a_client_that_reads_a_few_bytes_a_second_of_2_mb(
+    new_stack: Callable[..., Stack], measured: Callable[[str], None]
+) -> None:
+    """nginx takes the answer at once, so the only worker serves others meanwhile. The system may not hold it for nginx,
+    as it does where it has much memory to spare."""
+    stack = new_stack(
+        listen="sndbuf=64k",
+        UPBEAT_TTL_MS="60000",
+        UPBEAT_STALE_MS="60000",
+        UPBEAT_WORKERS="1",
+    )
+    large = "large.example"
+    for visitors in (1, 2):
+        for table in ("cache", "snapshots"):
+            stack.database.rows(f"update {table} set taken_at = taken_at - interval '70 s'")
+        pages = [
+            {"path": f"/{n}", "title": "<" * 400, "stats": {"people": visitors}} for n in range(1000)
+        ]  # a < takes 6 bytes of ours
+        stack.simulator.script(large, body=json.dumps({"pages": pages}))
+        assert stack.rising(large).status == 200
+    assert stack.rising(HOST).status == 200
+    words = request(f"{PATH}?host={large}", KEY)
+    slow = [SlowReader(stack.nginx.port, words) for _ in range(4)]
+    with slow[0], slow[1], slow[2], slow[3], Load(stack, HOST, clients=2, pause_s=0.01) as load:
+        await_true(lambda: all(len(one.heard) >= 12 for one in slow), 10, "the beginning of their answers")
+        began_s = time.monotonic()
+        load.await_more(150)
+        slowest_s = load.slowest_s(after_s=began_s)
+        assert load.statuses() == {200} and slowest_s < 1
+        whole = slow[0].finish()
+    assert status(whole) == 200 and len(whole) > 2_000_000 and whole.endswith(b"]\n")
+    measured(f"the only worker serves others, slowest {slowest_s:.2f} s; {len(whole) / 1e6:.1f} MB come whole")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The fault matrix: what happens when PostgreSQL does not answer as it should. A test a row."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,8 +11,9 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from servers.load import Load
-from servers.postgres import BIN, Database, Postgres
-from servers.processes import as_user, await_true, children_of, own_by
+from servers.postgres import BIN, PROGRAMS, Database, Postgres
+from servers.processes import as_user, await_true, children_of, own_by, program
+from servers.rights import small_disk
 from servers.stack import Stack, page
 
 HOST = "database.example"
@@ -45,7 +45,7 @@ def backends(postgres: Postgres) -> list[int]:
     found = []
     for pid in children_of(postgres.pid):
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"upbeat_app" in title:
+        if b" upbeat_worker " in title or b" upbeat_fetch " in title:
             found.append(pid)
     return found
 
@@ -179,7 +179,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
     database = primary.new_database()
     both = (
         f"host={primary.folder},{standby.folder} port=5432,5432 dbname={database.name}"
-        " user=upbeat_app target_session_attrs=read-write"
+        " target_session_attrs=read-write"
     )
     stack = new_stack(
         database=database, UPBEAT_DATABASE=both, UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100"
@@ -242,13 +242,7 @@ def test_synchronous_standby_lost(
 @pytest.mark.once
 def test_disk_full_under_postgresql(new_stack: Callable[..., Stack], folder: Path) -> None:
     place = Path(tempfile.mkdtemp(prefix="disk", dir=folder))
-    options = "size=160m,mode=0755"
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "upbeat", place], capture_output=True
-    )
-    if mount.returncode:
-        pytest.skip("a small file system can't be mounted here: " + mount.stderr.decode().strip())
-    try:
+    with small_disk(place, 160):
         postgres = Postgres(
             place / "pg", "log_destination = 'stderr'\nmax_wal_size = 64MB\n"
         ).make()
@@ -256,8 +250,6 @@ def test_disk_full_under_postgresql(new_stack: Callable[..., Stack], folder: Pat
             disk_full(new_stack(database=postgres.new_database()), postgres, place)
         finally:
             postgres.stop(signal.SIGQUIT)
-    finally:
-        subprocess.run(["umount", "-l", place], check=True)
 
 
 def disk_full(stack: Stack, postgres: Postgres, place: Path) -> None:
@@ -290,14 +282,15 @@ def disk_full(stack: Stack, postgres: Postgres, place: Path) -> None:
 @pytest.fixture
 def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database], tuple[str, Any]]]:
     """Starts it in transaction mode with 2 connections; the connection string and a restart."""
-    if not shutil.which("pgbouncer"):
+    pgbouncer = program("pgbouncer")
+    if pgbouncer is None:
         pytest.skip("pgbouncer is not installed")
     place = Path(tempfile.mkdtemp(prefix="bouncer", dir=folder))
     place.chmod(0o777)
     running: list[subprocess.Popen[bytes]] = []
 
     def start(database: Database) -> tuple[str, Callable[[], None]]:
-        (place / "users").write_text('"upbeat_app" ""\n')
+        (place / "users").write_text("".join(f'"{role}" ""\n' for role in PROGRAMS))
         (place / "ini").write_text(
             f"[databases]\n{database.name} = host={postgres.folder} port=5432\n[pgbouncer]\n"
             f"listen_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = trust\n"
@@ -307,7 +300,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
 
         def run() -> None:
             with open(place / "log", "ab") as log:
-                command = as_user("postgres") + ["pgbouncer", "-q", str(place / "ini")]
+                command = as_user("postgres") + [pgbouncer, "-q", str(place / "ini")]
                 running.append(subprocess.Popen(command, stdout=log, stderr=log))
             await_true(lambda: (place / ".s.PGSQL.6432").exists(), 10, "PgBouncer")
 
@@ -318,7 +311,7 @@ def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database],
             run()
 
         run()
-        return f"host={place} port=6432 dbname={database.name} user=upbeat_app", restart
+        return f"host={place} port=6432 dbname={database.name}", restart
 
     yield start
     for process in running:

@@ -12,13 +12,10 @@ from servers.load import Load
 from servers.processes import await_true, build_folder, free_port
 from servers.stack import Stack, page
 
-WORKERS = 8
-
-
 @pytest.fixture
 def stack(new_stack: Callable[..., Stack]) -> Stack:
     """With the settings as they come."""
-    return new_stack(UPBEAT_WORKERS=str(WORKERS))
+    return new_stack()
 
 
 def age(stack: Stack, seconds: int) -> None:
@@ -51,9 +48,9 @@ def test_upstream_refused(stack: Stack, measured: Callable[[str], None]) -> None
     warm(stack, "warm.example")
     age(stack, 20)
     url = f"http://127.0.0.1:{free_port()}/live/toppages/v3/"
-    stack.pool.stop()
-    real, stack.pool.settings["CHARTBEAT_URL"] = stack.pool.settings["CHARTBEAT_URL"], url
-    stack.pool.start()
+    assert not stack.fetchers.stop()
+    real, stack.fetchers.settings["CHARTBEAT_URL"] = stack.fetchers.settings["CHARTBEAT_URL"], url
+    stack.fetchers.start()
     with Load(stack, "warm.example", clients=4, pause_s=0.01) as load:
         load.await_more(100)
         cold = stack.rising("cold.example")
@@ -61,9 +58,9 @@ def test_upstream_refused(stack: Stack, measured: Callable[[str], None]) -> None
     assert load.statuses() == {200}
     assert next_try_s(stack, "warm.example") <= 60
     measured(f"stale 200; a new host 503 + Retry-After: {cold.headers['Retry-After']}")
-    stack.pool.stop()
-    stack.pool.settings["CHARTBEAT_URL"] = real
-    stack.pool.start()
+    assert not stack.fetchers.stop()
+    stack.fetchers.settings["CHARTBEAT_URL"] = real
+    stack.fetchers.start()
     await_true(lambda: "Warning" not in stack.rising("warm.example").headers, 10, "fresh again")
     assert stack.rising("cold.example").status in (200, 503)
 
@@ -97,7 +94,7 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
 
 
 def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
-    """Half of the workers stay free: what is stale is served, what needs no fetch is answered."""
+    """No worker waits: what is stale is served, what needs no fetch is answered."""
     hosts = [f"hang{n}.example" for n in range(20)]
     warm(stack, *hosts)
     age(stack, 20)
@@ -131,7 +128,7 @@ def test_429_with_retry_after(
 
 @pytest.mark.parametrize("kind", ["drip", "cut", "too_large", "gzip_bomb"])
 def test_an_answer_that_never_ends_or_is_too_large(stack: Stack, host: str, kind: str) -> None:
-    """Stale meanwhile, no bad row, and no worker grows over 64 MB."""
+    """Stale meanwhile, no bad row, and no fetcher grows over 64 MB."""
     warm(stack, host)
     age(stack, 5)
     stack.simulator.fault(host, kind)
@@ -141,7 +138,7 @@ def test_an_answer_that_never_ends_or_is_too_large(stack: Stack, host: str, kind
     assert load.statuses() == {200}
     assert stack.database.value("select count(*) from snapshots where host = %s", host) == 1
     if build_folder().name == "release":
-        assert max(peak_kb(worker) for worker in stack.pool.workers()) < 64 * 1024
+        assert max(peak_kb(fetcher) for fetcher in stack.fetchers.pids()) < 64 * 1024
 
 
 def peak_kb(pid: int) -> int:
@@ -150,27 +147,42 @@ def peak_kb(pid: int) -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
+LATENCY_MS = 300
+
+
+def crowd(stack: Stack, targets: list[str], measured: Callable[[str], None]) -> None:
+    """All are answered 200, for one request to Chartbeat and one snapshot a host; how fast is tests/bench/crowd's."""
+    hosts = sorted({target.partition("&")[0] for target in targets})
+    for host in hosts:
+        stack.simulator.fault(host, "slow", latency_ms=LATENCY_MS, times=1)
+    replies = stack.crowd(targets)
+    assert {reply.status for reply in replies} == {200}
+    assert [asked(stack, host) for host in hosts] == [1] * len(hosts)
+    snapshots = "select count(*) from snapshots where host = %s"
+    assert [stack.database.value(snapshots, host) for host in hosts] == [1] * len(hosts)
+    slowest_s = max(reply.took_s for reply in replies)
+    measured(f"all {len(replies)} 200 within {slowest_s:.2f} s, of them {LATENCY_MS / 1000} s Chartbeat; 1 call a host")
+
+
 def test_500_clients_at_once_on_one_cold_host(
     stack: Stack, host: str, measured: Callable[[str], None]
 ) -> None:
-    """One request to Chartbeat; each client hears 200, or 503 within 3 s."""
-    stack.simulator.fault(host, "slow", latency_ms=300, times=1)
+    crowd(stack, [host] * 500, measured)
 
-    def ask(_: int) -> tuple[int, float]:
-        started_s = time.monotonic()
-        return stack.rising(host).status, time.monotonic() - started_s
 
-    with ThreadPoolExecutor(500) as pool:
-        answers = list(pool.map(ask, range(500)))
-    statuses = [status for status, _ in answers]
-    assert set(statuses) <= {200, 503} and 200 in statuses
-    assert max(took_s for _, took_s in answers) < 3
-    slowest_s = max(took_s for _, took_s in answers)
-    measured(
-        f"{statuses.count(200)} 200, {statuses.count(503)} 503, all within {slowest_s:.2f} s; 1 upstream call"
-    )
-    assert asked(stack, host) == 1
-    assert stack.database.value("select count(*) from snapshots where host = %s", host) == 1
+def test_500_clients_with_different_queries_on_one_cold_host(
+    stack: Stack, host: str, measured: Callable[[str], None]
+) -> None:
+    crowd(stack, [f"{host}&limit={n + 1}" for n in range(500)], measured)
+
+
+def test_20_cold_hosts_with_10_clients_each(stack: Stack, host: str, measured: Callable[[str], None]) -> None:
+    crowd(stack, [f"{n % 20}.{host}" for n in range(200)], measured)
+
+
+@pytest.mark.once
+def test_1000_clients_on_50_cold_hosts(stack: Stack, host: str, measured: Callable[[str], None]) -> None:
+    crowd(stack, [f"{n % 50}.{host}" for n in range(1000)], measured)
 
 
 def test_wrong_or_revoked_key_and_guessing(stack: Stack, host: str) -> None:

@@ -110,7 +110,7 @@ def test_errors_are_not_copied(stack: Stack, host: str) -> None:
     stack.simulator.fault(host, "status", status=500, times=1)
     assert stack.rising(host).status == 502
     assert stack.rising(host).status == 503
-    stack.database.rows("update refills set next_try_at = null where host = %s", host)
+    stack.database.rows("update refreshes set next_try_at = null where host = %s", host)
     assert stack.rising(host).status == 200
 
 

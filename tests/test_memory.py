@@ -10,7 +10,8 @@ from typing import Callable
 import pytest
 
 from servers.pool import Pool
-from servers.processes import await_true, build_folder, private_kb
+from servers.processes import await_true, build_folder
+from servers.rights import private_kb
 from servers.stack import KEY, PATH, Stack, page
 
 # A million, as a soak: UPBEAT_MEMORY_REQUESTS=1000000 tests/run -k memory

@@ -1,4 +1,4 @@
-"""sql/migrate: numbered files, forward only, harmless to repeat."""
+"""sql/migrate: numbered files, forward only, then functions, views and rights; harmless to repeat; and the way from the last release."""
 
 import shutil
 import subprocess
@@ -8,12 +8,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from servers.postgres import Database, Postgres
+from servers.postgres import PROGRAMS, Database, Postgres
 from servers.processes import ROOT
 
 pytestmark = pytest.mark.once
 
 FILES = sorted((ROOT / "sql").glob("[0-9][0-9][0-9]_*.sql"))
+SAID = [f"sql/migrate: {file.name}" for file in FILES] + [
+    "sql/migrate: functions, comments, views and rights"
+]
+OLD_RELEASE = "22836d0"
 
 
 @pytest.fixture
@@ -24,11 +28,23 @@ def empty(postgres: Postgres) -> Database:
 @pytest.fixture
 def folder_of_sql(tmp_path: Path) -> Path:
     """A copy to change."""
-    place = tmp_path / "sql"
+    return Path(shutil.copytree(ROOT / "sql", tmp_path / "sql"))
+
+
+@pytest.fixture
+def old_sql(postgres: Postgres, tmp_path: Path) -> Path:
+    """sql/ of the release before the tables were squashed into 010."""
+    archive = subprocess.run(
+        ["git", "-C", ROOT, "archive", OLD_RELEASE, "sql"], capture_output=True, check=False
+    )
+    if archive.returncode != 0:
+        pytest.skip(f"the history of this checkout does not go back to {OLD_RELEASE}")
+    if not postgres.value("select 1 from pg_roles where rolname = 'upbeat_app'"):
+        postgres.execute("create role upbeat_app")
+    place = tmp_path / "old"
     place.mkdir()
-    for file in [*FILES, ROOT / "sql" / "migrate"]:
-        shutil.copy(file, place)
-    return place
+    subprocess.run(["tar", "-x", "-C", place], input=archive.stdout, check=True)
+    return place / "sql"
 
 
 def migrate(database: Database, folder: Path = ROOT / "sql") -> subprocess.CompletedProcess[str]:
@@ -47,8 +63,8 @@ def versions(database: Database) -> list[int]:
 def test_it_applies_each_file_and_names_it(empty: Database) -> None:
     ended = migrate(empty)
     assert ended.returncode == 0, ended.stderr
-    assert [line.split()[-1] for line in ended.stdout.splitlines()] == [f.name for f in FILES]
-    assert versions(empty) == list(range(1, len(FILES) + 1))
+    assert ended.stdout.splitlines() == SAID
+    assert versions(empty) == [int(file.name[:3]) for file in FILES]
 
 
 def test_twice_is_harmless(empty: Database) -> None:
@@ -63,18 +79,18 @@ def test_four_at_once_are_harmless(empty: Database) -> None:
     with ThreadPoolExecutor(4) as pool:
         ended = list(pool.map(lambda _: migrate(empty), range(4)))
     assert [one.returncode for one in ended] == [0] * 4, [one.stderr for one in ended]
-    assert sum(len(one.stdout.splitlines()) for one in ended) == len(FILES)
+    assert sum(len(one.stdout.splitlines()) for one in ended) == len(SAID)
 
 
 def test_a_file_changed_after_it_was_applied_is_refused(
     empty: Database, folder_of_sql: Path
 ) -> None:
     migrate(empty, folder_of_sql)
-    changed = folder_of_sql / FILES[1].name
+    changed = folder_of_sql / FILES[0].name
     changed.write_text(changed.read_text() + "\n-- changed\n")
     (folder_of_sql / "900_later.sql").write_text("create table later (n integer);")
     ended = migrate(empty, folder_of_sql)
-    assert ended.returncode != 0 and FILES[1].name in ended.stderr
+    assert ended.returncode != 0 and FILES[0].name in ended.stderr
     assert 900 not in versions(empty)
 
 
@@ -106,8 +122,101 @@ def test_it_gives_up_where_somebody_else_holds_the_tables(
     assert 900 not in versions(empty)
 
 
-def test_the_programs_role_has_no_right_to_change_the_schema(database: Database) -> None:
-    with psycopg.connect(database.conninfo(), autocommit=True) as app:
+def test_functions_and_views_are_made_anew_where_one_has_changed(
+    empty: Database, folder_of_sql: Path
+) -> None:
+    migrate(empty, folder_of_sql)
+    function = folder_of_sql / "functions" / "utc_text.sql"
+    function.write_text(
+        "create or replace function utc_text(p_at timestamptz, p_more text default '!') returns varchar"
+        " language sql as $$ select p_at::text || p_more $$;"
+    )
+    view = folder_of_sql / "views" / "headlines.sql"
+    view.write_text("create view headlines as select utc_text(now())::text as alone;")
+    ended = migrate(empty, folder_of_sql)
+    assert (ended.returncode, ended.stdout.splitlines()) == (0, SAID[-1:]), ended.stderr
+    assert empty.value("select alone from headlines").endswith("!")
+    assert empty.value("select count(*) from pg_proc where proname = 'utc_text'") == 1
+    worker = "select has_function_privilege('upbeat_worker', 'utc_text(timestamptz, text)', 'execute')"
+    assert empty.value(worker) is True
+    assert migrate(empty, folder_of_sql).stdout == ""
+
+
+# --- From the last release ---------------------------------------------------------------------------------
+
+OLD_DATA = """
+insert into hosts (host, poll_every, time_zone) values ('a.example', '5 s', 'Europe/Berlin'), ('b.example', null, 'UTC');
+insert into apikeys (digest, sealed) values (sha256('one'), 'sealed one');
+insert into key_checks (host, digest, accepted, checked_at, refusals, refused_until) values
+    ('a.example', sha256('one'), true, '2026-01-01 00:00Z', 0, null),
+    ('b.example', sha256('bad'), false, '2026-01-01 00:00Z', 2, '2026-01-01 00:02Z');
+insert into refills (host, known, failures, last_error, requests, refused_rows, tat, check_tat) values
+    ('a.example', true, 2, 'status 503', 7, 3, '2026-01-01 00:00Z', '2026-01-01 00:01Z'), ('b.example', false, 0, null, 1, 0, null, null);
+insert into pages (host, path, title, sections) values ('a.example', '/', 'Front', '{news}'), ('a.example', '/b', 'B', '{}');
+insert into titles select page_id, '2026-01-01 00:00Z', title from pages;
+insert into snapshots (host, taken_at, row_limit, page_ids, visitors)
+    select 'a.example', t, 100, array_agg(page_id order by path), pack_counts('{300,2}')
+    from pages, unnest(array[now(), '2026-01-01 00:00Z']) t group by t;
+insert into cache (host, taken_at, pages, previous_at, previous_pages) select 'a.example', max(taken_at), 'now', min(taken_at), 'then' from snapshots;
+select roll_minutes('a.example', '2026-01-01 00:00Z'), roll_quarter('a.example', '2026-01-01 00:00Z'), note_months('a.example', '2026-01-01 00:00Z');
+"""
+RENAMED = {
+    "refills": ("refreshes", {"known": "is_accepted", "tat": "budget_tat", "check_tat": "bad_key_tat"}),
+    "key_checks": ("key_checks", {"accepted": "state <> 'refused'"}),
+}
+CARRIED = ["hosts", "apikeys", "key_checks", "refills", "pages", "titles", "page_months", "cache"] + [
+    "snapshots", "minutes", "quarters", "history_progress",
+]  # fmt: skip
+
+
+def schema(database: Database) -> list[str]:
+    """As pg_dump has it, without the partitions of some days, which are made later in a new database."""
+    command = ["pg_dump", "--schema-only", "--no-comments", "--exclude-table=*_2???????"]
+    dump = subprocess.run(
+        [*command, "-d", database.conninfo("postgres")], capture_output=True, text=True, check=True
+    )
+    return [line for line in dump.stdout.splitlines() if "restrict" not in line]
+
+
+def test_an_old_installation_keeps_its_data_and_ends_in_the_schema_of_a_new_one(
+    postgres: Postgres, empty: Database, old_sql: Path
+) -> None:
+    assert migrate(empty, old_sql).returncode == 0
+    with psycopg.connect(empty.conninfo("upbeat"), autocommit=True) as owner:
+        owner.execute(OLD_DATA)
+    names = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 order by attnum"
+    columns = {table: [name for name, in empty.rows(names, table)] for table in CARRIED}
+    before = {t: empty.rows(f"select {', '.join(columns[t])} from {t} order by 1, 2") for t in CARRIED}
+
+    ended = migrate(empty)
+    assert (ended.returncode, ended.stdout.splitlines()) == (0, SAID), ended.stderr
+    for table in CARRIED:
+        name, renamed = RENAMED.get(table, (table, {}))
+        new = ", ".join(renamed.get(column, column) for column in columns[table])
+        assert empty.rows(f"select {new} from {name} order by 1, 2") == before[table], table
+    assert empty.rows("select host from due_hosts(10)") == [("a.example",)]
+    assert len(empty.rows("select * from snapshot_pages")) == 4
+
+    fresh = postgres.new_database("template1")
+    migrate(fresh)
+    assert schema(empty) == schema(fresh)
+    assert migrate(empty).stdout == ""
+
+
+def test_an_older_installation_is_refused_with_a_reason(empty: Database, old_sql: Path) -> None:
+    (old_sql / "009_faster_packing.sql").unlink()
+    assert migrate(empty, old_sql).returncode == 0
+    ended = migrate(empty)
+    assert ended.returncode != 0 and "not at version 009" in ended.stderr
+    assert empty.value("select to_regclass('refreshes')") is None
+
+
+# --- Rights --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", PROGRAMS)
+def test_a_programs_role_has_no_right_to_change_the_schema(database: Database, role: str) -> None:
+    with psycopg.connect(database.conninfo(role), autocommit=True) as app:
         for statement in (
             "create table mine (n integer)",
             "drop table hosts",

@@ -60,6 +60,18 @@ def test_it_is_served_and_linked(stack: Stack) -> None:
     assert set(index["endpoints"]) == set(DESCRIPTION["paths"])
 
 
+def test_what_is_new_is_described() -> None:
+    """Parameters that every list has, times, whether a page is known, and where the server is."""
+    assert DESCRIPTION["servers"][0]["url"]
+    for path in LISTS:
+        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in DESCRIPTION["paths"][path]["get"]["parameters"]}
+        assert {"format", "bom", "callback", "limit"} <= names, path
+        if {"from", "at"} & names:
+            assert "tz" in names, path
+    for name in ("History", "Hours", "Profile", "Usual"):
+        assert "known" in DESCRIPTION["components"]["schemas"][name]["required"]
+
+
 def test_it_is_well_formed() -> None:
     assert DESCRIPTION["openapi"].startswith("3.1.")
     for schema in DESCRIPTION["components"]["schemas"].values():

@@ -1,11 +1,13 @@
 """Each bad setting stops the start with its name, what was given, and what it may be."""
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
-from servers.processes import worker_program
+from servers.processes import ROOT, worker_program
 
 NUMBERS = {
     # name: (least, most)
@@ -158,3 +160,41 @@ def test_without_a_listening_socket_it_says_how_to_be_started(secret: Path, tmp_
         timeout=20,
     )
     assert ended.returncode == 1 and "spawn-fcgi" in ended.stderr
+
+
+# What fcgi/up sets for itself, in place of the programs' defaults.
+OF_UP = {"UPBEAT_DATABASE", "UPBEAT_SECRET_FILE", "UPBEAT_RUN_DIR", "CHARTBEAT_URL"}
+
+
+def help_of(program: Path) -> str:
+    return subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=20).stdout
+
+
+def defaults_of_program() -> dict[str, str]:
+    text = help_of(worker_program())
+    return dict(re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def defaults_of_up() -> dict[str, str]:
+    text = help_of(ROOT / "fcgi" / "up")
+    return dict(re.findall(r"^  ([A-Z_]+)=(\S*)", text, re.MULTILINE))
+
+
+def defaults_of_readme() -> dict[str, str]:
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE)
+    return {name: value.strip().strip("`") for name, value in rows}
+
+
+@pytest.mark.parametrize("described", [defaults_of_up, defaults_of_readme])
+def test_every_description_has_the_programs_defaults(described: Callable[[], dict[str, str]]) -> None:
+    program = {name: value for name, value in defaults_of_program().items() if name not in OF_UP}
+    shown = described()
+    assert {name: shown.get(name, "not there") for name in program} == program
+
+
+def test_man_pages_name_only_settings_that_there_are() -> None:
+    known = defaults_of_program().keys() | defaults_of_up().keys()
+    for page in (ROOT / "fcgi").glob("*.[18]"):
+        named = set(re.findall(r"\b(?:UPBEAT|CHARTBEAT)_[A-Z_]+", page.read_text()))
+        assert named <= known, page.name

@@ -14,6 +14,7 @@ import pytest
 
 from servers.postgres import Postgres
 from servers.processes import ROOT, await_true
+from servers.rights import small_disk
 from servers.up import Up
 
 pytestmark = pytest.mark.once
@@ -71,7 +72,7 @@ def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
 @pytest.mark.parametrize(
     "word, name",
     [
-        ("multiwatch", "pool"),
+        ("upbeat-fcgi", "pool"),
         ("nginx", "nginx"),
         ("postgres", "PostgreSQL"),
         ("simulator", "simulator"),
@@ -140,16 +141,9 @@ def test_a_bad_setting_is_one_sentence_with_name_value_and_range(
 
 def test_a_full_disk_is_one_clear_sentence(up: Callable[..., Up], state: Path) -> None:
     state.mkdir()
-    options = "size=20m,mode=0755"
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "upbeat", state], capture_output=True
-    ).returncode:
-        pytest.skip("a file system can't be mounted here")
-    try:
+    with small_disk(state, 20):
         status, said = up().start().ended()
         assert status == 1 and "the disk is full" in said and len(said.splitlines()) == 1
-    finally:
-        subprocess.run(["umount", "-l", state], check=True)
 
 
 def test_with_a_database_of_the_operators_it_starts_none_of_its_own(

@@ -3,7 +3,6 @@
 import hashlib
 from typing import Any, Callable
 
-import psycopg
 import pytest
 
 from servers.stack import KEY, Stack, page
@@ -78,9 +77,3 @@ def test_apikey_hosts_shows_eight_digits_and_the_verdict(stack: Stack, host: str
         (hashlib.sha256(KEY.encode()).hexdigest()[:8], "accepted"),
         (hashlib.sha256(unknown.encode()).hexdigest()[:8], "refused"),
     ]
-
-
-def test_the_programs_role_may_read_all_of_them(stack: Stack) -> None:
-    with psycopg.connect(stack.database.conninfo()) as app:
-        for view in ("host_status", "increasing_now", "snapshot_pages", "apikey_hosts"):
-            app.execute(f"select * from {view} limit 1")

@@ -1,21 +1,16 @@
 #include "api/list_endpoint.h"
 
-#include "base/escape.h"
+#include "base/hash.h"
+#include "base/writer.h"
+#include "http/cache_headers.h"
 #include "http/conditional.h"
+#include "http/file_name.h"
 #include "pages/increase.h"
 
 #include <inttypes.h>
 #include <time.h>
 
 enum { ETAG_BYTES = 48 };
-
-/* FNV-1a (Fowler, Noll, Vo): tells representations of one snapshot apart, guards nothing. */
-static uint32_t hash_text(uint32_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    return hash;
-}
 
 /* What is the same in two answers of one snapshot, but for staleness, is told apart only where the body says
  * it. */
@@ -24,18 +19,13 @@ static void make_etag(char *etag, const struct request_params *params, const str
 {
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
-             (int)params->format);
-    uint32_t hash = hash_text(2166136261u, parameters);
+             (int)params->format * 2 + params->has_bom);
+    uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
         hash =
             hash_text(hash_text(hash, params->cache_key_suffix), freshness == ANSWER_FRESH ? "" : " stale");
-    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%08" PRIx32 "\"", (uint64_t)lookup->taken_at, hash);
-}
-
-static int seconds(int64_t ms)
-{
-    return ms > 0 ? (int)(ms / 1000) : 0;
+    snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)lookup->taken_at, hash);
 }
 
 static void put_date(struct response *response, const char *name, time_us at)
@@ -48,57 +38,36 @@ static void put_date(struct response *response, const char *name, time_us at)
     response_header(response, name, "%s", text);
 }
 
-/* How long a cache in front may keep a copy: to the end of the second by its clock, which is how it counts,
- * so that Age and max-age, which are copied too, stay right to the second. 0: not at all. */
-static int64_t copied_for_ms(const struct request_head *input, const struct cache_row_state *view,
-                             const struct policy_bounds *bounds)
+/* nginx reads its own Cache-Control, then until when the copy is good, and no other Cache-Control: what
+ * clients are told it sends in place of its own (snippets/upbeat-cached.conf). */
+static void put_cache_headers(struct response *response, const struct request_head *input,
+                              const struct cache_row_state *view, const struct policy_bounds *bounds)
 {
-    int64_t rest_of_second_ms = 1000 - input->now_ms % 1000;
-    return input->is_behind_cache && rest_of_second_ms <= policy_copy_ms(view, bounds) ? rest_of_second_ms
-                                                                                       : 0;
-}
-
-/* For how long a copy may still be served while one request asks for the next, in seconds: where the row ends
- * before the copy does, its time is up with it. */
-static int copy_stale_s(const struct cache_row_state *view, const struct policy_bounds *bounds,
-                        int64_t kept_ms)
-{
-    return policy_copy_ms(view, bounds) >= kept_ms + POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS / 1000 : 0;
-}
-
-/* Cache-Control in one line; or in two, with X-Accel-Expires between them, for nginx to keep a copy: it reads
- * the first, then until when the copy is good, and after that no Cache-Control, so that private does not keep
- * it from copying. The client gets both lines, which mean the same as one. A copy that is out of date from
- * the start costs nothing and lets nginx answer 304. */
-static void put_cache_control(struct response *response, const struct request_head *input,
-                              const struct cache_row_state *view, const struct policy_bounds *bounds,
-                              int64_t kept_ms)
-{
-    int max_age_s = seconds(bounds->ttl_ms - view->age_ms - kept_ms);
-    int error_s = seconds(bounds->stale_error_ms);
+    struct cache_headers headers = cache_headers_of(&(struct cache_times){
+        .now_ms = input->now_ms,
+        .age_ms = view->age_ms,
+        .lifetime_ms = bounds->ttl_ms,
+        .copy_ms = policy_copy_ms(view, bounds),
+        .copy_stale_ms = POLICY_COPY_STALE_MS,
+        .stale_error_ms = bounds->stale_error_ms,
+        .is_behind_cache = input->is_behind_cache,
+    });
+    response_header(response, "Age", "%d", headers.age_s);
     if (input->is_behind_cache) {
-        response_header(response, "Cache-Control", "stale-while-revalidate=%d",
-                        copy_stale_s(view, bounds, kept_ms));
-        response_header(response, "X-Accel-Expires", "@%" PRId64, kept_ms > 0 ? input->now_ms / 1000 : 1);
-        response_header(response, "Cache-Control", "private, max-age=%d, stale-if-error=%d", max_age_s,
-                        error_s);
-    } else {
-        response_header(response, "Cache-Control",
-                        "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d", max_age_s,
-                        POLICY_COPY_STALE_MS / 1000, error_s);
+        response_header(response, "Cache-Control", "%s", headers.nginx_cache_control);
+        response_header(response, "X-Accel-Expires", "%s", headers.x_accel_expires);
     }
+    response_header(response, input->is_behind_cache ? "X-Upbeat-Cache-Control" : "Cache-Control", "%s",
+                    headers.cache_control);
 }
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,
                         const struct store_lookup *lookup, const struct policy_bounds *bounds,
                         enum answer_freshness freshness)
 {
-    int64_t kept_ms = copied_for_ms(input, &lookup->view, bounds);
-    int64_t age_ms = lookup->view.age_ms + kept_ms; /* when the copy was last served */
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
-    response_header(response, "Age", "%d", seconds(age_ms));
-    put_cache_control(response, input, &lookup->view, bounds, kept_ms);
+    put_cache_headers(response, input, &lookup->view, bounds);
     if (freshness == ANSWER_STALE)
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
@@ -114,37 +83,25 @@ static void put_headers(struct response *response, const struct request_head *in
     }
 }
 
-static void put_json(struct buffer *out, const struct increase_list *list, const char *callback)
+static void put_list(struct buffer *out, const struct increase_list *list,
+                     const struct request_params *params)
 {
-    /* The comment in front keeps the name from being read as the start of something else (Rosetta Flash). */
-    if (callback)
-        buffer_append_format(out, "/**/%s(", callback);
-    buffer_append_char(out, '[');
+    static const char *const columns[] = {"i", "path", "visitors", "change"};
+    struct writer writer;
+    writer_begin(&writer, out, params->format == FORMAT_CSV ? WRITE_CSV : WRITE_JSON, params->callback);
+    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_rows_begin(&writer, NULL);
     for (size_t i = 0; i < list->count; i++) {
         const struct increase *row = &list->items[i];
-        buffer_append_text(out, i == 0 ? "{\"i\":" : ",\n{\"i\":");
-        json_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append(out, ",\"path\":", 8);
-        json_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append(out, ",\"visitors\":", 12);
-        buffer_append_int(out, row->page->visitors);
-        buffer_append(out, ",\"change\":", 10);
-        buffer_append_int(out, row->change);
-        buffer_append_char(out, '}');
+        writer_row_begin(&writer);
+        writer_text(&writer, "i", row->page->title, row->page->title_bytes);
+        writer_text(&writer, "path", row->page->path, row->page->path_bytes);
+        writer_int(&writer, "visitors", row->page->visitors);
+        writer_int(&writer, "change", row->change);
+        writer_row_end(&writer);
     }
-    buffer_append_text(out, callback ? "]);\n" : "]\n");
-}
-
-static void put_csv(struct buffer *out, const struct increase_list *list)
-{
-    buffer_append_text(out, "i,path,visitors,change\r\n");
-    for (size_t i = 0; i < list->count; i++) {
-        const struct increase *row = &list->items[i];
-        csv_escape(out, row->page->title, row->page->title_bytes);
-        buffer_append_char(out, ',');
-        csv_escape(out, row->page->path, row->page->path_bytes);
-        buffer_append_format(out, ",%" PRIu32 ",%" PRIu32 "\r\n", row->page->visitors, row->change);
-    }
+    writer_rows_end(&writer);
+    writer_end(&writer);
 }
 
 /* Of a copy, which is taken apart: others may be answered from the same row. */
@@ -184,6 +141,12 @@ bool answer_begin(struct response *response, const struct request_head *input,
                     params->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
                     : params->callback           ? "application/javascript; charset=utf-8"
                                                  : "application/json");
+    if (params->format == FORMAT_CSV) {
+        char name[FILE_NAME_BYTES];
+        file_name_csv(params->host, input->path, lookup->taken_at / 1000000, name);
+        response_header(response, "Content-Disposition", "attachment; filename=\"%s\"", name);
+        response->has_bom = params->has_bom;
+    }
     return false;
 }
 
@@ -204,9 +167,6 @@ enum status answer_increase(struct response *response, const struct request_head
         return result;
     if (list.count > (size_t)params->limit)
         list.count = (size_t)params->limit;
-    if (params->format == FORMAT_CSV)
-        put_csv(&response->body, &list);
-    else
-        put_json(&response->body, &list, params->callback);
+    put_list(&response->body, &list, params);
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* The words of an answer: headers and body of a list, from rows and parameters. Pure. */
+/* The endpoint /increasingconcurrents, and the headers of every answer out of a snapshot. Pure. */
 #ifndef UPBEAT_API_LIST_ENDPOINT_H
 #define UPBEAT_API_LIST_ENDPOINT_H
 
@@ -12,7 +12,7 @@
 enum answer_freshness {
     ANSWER_FRESH,
     ANSWER_STALE,       /* a refresh is under way */
-    ANSWER_STALE_ERROR, /* it could not be refilled */
+    ANSWER_STALE_ERROR, /* it could not be refreshed */
 };
 
 /* Begins an answer out of a snapshot: status, headers, type. True: it is the 304 that the client's

@@ -1,22 +1,15 @@
 /* The endpoints that say what is remembered: their parameters, and their answer out of one round trip. What
- * each says is a function in sql/007_times_of_day.sql; its rows are put into words here. */
+ * each says is a function in sql/functions; its rows are put into words here. */
 #ifndef UPBEAT_API_REPORT_ENDPOINT_H
 #define UPBEAT_API_REPORT_ENDPOINT_H
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "db/database.h"
 #include "http/params.h"
-
-enum report_kind {
-    REPORT_HISTORY, /* path, from, to, step */
-    REPORT_HOURS,   /* path, from, to, tz */
-    REPORT_PROFILE, /* path, days, tz */
-    REPORT_USUAL,   /* path, tz */
-    REPORT_PAGES,   /* at */
-    REPORT_HOSTS,   /* of the key; no host */
-};
+#include "store/reports.h"
 
 enum {
     REPORT_STEPS_MAX = 10000, /* of one answer of history or hours */
@@ -28,9 +21,9 @@ struct report_request {
     enum report_kind kind;
     const char *path; /* NULL: the whole site. The arena owns it, as tz. */
     const char *tz;   /* NULL: the host's */
-    time_us from;
-    time_us to;
-    time_us at;
+    struct timestamp from;
+    struct timestamp to;
+    struct timestamp at;
     int64_t step_ms;
     int days;
 };
@@ -42,10 +35,11 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r,
                         struct problem *problem_r) MUST_CHECK;
 
-/* Asks the database and appends the body in the request's format; see out->status. STATUS_INVALID: the
- * database knows no time zone of that name, or no host (a key that was accepted for none): *problem_r says
- * what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in database.h. On an
- * error nothing was appended. */
+/* Asks the database and appends the body in the request's format; see out->status. Dates are midnights in
+ * the zone of the question, tz or the host's. STATUS_INVALID: the database knows no time zone of that name,
+ * dates leave no time or too much of it between from and to, or there is no host (a key that was accepted for
+ * none): *problem_r says what to answer. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY
+ * as in database.h. On an error nothing was appended. */
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
                          const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r) MUST_CHECK;

@@ -1,10 +1,15 @@
 #include "api/request.h"
 
+#include "api/api.h"
+#include "api/routes.h"
+#include "base/log.h"
+
+#include <assert.h>
 #include <string.h>
 
 enum {
     ARENA_MAX_BYTES = 48 * 1024 * 1024, /* a window of a day of many pages */
-    ROWS_MAX_BYTES = 40 * 1024 * 1024,  /* STORE_BATCH rows of two lists each */
+    ROUNDS_MAX = 4, /* how often one request waits: a key that was refused gives way to the next one */
 };
 
 void request_init(struct request *request)
@@ -12,27 +17,44 @@ void request_init(struct request *request)
     *request = (struct request){0};
     response_init(&request->response);
     arena_init(&request->arena, ARENA_MAX_BYTES);
-    arena_init(&request->rows, ROWS_MAX_BYTES);
+}
+
+void request_clear(struct request *request)
+{
+    response_clear(&request->response);
+    request->waiter = (struct waiter){0};
+    request->rounds = 0;
+    request->needs_lists = false;
 }
 
 void request_release(struct request *request)
 {
     response_release(&request->response);
     arena_release(&request->arena);
-    arena_release(&request->rows);
+}
+
+/* The one place where a request changes its state. */
+static void request_go(struct request *request, enum request_state to)
+{
+    assert(request->state != REQUEST_WAITING || to == REQUEST_LOOKUP);
+    assert(request->state != REQUEST_QUERY || to == REQUEST_DONE);
+    assert(to == REQUEST_WAITING || request->waiter.awaited == NULL);
+    request->state = to;
 }
 
 void request_finish(struct request *request)
 {
     const char *method = request->head.method;
     response_end(&request->response, method && strcmp(method, "HEAD") == 0);
-    arena_clear(&request->arena); /* the next one of this round needs as much */
-    request->state = REQUEST_DONE;
+    arena_clear(&request->arena);
+    request_go(request, REQUEST_DONE);
 }
 
 void request_finish_problem(struct request *request, const struct problem *problem)
 {
-    response_problem(&request->response, request->head.id, problem);
+    struct problem told = *problem;
+    told.callback = params_callback(&request->head, &request->arena);
+    response_problem(&request->response, request->head.id, &told);
     request_finish(request);
 }
 
@@ -43,4 +65,291 @@ void request_finish_text(struct request *request, const char *type, const char *
     response_header(&request->response, "Cache-Control", "no-store");
     buffer_append_text(&request->response.body, text);
     request_finish(request);
+}
+
+/* --- Its begin --------------------------------------------------------------------------------------------
+ */
+
+/* The page lists are fetched only of a snapshot of which there is neither a body nor the lists in the caches.
+ */
+static void prepare_lookup(struct request *request, const struct api *api)
+{
+    struct list_cache_lists lists;
+    time_us lists_at = 0;
+    struct store_lookup *lookup = &request->lookup;
+    bool needs_page_lists = request->route->needs_page_lists;
+    *lookup = (struct store_lookup){
+        .host = request->params.host, .digest = &request->params.digest, .needs_lists = needs_page_lists};
+    request_go(request, REQUEST_LOOKUP);
+    if (request->needs_lists)
+        return;
+    if (request->route->is_cacheable)
+        (void)body_cache_find(api->bodies, &request->params, &lookup->if_changed_since);
+    if (needs_page_lists && list_cache_find(api->lists, request->params.host, &lists, &lists_at) &&
+        lists_at > lookup->if_changed_since)
+        lookup->if_changed_since = lists_at;
+}
+
+static void begin_read(struct request *request, struct api *api)
+{
+    struct problem problem = {.status = 500, .detail = "The request could not be read."};
+    struct problem refusal = {0};
+    enum status status = request->route->read(request, &refusal);
+    if (status != STATUS_OK)
+        request_finish_problem(request, status == STATUS_INVALID ? &refusal : &problem);
+    else if (request->route->kind == ROUTE_QUERY)
+        request_go(request, REQUEST_QUERY);
+    else
+        prepare_lookup(request, api);
+}
+
+/* A browser asks this before it lets a page of another site send the header. */
+static void finish_options(struct request *request)
+{
+    response_preflight(&request->response, request->head.id, request->head.asked_headers);
+    request_finish(request);
+}
+
+void request_begin(struct request *request, struct api *api)
+{
+    const char *method = request->head.method ? request->head.method : "";
+    if (!request->head.id)
+        request->head.id = "-";
+    request->state = REQUEST_LOOKUP;
+    request->started_ms = clock_monotonic_ms();
+    request->deadline = deadline_in(api->settings->deadline_ms);
+    request->route = routes_find(request->head.path);
+    if (!request->route)
+        request_finish_problem(
+            request,
+            &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
+    else if (strcmp(method, "OPTIONS") == 0)
+        finish_options(request);
+    else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        request_finish_problem(request,
+                               &(struct problem){.status = 405,
+                                                 .allow = "GET, HEAD, OPTIONS",
+                                                 .detail = "This can be read only: GET, HEAD or OPTIONS."});
+    else if (request->route->kind == ROUTE_PLAIN)
+        request->route->answer(request, api);
+    else
+        begin_read(request, api);
+}
+
+/* --- Its answers ------------------------------------------------------------------------------------------
+ */
+
+/* The cached body of the row that was looked up, or NULL. */
+static const struct buffer *cached_body(const struct request *request, const struct api *api)
+{
+    time_us taken_at = 0;
+    const struct buffer *body = request->lookup.pages || !request->route->is_cacheable
+                                    ? NULL
+                                    : body_cache_find(api->bodies, &request->params, &taken_at);
+    return body && taken_at == request->lookup.taken_at ? body : NULL;
+}
+
+/* Finds the page lists that the answer is made of: in the row, which puts them into the cache, or in the
+ * cache. False: they were in the cache when the look-up was prepared, and another answer has displaced them
+ * since. */
+static bool find_lists(struct request *request, struct api *api)
+{
+    struct store_lookup *lookup = &request->lookup;
+    struct list_cache_lists lists = {lookup->pages, lookup->pages_bytes, lookup->previous_pages,
+                                     lookup->previous_pages_bytes};
+    time_us taken_at = 0;
+    if (!request->route->needs_page_lists || !lookup->view.has_snapshot || cached_body(request, api))
+        return true;
+    if (lookup->pages) {
+        list_cache_put(api->lists, lookup->host, &lists, lookup->taken_at);
+        return true;
+    }
+    if (!list_cache_find(api->lists, lookup->host, &lists, &taken_at) || taken_at != lookup->taken_at)
+        return false;
+    lookup->pages = lists.pages;
+    lookup->pages_bytes = lists.pages_bytes;
+    lookup->previous_pages = lists.previous_pages;
+    lookup->previous_pages_bytes = lists.previous_bytes;
+    return true;
+}
+
+static void write_answer(struct request *request, struct api *api)
+{
+    request->head.now_ms = clock_wall_ms();
+    bool is_fresh = request->freshness == ANSWER_FRESH;
+    const struct buffer *body = cached_body(request, api);
+    enum status status = request->route->write(request, api, request->freshness, body);
+    if (status == STATUS_OK) {
+        if (!body && request->route->is_cacheable && request->response.status == 200 && is_fresh)
+            body_cache_put(api->bodies, &request->params, request->lookup.taken_at, &request->response.body);
+        request_finish(request);
+        return;
+    }
+    log_line(LEVEL_ERROR, request->head.id, "the rows of %s can't be answered: %s", request->params.host,
+             status_text(status));
+    request_finish_problem(
+        request,
+        status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT
+            ? &(struct problem){.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."}
+            : &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+}
+
+/* Answers with the row that was looked up; in a moment where that takes a query, or another look-up. */
+static void answer(struct request *request, struct api *api, enum answer_freshness freshness)
+{
+    request->freshness = freshness;
+    if (!request->route->needs_page_lists && !cached_body(request, api)) {
+        request_go(request, REQUEST_QUERY);
+        return;
+    }
+    if (find_lists(request, api)) {
+        write_answer(request, api);
+        return;
+    }
+    request->needs_lists = true;
+    prepare_lookup(request, api);
+}
+
+static void finish_refused(struct request *request)
+{
+    request_finish_problem(request, &(struct problem){.status = request->route->refused_status,
+                                                      .parameter = "apikey",
+                                                      .detail = "is refused by Chartbeat for this host",
+                                                      .bound = "a key that Chartbeat accepts for the host",
+                                                      .sent = request->params.host});
+}
+
+/* Why there is no row to answer with. */
+static struct problem problem_of(const struct waiter *waiter)
+{
+    static const struct {
+        int status;
+        const char *detail;
+    } words[REFRESH_OUTCOMES] = {
+        [REFRESH_STORED] = {503, "The row is refreshed, and is too old again already."},
+        [REFRESH_KEY_REFUSED] = {503, "The key of this host was refused, and another one is tried."},
+        [REFRESH_UNREACHABLE] = {503, "Chartbeat can't be reached."},
+        [REFRESH_TIMED_OUT] = {504, "Chartbeat did not answer in time."},
+        [REFRESH_RATE_LIMITED] = {503, "Chartbeat says: too many requests."},
+        [REFRESH_USELESS] = {502, "Chartbeat's answer was of no use."},
+        [REFRESH_BACKOFF] = {503,
+                             "Chartbeat could not be asked a moment ago; it is asked again after a pause."},
+        [REFRESH_BAD_KEYS] = {429, "Too many keys that Chartbeat does not accept were tried for this host."},
+        [REFRESH_NO_KEY] = {503, "No key that Chartbeat accepts is known for this host."},
+        [REFRESH_DATABASE] = {503, "The database can't be reached."},
+        [REFRESH_BUSY] = {503, "Too many hosts are being asked for at Chartbeat."},
+    };
+    struct problem problem = {.status = 503, .retry_after_s = 1};
+    switch (waiter->reason) {
+    case WAKE_ENDED:
+        problem.status = words[waiter->outcome].status;
+        problem.detail = words[waiter->outcome].detail;
+        if (waiter->wait_ms > 1000)
+            problem.retry_after_s = (waiter->wait_ms - 1) / 1000 + 1;
+        break;
+    case WAKE_LOST:
+        problem.detail = "The fetcher, which asks Chartbeat, can't be reached.";
+        break;
+    case WAKE_FULL:
+        problem.detail = "Chartbeat is being asked, and too many wait for that already.";
+        break;
+    default:
+        problem.detail = "Chartbeat is being asked, and has not answered yet.";
+        break;
+    }
+    return problem;
+}
+
+static void finish_without_row(struct request *request, const struct problem *problem)
+{
+    log_line(LEVEL_INFO, request->head.id, "%d for %s: %s", problem->status, request->params.host,
+             problem->detail);
+    request_finish_problem(request, problem);
+}
+
+/* --- Its decisions ----------------------------------------------------------------------------------------
+ */
+
+/* No refresh is to be had, or none in time: the row as it is, where that may be served, else the reason. */
+static void settle_for(struct request *request, struct api *api, const struct cache_row_state *row)
+{
+    bool has_failed = request->waiter.reason != WAKE_EXPIRED;
+    if (policy_may_serve_stale(row, &api->bounds)) {
+        answer(request, api, has_failed ? ANSWER_STALE_ERROR : ANSWER_STALE);
+        return;
+    }
+    struct problem problem = problem_of(&request->waiter);
+    finish_without_row(request, &problem);
+}
+
+/* Is it of use to ask for a refresh, and to wait for it? Not where the last one has just ended badly, or the
+ * time that this request may wait is up. */
+static bool may_wait(const struct request *request, int64_t until_ms, int64_t now_ms)
+{
+    const struct waiter *waiter = &request->waiter;
+    bool was_refreshed = waiter->reason == WAKE_ENDED &&
+                         (waiter->outcome == REFRESH_STORED || waiter->outcome == REFRESH_KEY_REFUSED);
+    return request->rounds < ROUNDS_MAX && now_ms < until_ms &&
+           (waiter->reason == WAKE_NOT_ASKED || was_refreshed);
+}
+
+static void wait_for_refresh(struct request *request, struct api *api, const struct cache_row_state *row,
+                             bool check, int wait_ms, int64_t now_ms)
+{
+    int64_t until_ms = request->started_ms + wait_ms;
+    if (request->waiter.reason == WAKE_NOT_ASKED && now_ms >= until_ms)
+        request->waiter.reason = WAKE_EXPIRED; /* the look-up took all of it */
+    if (!may_wait(request, until_ms, now_ms) || !api_park(api, request, check, until_ms, now_ms)) {
+        settle_for(request, api, row);
+        return;
+    }
+    request->rounds++;
+    request_go(request, REQUEST_WAITING);
+}
+
+void request_take_row(struct request *request, struct api *api, enum status status, int64_t now_ms)
+{
+    if (status != STATUS_OK) {
+        finish_without_row(
+            request,
+            &(struct problem){.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."});
+        return;
+    }
+    const struct cache_row_state row = request->lookup.view;
+    struct policy_decision decision = policy_decide(&row, &api->bounds);
+    /* A report of the past is as good with an old newest snapshot: only the key has to be good. */
+    if (decision.action == POLICY_WAIT && request->route->allows_any_age && row.has_snapshot)
+        decision.action = POLICY_ANSWER_AND_ASK;
+    switch (decision.action) {
+    case POLICY_ANSWER:
+        api_say_asked(api, request, now_ms);
+        answer(request, api, ANSWER_FRESH);
+        break;
+    case POLICY_ANSWER_AND_ASK:
+        api_want_refresh(api, request, now_ms);
+        answer(request, api, row.failures > 0 ? ANSWER_STALE_ERROR : ANSWER_STALE);
+        break;
+    case POLICY_WAIT:
+        wait_for_refresh(request, api, &row, false, decision.wait_ms, now_ms);
+        break;
+    case POLICY_CHECK_KEY:
+        wait_for_refresh(request, api, &row, true, decision.wait_ms, now_ms);
+        break;
+    case POLICY_REFUSE:
+        finish_refused(request);
+        break;
+    }
+}
+
+void request_query(struct request *request, struct api *api)
+{
+    if (request->route->kind == ROUTE_QUERY)
+        request->route->answer(request, api);
+    else
+        write_answer(request, api);
+}
+
+void request_wake(struct request *request, struct api *api)
+{
+    prepare_lookup(request, api);
 }

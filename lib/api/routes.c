@@ -1,17 +1,20 @@
 #include "api/routes.h"
 
 #include "api/openapi.h"
+#include "base/hash.h"
 #include "store/trend_input.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static route_finish finish_index;
-static route_finish finish_openapi;
-static route_finish finish_health;
-static route_finish finish_ready;
-static route_finish finish_hosts;
+static route_answer answer_index;
+static route_answer answer_openapi;
+static route_answer answer_health;
+static route_answer answer_ready;
+static route_answer answer_hosts;
+static route_read read_nothing;
+static route_read read_hosts;
 static route_read read_increase;
 static route_read read_trends;
 static route_read read_history;
@@ -26,32 +29,35 @@ static route_write write_report;
 #define BOTH "limit, callback, format"
 
 static const struct route ROUTES[] = {
-    {"/api/v1.0/increasingconcurrents", read_increase, write_increase, NULL, 400, true, true, false,
-     "pages whose concurrents increase; parameters host, " BOTH},
-    {"/api/v1.0/trends", read_trends, write_trends, NULL, 403, false, true, false,
+    {"/api/v1.0/increasingconcurrents", ROUTE_ROW, read_increase, write_increase, NULL, 400, true, true,
+     false, "pages whose concurrents increase; parameters host, " BOTH},
+    {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
      "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
      "min_ratio, sort, section, " BOTH},
-    {"/api/v1.0/history", read_history, write_report, NULL, 403, false, false, true,
+    {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
-    {"/api/v1.0/hours", read_hours, write_report, NULL, 403, false, false, true,
+    {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true,
      "a page or the site by local hours; parameters host, path, from, to, tz, " BOTH},
-    {"/api/v1.0/profile", read_profile, write_report, NULL, 403, false, false, true,
+    {"/api/v1.0/profile", ROUTE_ROW, read_profile, write_report, NULL, 403, false, false, true,
      "the hours of a usual day; parameters host, path, days, tz, " BOTH},
-    {"/api/v1.0/usual", read_usual, write_report, NULL, 403, false, false, false,
+    {"/api/v1.0/usual", ROUTE_ROW, read_usual, write_report, NULL, 403, false, false, false,
      "what is usual now, and now against it; parameters host, path, tz, " BOTH},
-    {"/api/v1.0/pages", read_pages, write_report, NULL, 403, false, false, true,
+    {"/api/v1.0/pages", ROUTE_ROW, read_pages, write_report, NULL, 403, false, false, true,
      "the list as it stood at a minute; parameters host, at, " BOTH},
-    {"/api/v1.0/hosts", NULL, NULL, finish_hosts, 403, false, false, true,
+    {"/api/v1.0/hosts", ROUTE_QUERY, read_hosts, NULL, answer_hosts, 403, false, false, true,
      "the hosts of a key, and how fresh each is; parameters " BOTH},
-    {"/api/v1.0/openapi.json", NULL, NULL, finish_openapi, 0, false, false, false,
+    {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false,
      "all of this in full (OpenAPI 3.1)"},
-    {"/", NULL, NULL, finish_index, 0, false, false, false, "this list"},
-    {"/healthz", NULL, NULL, finish_health, 0, false, false, false, "is the process up?"},
-    {"/readyz", NULL, NULL, finish_ready, 0, false, false, false, "is the database reachable and migrated?"},
+    {"/", ROUTE_PLAIN, NULL, NULL, answer_index, 0, false, false, false, "this list"},
+    {"/healthz", ROUTE_PLAIN, NULL, NULL, answer_health, 0, false, false, false, "is the process up?"},
+    {"/readyz", ROUTE_QUERY, read_nothing, NULL, answer_ready, 0, false, false, false,
+     "is the database reachable and migrated?"},
 };
 
 const struct route *routes_find(const char *path)
 {
+    if (path && (strcmp(path, "/api/v1.0") == 0 || strcmp(path, "/api/v1.0/") == 0))
+        path = "/";
     for (size_t i = 0; path && i < sizeof ROUTES / sizeof *ROUTES; i++) {
         if (strcmp(ROUTES[i].path, path) == 0)
             return &ROUTES[i];
@@ -62,10 +68,9 @@ const struct route *routes_find(const char *path)
 /* --- Of no host --------------------------------------------------------------------------------------------
  */
 
-static void finish_index(struct request *request, struct store *store, const struct policy_bounds *bounds)
+static void answer_index(struct request *request, struct api *api)
 {
-    (void)store;
-    (void)bounds;
+    (void)api;
     struct buffer text;
     buffer_init(&text, 4096);
     buffer_append_text(&text, "{\"service\":\"upbeat\",\"version\":\"" UPBEAT_VERSION
@@ -77,10 +82,9 @@ static void finish_index(struct request *request, struct store *store, const str
     buffer_release(&text);
 }
 
-static void finish_openapi(struct request *request, struct store *store, const struct policy_bounds *bounds)
+static void answer_openapi(struct request *request, struct api *api)
 {
-    (void)store;
-    (void)bounds;
+    (void)api;
     response_begin(&request->response, 200, request->head.id);
     response_header(&request->response, "Content-Type", "application/json");
     response_header(&request->response, "Cache-Control", "public, max-age=300");
@@ -88,45 +92,51 @@ static void finish_openapi(struct request *request, struct store *store, const s
     request_finish(request);
 }
 
-static void finish_health(struct request *request, struct store *store, const struct policy_bounds *bounds)
+static void answer_health(struct request *request, struct api *api)
 {
-    (void)store;
-    (void)bounds;
+    (void)api;
     request_finish_text(request, "text/plain; charset=utf-8", "ok\n");
 }
 
-static void finish_ready(struct request *request, struct store *store, const struct policy_bounds *bounds)
+static enum status read_nothing(struct request *request, struct problem *problem_r)
 {
-    (void)bounds;
-    enum status result = store_ready(store, request->deadline);
-    if (result == STATUS_OK) {
-        request_finish_text(request, "text/plain; charset=utf-8", "ready\n");
-        return;
+    (void)request;
+    (void)problem_r;
+    return STATUS_OK;
+}
+
+/* Many probes cost the database no more than one: the answer holds for a moment. */
+static enum status ready_status(struct api *api, const struct request *request)
+{
+    enum { READY_HOLDS_MS = 250 };
+    if (api->ready_checked_ms == 0 || clock_monotonic_ms() - api->ready_checked_ms > READY_HOLDS_MS) {
+        api->ready_status = store_ready(api->store, request->deadline);
+        api->ready_checked_ms = clock_monotonic_ms();
     }
-    request_finish_problem(request,
-                           &(struct problem){.status = 503,
-                                             .retry_after_s = 1,
-                                             .detail = result == STATUS_INVALID
-                                                           ? "The database is not migrated: run sql/migrate."
-                                                           : "The database can't be reached."});
+    return api->ready_status;
+}
+
+static void answer_ready(struct request *request, struct api *api)
+{
+    struct problem problem = {.status = 503, .retry_after_s = 1};
+    if (ready_status(api, request) == STATUS_INVALID)
+        problem.detail = "The database is not migrated: run sql/migrate.";
+    else if (api->ready_status != STATUS_OK)
+        problem.detail = "The database can't be reached.";
+    else if (api_fetcher_fd(api) < 0)
+        problem.detail = "The fetcher, which asks Chartbeat, can't be reached.";
+    if (problem.detail)
+        request_finish_problem(request, &problem);
+    else
+        request_finish_text(request, "text/plain; charset=utf-8", "ready\n");
 }
 
 /* --- What is remembered ------------------------------------------------------------------------------------
  */
 
-/* FNV-1a (Fowler, Noll, Vo): tells bodies of one snapshot apart, guards nothing. */
-static uint64_t hash_of(const struct buffer *body)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < body->len_bytes; i++)
-        hash = (hash ^ (unsigned char)body->data[i]) * UINT64_C(1099511628211);
-    return hash;
-}
-
 /* The body first: its ETag is made of what it says, since what is remembered grows between two snapshots too.
  */
-static enum status write_report(struct request *request, struct store *store,
-                                const struct policy_bounds *bounds, enum answer_freshness freshness,
+static enum status write_report(struct request *request, struct api *api, enum answer_freshness freshness,
                                 const struct buffer *body)
 {
     char cache_key_suffix[24];
@@ -134,18 +144,20 @@ static enum status write_report(struct request *request, struct store *store,
     struct problem problem = {0};
     (void)body;
     buffer_init(&text, request->response.body.max_bytes);
-    enum status result = report_write(&text, store_database(store), &request->params, &request->report,
+    enum status result = report_write(&text, store_database(api->store), &request->params, &request->report,
                                       &request->arena, request->deadline, &problem);
     if (result == STATUS_OK && text.status != STATUS_OK)
         result = text.status;
     if (result == STATUS_OK) {
-        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64, hash_of(&text));
+        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64,
+                 hash_bytes(HASH_START, text.data, text.len_bytes));
         request->params.cache_key_suffix = cache_key_suffix;
-        if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup, bounds,
-                          freshness))
+        if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup,
+                          &api->bounds, freshness))
             buffer_append(&request->response.body, text.data, text.len_bytes);
         request->params.cache_key_suffix = "";
     } else if (result == STATUS_INVALID) {
+        problem.callback = request->params.callback;
         response_problem(&request->response, request->head.id, &problem);
         result = STATUS_OK;
     }
@@ -188,18 +200,21 @@ static enum status read_pages(struct request *request, struct problem *problem_r
     return read_report(request, REPORT_PAGES, 400, problem_r);
 }
 
-static void finish_hosts(struct request *request, struct store *store, const struct policy_bounds *bounds)
+static enum status read_hosts(struct request *request, struct problem *problem_r)
+{
+    return read_report(request, REPORT_HOSTS, REQUEST_NO_HOST, problem_r);
+}
+
+static void answer_hosts(struct request *request, struct api *api)
 {
     struct problem problem = {.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."};
-    enum status result = read_report(request, REPORT_HOSTS, REQUEST_NO_HOST, &problem);
     request->head.now_ms = clock_wall_ms();
     /* Of many snapshots, so it is dated by the clock. */
     request->lookup = (struct store_lookup){.taken_at = request->head.now_ms / 1000 * 1000000,
                                             .rate_limit = -1,
                                             .rate_remaining = -1,
                                             .view = {.has_snapshot = true, .key_status = KEY_ACCEPTED}};
-    if (result == STATUS_OK)
-        result = write_report(request, store, bounds, ANSWER_FRESH, NULL);
+    enum status result = write_report(request, api, ANSWER_FRESH, NULL);
     if (result == STATUS_OK)
         request_finish(request);
     else
@@ -214,13 +229,11 @@ static enum status read_increase(struct request *request, struct problem *proble
     return params_read(&request->head, 401, &request->arena, &request->params, problem_r);
 }
 
-static enum status write_increase(struct request *request, struct store *store,
-                                  const struct policy_bounds *bounds, enum answer_freshness freshness,
+static enum status write_increase(struct request *request, struct api *api, enum answer_freshness freshness,
                                   const struct buffer *body)
 {
-    (void)store;
-    return answer_increase(&request->response, &request->head, &request->params, &request->lookup, bounds,
-                           freshness, body, &request->arena);
+    return answer_increase(&request->response, &request->head, &request->params, &request->lookup,
+                           &api->bounds, freshness, body, &request->arena);
 }
 
 static enum status read_trends(struct request *request, struct problem *problem_r)
@@ -233,42 +246,41 @@ static enum status read_trends(struct request *request, struct problem *problem_
 
 /* The window that ends at the newest snapshot, trend_result: kept, or read in one round trip, into *room.
  */
-static enum status weigh(struct request *request, struct store *store, struct trend_result *room,
-                         const struct trend_result **weighed_r)
+static enum status compute_trend(struct request *request, struct api *api, struct trend_result *room,
+                                 const struct trend_result **weighed_r)
 {
     struct trend_window window;
     const char *host = request->params.host;
     time_us as_of = request->lookup.taken_at;
     int64_t window_ms = request->trends.window_ms;
-    *weighed_r = trend_cache_find(request->trend_result, host, window_ms, as_of);
+    *weighed_r = trend_cache_find(api->trends, host, window_ms, as_of);
     if (*weighed_r)
         return STATUS_OK;
-    enum status result = trend_input_read(store_database(store), host, as_of, window_ms, &request->arena,
+    enum status result = trend_input_read(store_database(api->store), host, as_of, window_ms, &request->arena,
                                           request->deadline, &window);
     if (result == STATUS_OK)
         result = trend_result_from(&window, &request->arena, room);
     if (result != STATUS_OK)
         return result;
-    trend_cache_put(request->trend_result, host, as_of, room);
+    trend_cache_put(api->trends, host, as_of, room);
     *weighed_r = room;
     return STATUS_OK;
 }
 
-static enum status write_trends(struct request *request, struct store *store,
-                                const struct policy_bounds *bounds, enum answer_freshness freshness,
+static enum status write_trends(struct request *request, struct api *api, enum answer_freshness freshness,
                                 const struct buffer *body)
 {
     struct trend_result room;
     const struct trend_result *trend_result = NULL;
     bool is_stale = freshness != ANSWER_FRESH;
-    if (answer_begin(&request->response, &request->head, &request->params, &request->lookup, bounds,
+    if (answer_begin(&request->response, &request->head, &request->params, &request->lookup, &api->bounds,
                      freshness))
         return STATUS_OK;
     if (body && !is_stale) {
         buffer_append(&request->response.body, body->data, body->len_bytes);
         return STATUS_OK;
     }
-    enum status result = weigh(request, store, &room, &trend_result);
+    enum status result = compute_trend(request, api, &room, &trend_result);
     if (result != STATUS_OK)
         return result;
     bool is_late = request->lookup.view.age_ms > trend_recent_ms(request->trends.window_ms);

@@ -1,15 +1,17 @@
-/* Windows that were trend_result, each to answer from again, with whatever bounds, order and format, while
- * the snapshot at its end is the newest. Whether it is, and whether the key may see it, is asked of the
- * database for every request: nothing in here grows old. */
+/* The results of the trend model that this worker has computed. Each is answered from again, with whatever
+ * bounds, order and format a request wants, while the snapshot at the end of its window is the newest. Every
+ * request asks the database whether it is, and whether the key may see it, so results have no time limit of
+ * their own. */
 #ifndef UPBEAT_API_TREND_CACHE_H
 #define UPBEAT_API_TREND_CACHE_H
 
 #include "base/arena.h"
-#include "db/database.h"
+#include "base/clock.h"
 #include "pages/trend_model.h"
 #include "store/trend_input.h"
 
-/* All that an answer takes from a window. Pages are numbered anew: those that some bounds would show. */
+/* All that an answer takes from a window. It has only the pages that some bounds would show, numbered anew.
+ */
 struct trend_result {
     int64_t as_of_ms;
     int64_t window_ms;
@@ -18,27 +20,27 @@ struct trend_result {
     struct trend_path *paths;  /* by number */
 };
 
-/* Weighs a window. The arena owns the arrays; the text is the window's. STATUS_NO_MEMORY: *weighed_r is
- * untouched. */
+/* Runs the trend model over a window. The arena owns the arrays of the result; the texts belong to the
+ * window. STATUS_NO_MEMORY: *result_r is untouched. */
 enum status trend_result_from(const struct trend_window *window, struct arena *arena,
-                              struct trend_result *weighed_r) MUST_CHECK;
+                              struct trend_result *result_r) MUST_CHECK;
 
 struct trend_cache;
 
-/* Room for a few windows, which is all that it ever takes. NULL: no memory. */
-struct trend_cache *trend_cache_new(void);
+/* An empty cache of at most 16 results and 3 MB. NULL: no memory. */
+struct trend_cache *trend_cache_new(void) MUST_CHECK;
 
 /* NULL is allowed. */
-void trend_cache_free(struct trend_cache *store);
+void trend_cache_free(struct trend_cache *cache);
 
-/* What was kept of this window of the host, or NULL. Valid until the next trend_cache_put(). A store that is
- * NULL has nothing. */
-const struct trend_result *trend_cache_find(const struct trend_cache *store, const char *host,
+/* The result for this window of the host that ends at the snapshot of taken_at, or NULL. The cache owns it,
+ * until the next trend_cache_put(). `cache` may be NULL: nothing is found. */
+const struct trend_result *trend_cache_find(const struct trend_cache *cache, const char *host,
                                             int64_t window_ms, time_us taken_at);
 
-/* Keeps a copy, in place of another; of one that is too large, or for want of memory, none. The store may be
- * NULL. */
-void trend_cache_put(struct trend_cache *store, const char *host, time_us taken_at,
+/* Stores a copy in place of the result of another snapshot. Where it is larger than 192 kB, or memory ends,
+ * the host has no result for this window in the cache afterwards. `cache` may be NULL: nothing happens. */
+void trend_cache_put(struct trend_cache *cache, const char *host, time_us taken_at,
                      const struct trend_result *trend_result);
 
 #endif

@@ -319,7 +319,7 @@ enum status trends_write(struct buffer *out, const struct request_params *params
     const struct trend *trend = &trend_result->trend;
     struct trend_page *pages = NULL;
     size_t count = 0;
-    bool is_warming = trend->is_warming || is_late;
+    bool is_warming = !trend->has_enough_data || is_late;
     enum status result = is_warming ? STATUS_OK : choose(params, trends, trend_result, arena, &pages, &count);
     if (result != STATUS_OK)
         return result;

@@ -1,4 +1,4 @@
-/* Memory that lives as long as one round of work and is dropped in one go. */
+/* Memory for one piece of work (a request, say), which is freed as a whole when the work ends. */
 #ifndef UPBEAT_BASE_ARENA_H
 #define UPBEAT_BASE_ARENA_H
 
@@ -20,11 +20,11 @@ void arena_init(struct arena *arena, size_t max_bytes);
 /* Frees everything; all that arena_alloc() gave out is gone. The arena can be used again. */
 void arena_release(struct arena *arena);
 
-/* As arena_release(), but keeps the first block for the next round. */
+/* Like arena_release(), but keeps the first block for the next piece of work. */
 void arena_clear(struct arena *arena);
 
-/* len_bytes of storage aligned for any type, contents undefined; NULL where the maximum or memory is reached.
- * The arena owns it. */
+/* Storage of len_bytes, aligned for any type, with undefined contents; NULL where the maximum would be passed
+ * or memory has run out. The arena owns it. */
 void *arena_alloc(struct arena *arena, size_t len_bytes) MUST_CHECK;
 
 /* A NUL-terminated copy of len_bytes bytes, or NULL as above. The arena owns it. */

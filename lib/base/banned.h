@@ -1,4 +1,5 @@
-/* Included in front of every source of ours: calls that have no bound of their own do not compile. */
+/* The compiler includes this before every source file. Functions that do not know how long a buffer is, or
+ * that can not report a bad number, do not compile. */
 #ifndef UPBEAT_BASE_BANNED_H
 #define UPBEAT_BASE_BANNED_H
 

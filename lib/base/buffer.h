@@ -1,4 +1,4 @@
-/* A growing run of bytes that declares its maximum when it is made. */
+/* Bytes that grow as they are appended, up to a maximum that is set when the buffer is made. */
 #ifndef UPBEAT_BASE_BUFFER_H
 #define UPBEAT_BASE_BUFFER_H
 
@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fields are for reading only. `data` is NUL-terminated behind `len_bytes` once anything was appended, else
- * NULL. The first append that fails sets `status`; from then on appends do nothing, so a writer looks at
- * `status` once, at the end. */
+/* Fields are for reading only. `data` is NULL until something is appended; then a NUL follows the len_bytes.
+ * The first append that fails sets `status`, and every later append does nothing, so a writer needs to look
+ * at `status` only once, at the end. */
 struct buffer {
     char *data;
     size_t len_bytes;

@@ -1,8 +1,11 @@
-/* Monotonic time: one deadline per request, handed to every call that may wait. */
+/* The clocks, and deadlines: one deadline per request, handed to every call that may wait. */
 #ifndef UPBEAT_BASE_CLOCK_H
 #define UPBEAT_BASE_CLOCK_H
 
 #include <stdint.h>
+
+/* A point in time: microseconds since 1970-01-01 UTC, which is how exactly PostgreSQL keeps time. */
+typedef int64_t time_us;
 
 /* A point of the monotonic clock, in milliseconds. */
 struct deadline {

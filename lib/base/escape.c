@@ -7,7 +7,8 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != 0x7f && c != 0xe2;
 }
 
-/* What stands in place of the character at `at`; *taken_r is its length. NULL: itself. */
+/* The escape that replaces the character at `at`, or NULL where the character stands for itself. *taken_r is
+ * the length of the character. */
 static const char *escape_of(const unsigned char *at, size_t left, char *room, size_t *taken_r)
 {
     *taken_r = 1;

@@ -5,12 +5,12 @@
 #include "base/buffer.h"
 #include <stddef.h>
 
-/* Appends a JSON string (RFC 8259) with its quotes. Text is UTF-8. U+2028 and U+2029 are escaped, since JSONP
- * is JavaScript, and so is "<", since somebody will paste it into a page. */
+/* Appends a JSON string (RFC 8259) with its quotes. The text is UTF-8. U+2028 and U+2029 are escaped because
+ * JSONP is JavaScript, and "<" is escaped because people paste JSON into HTML. */
 void json_escape(struct buffer *out, const char *text, size_t len_bytes);
 
-/* Appends a quoted CSV field (RFC 4180). Text that a spreadsheet would take for a formula (it starts with = +
- * - @ tab or CR) gets an apostrophe in front. */
+/* Appends a quoted CSV field (RFC 4180). A spreadsheet takes text that starts with = + - @ tab or CR for a
+ * formula, so such text gets an apostrophe in front. */
 void csv_escape(struct buffer *out, const char *text, size_t len_bytes);
 
 #endif

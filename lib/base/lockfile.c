@@ -54,7 +54,8 @@ int lockfile_take(const struct slots *slots, int *number_r)
 
 bool lockfile_is_taken(const struct slots *slots, int number)
 {
-    int fd = lock_slot(slots, number, LOCK_SH); /* so that two who look don't see each other */
+    int fd = lock_slot(slots, number, LOCK_SH); /* a shared lock, so that two processes that look at once do
+                                                   not take each other for the owner */
     lockfile_release(fd);
     return fd < 0;
 }

@@ -1,5 +1,6 @@
-/* How many workers of the pool may do a thing at once: files in the run folder, locked with flock(2), which
- * the kernel lets go of when a worker dies, however it dies. */
+/* Numbered lock files, by which the processes of a pool share a limited number of places. Each place is a
+ * file in the run folder, locked with flock(2): the kernel drops the lock when the process ends, however it
+ * ends. */
 #ifndef UPBEAT_BASE_LOCKFILE_H
 #define UPBEAT_BASE_LOCKFILE_H
 
@@ -12,21 +13,22 @@ struct slots {
     int count;
 };
 
-/* Makes the files RUN_DIR/NAME.0 to NAME.COUNT-1 where absent. STATUS_FAILED: the folder can't be written to
- * (errno says why). */
+/* Creates the files RUN_DIR/NAME.0 to NAME.COUNT-1 that do not exist yet. STATUS_FAILED: the folder can't be
+ * written to (errno says why). */
 enum status lockfile_init(struct slots *slots, const char *run_dir, const char *name, int count) MUST_CHECK;
 
-/* Takes a free slot without waiting, the lowest: a descriptor for lockfile_release(), with its number, or -1
- * where all are taken, with their count as the number. number_r may be NULL. */
+/* Takes the free place with the lowest number, without waiting. Returns a descriptor for lockfile_release(),
+ * and the number in *number_r; or -1 where all places are taken, and `count` in *number_r. number_r may be
+ * NULL. */
 int lockfile_take(const struct slots *slots, int *number_r) MUST_CHECK;
 
-/* Takes this one, or -1 where it is taken. */
+/* Takes the place of this number; -1 where it is taken. */
 int lockfile_take_one(const struct slots *slots, int number) MUST_CHECK;
 
-/* Has somebody taken it? */
+/* Whether some process has taken the place of this number. */
 bool lockfile_is_taken(const struct slots *slots, int number);
 
-/* Gives a slot back; -1 is allowed. */
+/* Gives a place back. `slot` is the descriptor; -1 is allowed. */
 void lockfile_release(int slot);
 
 #endif

@@ -30,7 +30,7 @@ static size_t put_head(char *line, size_t room, enum log_level level, const char
     return len;
 }
 
-/* A line is one line, whatever a stranger put into it. */
+/* Escapes control characters, so that text from outside can not begin another line. */
 static size_t put_escaped(char *line, size_t len, size_t room, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -61,5 +61,5 @@ void log_line(enum log_level level, const char *subject, const char *format, ...
     len = put_escaped(line, len, sizeof line - 1, text);
     line[len++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written; /* nobody is left to be told */
+    (void)written; /* if standard error can't be written to there is no place for an error */
 }

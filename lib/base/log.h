@@ -4,12 +4,13 @@
 
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 
-/* Lines above this level are dropped from now on. At start: LEVEL_INFO. Process-wide. */
+/* Drops lines above this level from now on, in the whole process. The level at the start is LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
-/* Writes "TIME LEVEL PROGRAM[PID] SUBJECT: text" in one write(2). The subject is what the line is about (a
- * request id, a host), or NULL. Control characters in the text come out as \xNN; a line of over 1,000 bytes
- * is cut. Never fails visibly: where standard error is full or gone the line is lost. */
+/* Writes "TIME LEVEL PROGRAM[PID] SUBJECT: text" in one write(2). The subject names the thing that the line
+ * is about (a request id, a host); it may be NULL. Control characters in the text are written as \xNN, and a
+ * line of more than 1,000 bytes is cut. If standard error is full or closed the line is lost, without an
+ * error. */
 void log_line(enum log_level level, const char *subject, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

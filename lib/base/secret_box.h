@@ -1,5 +1,6 @@
-/* API keys at rest: looked up by digest, kept sealed. Key and secret never leave this process, so they cannot
- * stand in PostgreSQL's log, whatever it is set to log. The only module that calls libcrypto. */
+/* API keys as the database stores them: found by their digest, and encrypted. Keys and the secret never leave
+ * this process in the clear, so PostgreSQL can not log them, whatever it is set to log. No other module calls
+ * libcrypto. */
 #ifndef UPBEAT_BASE_SECRET_BOX_H
 #define UPBEAT_BASE_SECRET_BOX_H
 
@@ -16,19 +17,19 @@ enum {
     SEALED_MAX_BYTES = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + KEY_MAX_BYTES,
 };
 
-/* SHA-256 of an API key: its name in the database. */
+/* The SHA-256 of an API key, under which the database knows it. */
 struct digest {
     unsigned char bytes[DIGEST_BYTES];
 };
 
-/* An API key under the secret: nonce, tag and ciphertext of AES-256-GCM (NIST SP 800-38D), bound to its
- * digest. */
+/* An encrypted API key: nonce, tag and ciphertext of AES-256-GCM (NIST SP 800-38D). The digest is the
+ * additional authenticated data, so a key can not be moved to another row. */
 struct sealed {
     unsigned char bytes[SEALED_MAX_BYTES];
     size_t len_bytes;
 };
 
-/* What the secret file gave; to be wiped with secret_box_release(). */
+/* The encryption key that was derived from the secret file. secret_box_release() wipes it. */
 struct secret_box {
     unsigned char sealing_key[32];
 };
@@ -50,12 +51,13 @@ enum status secret_box_digest(const char *key, size_t len_bytes, struct digest *
 enum status secret_box_seal(const struct secret_box *secret_box, const char *key, size_t len_bytes,
                             const struct digest *digest, struct sealed *sealed_r) MUST_CHECK;
 
-/* Opens what secret_box_seal() made. key_r holds KEY_MAX_BYTES + 1 bytes and gets the key, NUL-terminated; it
- * is wiped on an error. STATUS_INVALID: another secret, another digest, or damaged. */
+/* Decrypts a key that secret_box_seal() has encrypted. key_r holds KEY_MAX_BYTES + 1 bytes and receives the
+ * key, NUL-terminated; it is wiped on an error. STATUS_INVALID: the secret or the digest is another one, or
+ * the bytes are damaged. */
 enum status secret_box_open(const struct secret_box *secret_box, const struct sealed *sealed,
                             const struct digest *digest, char *key_r) MUST_CHECK;
 
-/* Overwrites what held a key; not optimised away. */
+/* Overwrites memory that held a key, in a way that the compiler does not optimise away. */
 void secret_box_wipe(void *bytes, size_t len_bytes);
 
 #endif

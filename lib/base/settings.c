@@ -24,19 +24,24 @@ static const struct setting TABLE[] = {
      "libpq connection string or URI; empty: libpq's own PG... variables"},
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
+    {"SSL_CERT_FILE", TYPE_TEXT, AT(ca_file), "", 0, 0, false,
+     "certificates to trust for Chartbeat, as of a company's proxy; empty: the system's"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},
+    {"UPBEAT_WAIT_MS", TYPE_INT, AT(wait_ms), "300", 0, 2500, false,
+     "a request waits so long for a refresh of a row older than the TTL; 0: it is answered at once"},
     {"UPBEAT_STALE_MS", TYPE_INT, AT(stale_ms), "10000", 100, 600000, false,
-     "up to this age: answered at once, refilled after"},
+     "up to this age: served when the wait for a refresh is over"},
     {"UPBEAT_STALE_ERROR_MS", TYPE_INT, AT(stale_error_ms), "300000", 100, 300000, false,
      "up to this age: served while Chartbeat can't be had"},
     {"UPBEAT_UPSTREAM_TIMEOUT_MS", TYPE_INT, AT(upstream_timeout_ms), "3000", 50, 4000, false,
      "of one request to Chartbeat, in all"},
     {"UPBEAT_DEADLINE_MS", TYPE_INT, AT(deadline_ms), "4500", 1000, 5000, false,
      "of one request to us, in all"},
-    {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "8", 1, 256, false,
-     "in the pool; half of them may be inside a request to Chartbeat"},
+    {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "2", 1, 256, false, "in one pool"},
+    {"UPBEAT_WAITING_MAX", TYPE_INT, AT(waiting_max), "1000", 1, 4000, false,
+     "requests that wait for a refresh, in one worker"},
     {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
      "requests to Chartbeat per host"},
     {"UPBEAT_PREPARE", TYPE_SWITCH, AT(prepare), "on", 0, 0, false,
@@ -45,8 +50,10 @@ static const struct setting TABLE[] = {
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
     {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
      "writable folder for the slot files of the pool"},
+    {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "", 0, 0, false,
+     "unix socket on which workers ask the fetcher; empty: fetch.sock in UPBEAT_RUN_DIR"},
     {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,
-     "requests of the collector to Chartbeat at a time"},
+     "requests of a fetcher to Chartbeat at a time"},
     {"UPBEAT_KEEP_RAW_HOURS", TYPE_INT, AT(keep_raw_hours), "24", 1, 8784, false,
      "snapshots are dropped after, by whole days"},
     {"UPBEAT_KEEP_MINUTES_DAYS", TYPE_INT, AT(keep_minute_days), "14", 1, 3660, false,
@@ -63,7 +70,7 @@ static enum status read_int(const struct setting *row, const char *value, int *n
     char *end = NULL;
     errno = 0;
     long number = strtol(value, &end, 10);
-    /* strtol() passes over white space of every kind, and over a plus. */
+    /* strtol() would accept leading white space and a plus sign. */
     if (*value < '0' || *value > '9' || *end != '\0' || errno || number < row->min || number > row->max)
         return STATUS_INVALID;
     *number_r = (int)number;
@@ -141,7 +148,7 @@ static enum status read_row(const struct setting *row, const char *value, struct
     return index < 0 ? STATUS_INVALID : STATUS_OK;
 }
 
-/* Rules between settings: each bound must leave room for the one inside it. */
+/* Rules between settings: a longer time limit must leave room for the shorter one that it contains. */
 static enum status check_order(const struct settings *s, struct buffer *fault)
 {
     if (s->stale_ms < s->ttl_ms)
@@ -188,6 +195,14 @@ void settings_help(struct buffer *out)
         say_range(row, out);
         buffer_append_char(out, '\n');
     }
+}
+
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes)
+{
+    if (*settings->fetch_socket)
+        snprintf(path_r, path_bytes, "%s", settings->fetch_socket);
+    else
+        snprintf(path_r, path_bytes, "%s/fetch.sock", settings->run_dir);
 }
 
 const char *settings_database(void)

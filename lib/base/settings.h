@@ -1,5 +1,5 @@
-/* What the operator set, from the environment; each setting is a row of one table. The only module that reads
- * the environment. */
+/* The settings of the programs, read from the environment. Each setting is a row of one table in settings.c.
+ * No other module reads the environment. */
 #ifndef UPBEAT_BASE_SETTINGS_H
 #define UPBEAT_BASE_SETTINGS_H
 
@@ -12,19 +12,23 @@
 struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
     const char *chartbeat_url; /* scheme, host and path */
+    const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
     const char *run_dir; /* slot files */
+    const char *fetch_socket; /* "": see settings_fetch_socket() */
     int chartbeat_limit; /* pages asked for */
     int ttl_ms;
+    int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
     int stale_ms;
     int stale_error_ms;
     int upstream_timeout_ms;
     int deadline_ms; /* of one request, in all */
     int workers;
-    int rate_per_minute; /* requests to Chartbeat per host */
-    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    int waiting_max;          /* requests that wait for a refresh, in one worker */
+    int rate_per_minute;      /* requests to Chartbeat per host */
+    bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
-    int connections; /* of the collector to Chartbeat, at a time */
+    int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;
     int keep_minute_days;
     int keep_quarter_months;
@@ -34,10 +38,13 @@ struct settings {
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
-/* UPBEAT_DATABASE alone, for a program that wants no more; "" where it is not set. */
+/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to path_bytes. */
+void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
+
+/* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
 
-/* Appends one line per setting: name, default, range, help. */
+/* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);
 
 #endif

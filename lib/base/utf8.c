@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/* Length of the character at `at`, or 0 where it is not well-formed (table 3-7 of the Unicode standard). */
+/* The length of the character at `at`; 0 if it is not well-formed (Unicode standard, table 3-7). */
 static size_t char_bytes(const unsigned char *at, size_t left)
 {
     unsigned char c = at[0];
@@ -20,7 +20,8 @@ static size_t char_bytes(const unsigned char *at, size_t left)
     return n;
 }
 
-/* Eight bytes of ASCII without NUL at once: answers are mostly that. */
+/* Whether the next eight bytes are ASCII without NUL. Most text is, and this reads it eight bytes at a time.
+ */
 static bool plain_word(const unsigned char *at)
 {
     uint64_t word;

@@ -1,16 +1,16 @@
-/* What may stand in an answer of Chartbeat before anything parses it. */
+/* Checks on text from outside, made before anything parses it. */
 #ifndef UPBEAT_BASE_UTF8_H
 #define UPBEAT_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Are the bytes well-formed UTF-8 (RFC 3629: shortest forms, no surrogates, at most U+10FFFF) and without
- * NUL? */
+/* Whether the bytes are well-formed UTF-8 (RFC 3629: shortest forms, no surrogates, at most U+10FFFF) without
+ * NUL. */
 bool utf8_valid(const char *bytes, size_t len_bytes);
 
-/* Does JSON text hold the escape \u0000? cJSON would cut the string there, and PostgreSQL refuses it. An
- * escaped backslash before a "u0000" does not count. */
+/* Whether JSON text contains the escape \u0000: cJSON would cut the string there, and PostgreSQL refuses it.
+ * An escaped backslash followed by "u0000" is not that escape. */
 bool utf8_json_has_nul_escape(const char *json, size_t len_bytes);
 
 /* The largest length not above max_bytes that does not cut a character of well-formed UTF-8 in two. */

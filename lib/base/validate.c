@@ -1,13 +1,17 @@
 #include "base/validate.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 static bool is_alnum(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* What a person most likely pasted, said before the general rule. */
+enum { SITE_PART_MAX_BYTES = 63 };
+
+/* Names the likely mistake (a pasted URL, say), which helps more than the general rule. */
 static const char *host_fault(const char *text, size_t len_bytes)
 {
     if (len_bytes == 0)
@@ -23,7 +27,23 @@ static const char *host_fault(const char *text, size_t len_bytes)
             return "has a path: give the host name alone";
         return "has a character that is not a letter, digit, dot or hyphen";
     }
-    return len_bytes > HOST_MAX_BYTES ? "is longer than 253 bytes" : NULL;
+    return NULL;
+}
+
+/* "video" of "video@example.com". */
+static const char *part_fault(const char *text, size_t len_bytes)
+{
+    if (len_bytes == 0)
+        return "has nothing in front of the @";
+    if (len_bytes > SITE_PART_MAX_BYTES)
+        return "has more than 63 bytes in front of the @";
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (text[i] == ':' || text[i] == '/')
+            return host_fault(text, len_bytes);
+        if (!is_alnum(text[i]) && text[i] != '.' && text[i] != '-' && text[i] != '_')
+            return "has a character in front of the @ that is not a letter, digit, dot, hyphen or underscore";
+    }
+    return NULL;
 }
 
 static const char *label_fault(const char *text, size_t len_bytes)
@@ -45,9 +65,16 @@ static const char *label_fault(const char *text, size_t len_bytes)
 
 enum status validate_host(const char *text, size_t len_bytes, char *host_r, const char **why_r)
 {
-    const char *fault = host_fault(text, len_bytes);
+    const char *mark = len_bytes > 0 ? memchr(text, '@', len_bytes) : NULL;
+    const char *name = mark ? mark + 1 : text;
+    size_t name_bytes = len_bytes - (size_t)(name - text);
+    const char *fault = mark ? part_fault(text, (size_t)(mark - text)) : NULL;
     if (!fault)
-        fault = label_fault(text, len_bytes);
+        fault = host_fault(name, name_bytes);
+    if (!fault && len_bytes > HOST_MAX_BYTES)
+        fault = "is longer than 253 bytes";
+    if (!fault)
+        fault = label_fault(name, name_bytes);
     if (fault) {
         *why_r = fault;
         return STATUS_INVALID;
@@ -71,4 +98,37 @@ enum status validate_key(const char *text, size_t len_bytes, const char **why_r)
         }
     }
     return STATUS_OK;
+}
+
+/* A class of characters: the character itself is a part of the key. */
+static const char *kind_of(char c)
+{
+    if (c == ' ')
+        return "a space";
+    if (c == '\t' || c == '\r' || c == '\n')
+        return "a tab or line break";
+    if (c == '"' || c == '\'' || c == '`')
+        return "a quotation mark";
+    if ((unsigned char)c >= 0x80)
+        return "a byte that is not ASCII";
+    if ((unsigned char)c < 0x20 || c == 0x7f)
+        return "a control character";
+    return "a punctuation mark";
+}
+
+void validate_key_fault(const char *text, size_t len_bytes, char fault_r[KEY_FAULT_BYTES])
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (!is_alnum(text[i]) && text[i] != '_' && text[i] != '-') {
+            snprintf(fault_r, KEY_FAULT_BYTES,
+                     "has %s as character %zu of %zu; a key has 8 to 128 letters, digits, _ and -",
+                     kind_of(text[i]), i + 1, len_bytes);
+            return;
+        }
+    }
+    if (len_bytes == 0)
+        snprintf(fault_r, KEY_FAULT_BYTES, "is empty");
+    else
+        snprintf(fault_r, KEY_FAULT_BYTES, "is too %s: it has %zu characters, and a key has 8 to 128",
+                 len_bytes < KEY_MIN_BYTES ? "short" : "long", len_bytes);
 }

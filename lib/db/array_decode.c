@@ -10,8 +10,9 @@ static uint32_t number_at(const unsigned char *at, size_t len_bytes)
     return number;
 }
 
-enum status array_spans(const void *bytes, size_t len_bytes, struct arena *arena, struct byte_span **items_r,
-                        size_t *count_r)
+/* The first element, and how many there are. */
+static enum status array_open(const void *bytes, size_t len_bytes, const unsigned char **at_r,
+                              size_t *count_r)
 {
     const unsigned char *at = bytes;
     if (!at || len_bytes < HEADER_BYTES)
@@ -21,13 +22,26 @@ enum status array_spans(const void *bytes, size_t len_bytes, struct arena *arena
     if (dimensions > 1 || number_at(at + 4, 4) != 0 ||
         (dimensions == 1 && len_bytes < HEADER_BYTES + DIMENSION_BYTES))
         return STATUS_INVALID;
-    const unsigned char *end = at + len_bytes;
     if (dimensions == 1) {
         count = number_at(at + HEADER_BYTES, 4);
-        at += HEADER_BYTES + DIMENSION_BYTES;
+        at += DIMENSION_BYTES;
     }
     if (count > len_bytes / LENGTH_BYTES)
         return STATUS_INVALID;
+    *at_r = at + HEADER_BYTES;
+    *count_r = count;
+    return STATUS_OK;
+}
+
+enum status array_spans(const void *bytes, size_t len_bytes, struct arena *arena, struct byte_span **items_r,
+                        size_t *count_r)
+{
+    const unsigned char *at = NULL;
+    size_t count = 0;
+    enum status result = array_open(bytes, len_bytes, &at, &count);
+    if (result != STATUS_OK)
+        return result;
+    const unsigned char *end = (const unsigned char *)bytes + len_bytes;
     struct byte_span *items = arena_alloc(arena, (count + 1) * sizeof *items);
     if (!items)
         return STATUS_NO_MEMORY;
@@ -46,24 +60,26 @@ enum status array_spans(const void *bytes, size_t len_bytes, struct arena *arena
     return STATUS_OK;
 }
 
+/* The elements of an array without nulls have the same length, after a word each that says it. */
 enum status array_numbers(const void *bytes, size_t len_bytes, struct arena *arena, int32_t **items_r,
                           size_t *count_r)
 {
-    struct byte_span *spans = NULL;
+    const unsigned char *at = NULL;
     size_t count = 0;
-    enum status result = array_spans(bytes, len_bytes, arena, &spans, &count);
+    enum status result = array_open(bytes, len_bytes, &at, &count);
     if (result != STATUS_OK)
         return result;
+    const unsigned char *end = (const unsigned char *)bytes + len_bytes;
     int32_t *items = arena_alloc(arena, (count + 1) * sizeof *items);
     if (!items)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        if (spans[i].len_bytes == sizeof(int16_t))
-            items[i] = (int16_t)number_at(spans[i].bytes, sizeof(int16_t));
-        else if (spans[i].len_bytes == sizeof(int32_t))
-            items[i] = (int32_t)number_at(spans[i].bytes, sizeof(int32_t));
-        else
+        uint32_t len = (size_t)(end - at) < LENGTH_BYTES ? 0 : number_at(at, LENGTH_BYTES);
+        if ((len != sizeof(int16_t) && len != sizeof(int32_t)) || (size_t)(end - at) < LENGTH_BYTES + len)
             return STATUS_INVALID;
+        items[i] = len == sizeof(int16_t) ? (int16_t)number_at(at + LENGTH_BYTES, sizeof(int16_t))
+                                          : (int32_t)number_at(at + LENGTH_BYTES, sizeof(int32_t));
+        at += LENGTH_BYTES + len;
     }
     *items_r = items;
     *count_r = count;

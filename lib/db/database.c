@@ -7,25 +7,28 @@
 #include <poll.h>
 
 enum {
-    RECONNECT_PAUSE_MS = 250, /* after a failed connect: those who wait are answered at once meanwhile */
+    RECONNECT_PAUSE_MS = 250, /* after a failed connect: until then every call fails at once */
     RESULT_BINARY = 1,
 };
 
 struct database {
     const char *conninfo;
+    const char *role;
     bool prepare;
     PGconn *connection;
-    bool prepared[DATABASE_STATEMENTS_MAX];
+    const struct statement *prepared[DATABASE_STATEMENTS_MAX]; /* on this connection */
+    size_t prepared_count;
     int64_t connect_not_before_ms;
-    bool was_lost; /* so that the log says it once */
+    bool was_lost; /* the loss has been logged */
 };
 
-enum status database_new(struct database **database_r, const char *conninfo, bool prepare)
+enum status database_new(struct database **database_r, const char *conninfo, const char *role, bool prepare)
 {
     struct database *database = calloc(1, sizeof *database);
     if (!database)
         return STATUS_NO_MEMORY;
     database->conninfo = conninfo;
+    database->role = role;
     database->prepare = prepare;
     *database_r = database;
     return STATUS_OK;
@@ -35,7 +38,7 @@ static void disconnect(struct database *database)
 {
     PQfinish(database->connection);
     database->connection = NULL;
-    memset(database->prepared, 0, sizeof database->prepared);
+    database->prepared_count = 0;
 }
 
 void database_free(struct database *database)
@@ -54,7 +57,7 @@ static enum status await(const PGconn *connection, short events, struct deadline
     int left_ms = deadline_left_ms(deadline);
     if (left_ms == 0)
         return STATUS_TIMEOUT;
-    poll(&fd, 1, left_ms); /* a signal or a time-out shows in the caller's next round */
+    poll(&fd, 1, left_ms); /* the caller calls again, and sees a signal or a time-out then */
     return STATUS_OK;
 }
 
@@ -78,7 +81,7 @@ static void pause_connects(struct database *database)
     database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
 }
 
-/* Else libpq writes notices to stderr as they are, amid the lines of the log. */
+/* Without this function libpq would write notices to standard error in a form that is not the log's. */
 static void take_notice(void *context, const char *message)
 {
     (void)context;
@@ -87,8 +90,10 @@ static void take_notice(void *context, const char *message)
 
 static enum status connect_anew(struct database *database, struct deadline deadline)
 {
-    static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *const values[] = {database->conninfo, "upbeat", "UTF8", NULL};
+    /* The user stands before the connection string, which is expanded in its place and overrides it. */
+    static const char *const names[] = {"user", "dbname", "fallback_application_name", "client_encoding",
+                                        NULL};
+    const char *const values[] = {database->role, database->conninfo, "upbeat", "UTF8", NULL};
     if (clock_monotonic_ms() < database->connect_not_before_ms)
         return STATUS_UNREACHABLE;
     PGconn *connection = PQconnectStartParams(names, values, 1);
@@ -113,7 +118,24 @@ static enum status connect_anew(struct database *database, struct deadline deadl
     return STATUS_OK;
 }
 
-static int send_one(struct database *database, const struct statement *statement,
+static bool is_prepared(const struct database *database, const struct statement *statement)
+{
+    for (size_t i = 0; i < database->prepared_count; i++) {
+        if (database->prepared[i] == statement)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the statement is to be prepared before it is run. A program with more statements than the table
+ * holds runs the others unprepared. */
+static bool needs_prepare(const struct database *database, const struct statement *statement)
+{
+    return database->prepare && database->prepared_count < DATABASE_STATEMENTS_MAX &&
+           !is_prepared(database, statement);
+}
+
+static int send_one(struct database *database, const struct statement *statement, bool is_named,
                     const struct sql_param *parameters)
 {
     const char *values[DATABASE_PARAMETERS_MAX];
@@ -124,7 +146,7 @@ static int send_one(struct database *database, const struct statement *statement
         lengths[i] = parameters[i].len_bytes;
         formats[i] = parameters[i].is_binary;
     }
-    if (database->prepare)
+    if (is_named)
         return PQsendQueryPrepared(database->connection, statement->name, statement->parameters, values,
                                    lengths, formats, RESULT_BINARY);
     return PQsendQueryParams(database->connection, statement->sql, statement->parameters, NULL, values,
@@ -135,17 +157,18 @@ static enum status send_all(struct database *database, const struct statement *s
                             const struct sql_param *parameters, size_t count)
 {
     PGconn *connection = database->connection;
-    if (database->prepare && !database->prepared[statement->number] &&
-        !PQsendPrepare(connection, statement->name, statement->sql, 0, NULL))
+    bool is_new = needs_prepare(database, statement);
+    bool is_named = is_new || is_prepared(database, statement);
+    if (is_new && !PQsendPrepare(connection, statement->name, statement->sql, 0, NULL))
         return STATUS_UNREACHABLE;
     for (size_t i = 0; i < count; i++) {
-        if (!send_one(database, statement, parameters + i * (size_t)statement->parameters))
+        if (!send_one(database, statement, is_named, parameters + i * (size_t)statement->parameters))
             return STATUS_UNREACHABLE;
     }
     return PQpipelineSync(connection) ? STATUS_OK : STATUS_UNREACHABLE;
 }
 
-/* The next result of the pipeline, or NULL between two statements, by the deadline. */
+/* Waits for the next result of the pipeline; NULL stands between the results of two statements. */
 static enum status next_result(PGconn *connection, struct deadline deadline, PGresult **result_r)
 {
     for (;;) {
@@ -176,7 +199,7 @@ static enum status result_of_error(const struct database *database, const struct
     return STATUS_FAILED;
 }
 
-/* One statement's answer: its result, then the NULL that ends it. */
+/* Reads the answer to one statement: its result, and the NULL that ends it. */
 static enum status take_answer(struct database *database, const struct statement *statement,
                                struct deadline deadline, PGresult **answer_r)
 {
@@ -203,19 +226,20 @@ static enum status take_all(struct database *database, const struct statement *s
 {
     PGresult *answer = NULL;
     enum status result = STATUS_OK;
-    if (database->prepare && !database->prepared[statement->number]) {
+    if (needs_prepare(database, statement)) {
         result = take_answer(database, statement, deadline, &answer);
         if (result != STATUS_OK)
             return result;
         PQclear(answer);
-        database->prepared[statement->number] = true;
+        database->prepared[database->prepared_count++] = statement;
     }
     for (size_t i = 0; i < count; i++) {
         result = take_answer(database, statement, deadline, &answers[i]);
         if (result != STATUS_OK)
             return result;
     }
-    result = next_result(database->connection, deadline, &answer); /* of the sync */
+    result = next_result(database->connection, deadline,
+                         &answer); /* the result of the sync at the end of the pipeline */
     if (result == STATUS_OK)
         PQclear(answer);
     return result;
@@ -226,7 +250,7 @@ static enum status run_once(struct database *database, const struct statement *s
                             PGresult **answers)
 {
     if (deadline_left_ms(deadline) == 0)
-        return STATUS_TIMEOUT; /* the caller is late, not the database: the connection is kept */
+        return STATUS_TIMEOUT; /* the caller was too late, so nothing is wrong with the connection */
     enum status result = database->connection ? STATUS_OK : connect_anew(database, deadline);
     if (result != STATUS_OK)
         return result;
@@ -234,9 +258,9 @@ static enum status run_once(struct database *database, const struct statement *s
     if (result == STATUS_OK)
         result = take_all(database, statement, count, deadline, answers);
     if (result == STATUS_TIMEOUT && !statement->is_write)
-        pause_connects(database); /* else all who queue behind us would wait as long, one after the other */
+        pause_connects(database); /* or each request behind this one would wait for a time-out too */
     if (result != STATUS_OK) {
-        disconnect(database); /* it may still be busy, or half way through the pipeline */
+        disconnect(database); /* it may be in the middle of a pipeline */
         for (size_t i = 0; i < count; i++) {
             PQclear(answers[i]);
             answers[i] = NULL;
@@ -257,8 +281,8 @@ enum status database_run(struct database *database, const struct statement *stat
     if (result != STATUS_OK)
         return result;
     for (size_t i = 0; i < count; i++)
-        rows_r[i] =
-            (struct database_rows *)answers[i]; /* a PGresult by another name, so that libpq stays in here */
+        rows_r[i] = (struct database_rows *)
+            answers[i]; /* a PGresult under another name, so that no other module needs libpq's header */
     return STATUS_OK;
 }
 

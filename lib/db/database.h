@@ -1,4 +1,5 @@
-/* One connection to PostgreSQL, made when needed, bounded by deadlines. The only module that calls libpq. */
+/* One connection to PostgreSQL. It is made when a statement needs it, and every wait ends by the caller's
+ * deadline. No other module calls libpq. */
 #ifndef UPBEAT_DB_DATABASE_H
 #define UPBEAT_DB_DATABASE_H
 
@@ -14,33 +15,35 @@ enum {
     DATABASE_BATCH_MAX = 64,
 };
 
-/* Microseconds since 1970-01-01 UTC. */
-typedef int64_t time_us;
-
 /* Where PostgreSQL counts from, 2000-01-01 UTC. */
 #define DATABASE_EPOCH_US INT64_C(946684800000000)
 
 struct database;
 struct database_rows;
 
-/* A statement of the program, in static storage. `number` is its own, below DATABASE_STATEMENTS_MAX. */
+/* A statement of the program, in static storage: a connection prepares it once, and knows it by its address.
+ * No two statements have the same name. */
 struct statement {
-    int number;
     const char *name;
     const char *sql; /* parameters carry casts, so that their types are known */
     int parameters;
-    bool is_write; /* it may wait for locks or a standby: that it takes too long says nothing of the server */
+    bool is_write; /* it may wait for locks or for a standby, so its time-out does not mean that the server
+                      hangs */
 };
 
-/* Bytes of a parameter: text, or PostgreSQL's binary form. `bytes` NULL is null; text is NUL-terminated. */
+/* The value of a parameter as text or in PostgreSQL's binary form. Text is NUL-terminated. `bytes` is NULL
+ * for SQL's null. */
 struct sql_param {
     const char *bytes;
     int len_bytes;
     bool is_binary;
 };
 
-/* A database without a connection. `conninfo` must outlive it. STATUS_NO_MEMORY: *database_r is untouched. */
-enum status database_new(struct database **database_r, const char *conninfo, bool prepare) MUST_CHECK;
+/* Makes a database object that has no connection yet. `role`: as which it connects where `conninfo` names no
+ * user; NULL: libpq's default. `prepare`: use named prepared statements. `conninfo` and `role` must outlive the
+ * object. STATUS_NO_MEMORY: *database_r is untouched. */
+enum status database_new(struct database **database_r, const char *conninfo, const char *role,
+                         bool prepare) MUST_CHECK;
 
 /* Closes the connection. NULL is allowed. */
 void database_free(struct database *database);
@@ -59,7 +62,8 @@ void database_rows_free(struct database_rows *rows);
 
 size_t database_rows_count(const struct database_rows *rows);
 
-/* Fields by row and column, from 0. A null gives NULL, `absent`, or false. Bytes are owned by the rows. */
+/* A field by its row and column, both counted from 0. SQL's null reads as NULL, `absent` or false. The rows
+ * own the bytes. */
 const char *database_bytes(const struct database_rows *rows, size_t row, int column, size_t *len_bytes_r);
 int64_t database_int(const struct database_rows *rows, size_t row, int column, int64_t absent);
 bool database_bool(const struct database_rows *rows, size_t row, int column);

@@ -1,18 +1,18 @@
-/* Parameters of a statement, in PostgreSQL's binary form but for text. What they point to must outlive them.
- */
+/* Makes the parameters of a statement: text as text, everything else in PostgreSQL's binary form. A parameter
+ * points to the value or to the storage that it was made from, which must outlive it. */
 #ifndef UPBEAT_DB_SQL_PARAM_H
 #define UPBEAT_DB_SQL_PARAM_H
 
 #include "db/database.h"
 
-/* Storage for a number. */
+/* The storage of a number in binary form. */
 union sql_param_storage {
     uint32_t narrow;
     uint64_t wide;
     unsigned char flag;
 };
 
-/* NULL is null. */
+/* `text` may be NULL, for SQL's null. */
 struct sql_param sql_param_text(const char *value);
 struct sql_param sql_param_bytes(const void *bytes, size_t len_bytes);
 

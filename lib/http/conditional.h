@@ -3,13 +3,24 @@
 #define UPBEAT_HTTP_CONDITIONAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Does an If-None-Match value name this entity tag (given with its quotes)? Weak comparison; "*" matches; a
  * list that is not well-formed matches nothing from the fault on. `header` NULL: no. */
 bool etag_matches(const char *header, const char *etag);
 
-/* Does an Accept value ask for CSV: text/csv named, with a weight above 0 and above that of application/json
- * by name? Anything else, a broken header and NULL mean JSON. */
-bool accept_prefers_csv(const char *header);
+/* A form in which an answer can be had: "text/csv", and the parameters that it has anyway, as
+ * "charset=utf-8;header=present" ("" or NULL: none). */
+struct media_offer {
+    const char *type;
+    const char *parameters;
+};
+
+/* The offer that an Accept value prefers (RFC 9110, 12.5.1): the most specific range that matches an offer
+ * gives its weight, the greatest weight wins; of equals the one that is named more closely, then the one that
+ * stands first. A range matches only if the offer has each of its parameters. A weight that is none counts as
+ * 0. Where nothing is acceptable, and for NULL, it is the first: index from 0. Linear in the header for each
+ * offer. */
+size_t accept_choose(const char *header, const struct media_offer *offers, size_t count);
 
 #endif

@@ -12,7 +12,7 @@ static const char *sent(const struct query_parameter *parameter, struct arena *a
                       utf8_cut(parameter->value, parameter->value_bytes, SENT_MAX_BYTES));
 }
 
-static enum status read_key(const struct request_head *input, const struct query *query,
+static enum status read_key(const struct request_head *input, const struct query *query, struct arena *arena,
                             struct request_params *params, struct problem *problem)
 {
     static const char bound[] =
@@ -22,6 +22,11 @@ static enum status read_key(const struct request_head *input, const struct query
     params->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
     if (params->key && validate_key(params->key, strlen(params->key), &why) == STATUS_OK)
         return secret_box_digest(params->key, strlen(params->key), &params->digest);
+    if (params->key) {
+        char fault[KEY_FAULT_BYTES];
+        validate_key_fault(params->key, strlen(params->key), fault);
+        why = arena_copy(arena, fault, strlen(fault));
+    }
     *problem = (struct problem){.status = 401, .parameter = "apikey", .bound = bound, .detail = why};
     return STATUS_INVALID;
 }
@@ -29,7 +34,8 @@ static enum status read_key(const struct request_head *input, const struct query
 static enum status read_host(const struct query *query, int host_status, struct arena *arena,
                              struct request_params *params, struct problem *problem)
 {
-    static const char bound[] = "a host name: letters, digits, dots and hyphens, at most 253 bytes";
+    static const char bound[] =
+        "a host name: letters, digits, dots and hyphens, maybe with a name and @ in front; at most 253 bytes";
     const struct query_parameter *parameter = query_find(query, "host");
     const char *why = "is missing";
     params->host[0] = '\0';
@@ -120,9 +126,14 @@ static enum status read_format(const struct request_head *input, const struct qu
 {
     const struct query_parameter *parameter = query_find(query, "format");
     params->format = FORMAT_JSON;
+    static const struct media_offer offers[] = {
+        [FORMAT_JSON] = {"application/json", "charset=utf-8"},
+        [FORMAT_CSV] = {"text/csv", "charset=utf-8;header=present"},
+    };
     if (!parameter) {
-        if (!params->callback && accept_prefers_csv(input->accept))
-            params->format = FORMAT_CSV;
+        if (!params->callback)
+            params->format =
+                (enum request_format)accept_choose(input->accept, offers, sizeof offers / sizeof *offers);
         return STATUS_OK;
     }
     if (strcmp(parameter->value, "csv") == 0)
@@ -135,6 +146,62 @@ static enum status read_format(const struct request_head *input, const struct qu
     return STATUS_OK;
 }
 
+static enum status read_bom(const struct query *query, struct arena *arena, struct request_params *params,
+                            struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "bom");
+    params->has_bom = parameter && params->format == FORMAT_CSV && strcmp(parameter->value, "1") == 0;
+    if (!parameter || strcmp(parameter->value, "0") == 0 || strcmp(parameter->value, "1") == 0)
+        return STATUS_OK;
+    return params_refuse(parameter, "is neither 0 nor 1", "1 for a UTF-8 mark in front of CSV, or 0", arena,
+                         problem);
+}
+
+/* Somebody may have put a key where a name belongs: keys of Chartbeat have digits. */
+static bool may_be_shown(const char *name)
+{
+    size_t len_bytes = strlen(name);
+    return len_bytes > 0 &&
+           (len_bytes < KEY_MIN_BYTES || strspn(name, "abcdefghijklmnopqrstuvwxyz_") == len_bytes) &&
+           len_bytes <= SENT_MAX_BYTES;
+}
+
+static void refuse_query(const struct query *query, const char *why, struct problem *problem)
+{
+    /* Not shown: it may hold a key. */
+    *problem =
+        (struct problem){.status = 400,
+                         .parameter = "query",
+                         .detail = why,
+                         .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
+    if (query->twice && may_be_shown(query->twice)) {
+        problem->parameter = query->twice;
+        problem->detail = "is given twice";
+        problem->bound = "each parameter once";
+    }
+}
+
+const char *params_callback(const struct request_head *input, struct arena *arena)
+{
+    struct query query;
+    const char *why = NULL;
+    const char *method = input->method ? input->method : "";
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return NULL;
+    enum status result = query_parse(input->query ? input->query : "", arena, &query, &why);
+    if (result == STATUS_NO_MEMORY)
+        return NULL;
+    const struct query_parameter *callback = query_find(&query, "callback");
+    const struct query_parameter *jsonp = query_find(&query, "jsonp");
+    const struct query_parameter *format = query_find(&query, "format");
+    bool is_doubled =
+        query.twice && (strcmp(query.twice, "callback") == 0 || strcmp(query.twice, "jsonp") == 0);
+    if ((callback && jsonp) || is_doubled || (format && strcmp(format->value, "csv") == 0))
+        return NULL;
+    const struct query_parameter *one = callback ? callback : jsonp;
+    return one && is_callback(one->value, one->value_bytes) ? one->value : NULL;
+}
+
 enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
                         struct request_params *params_r, struct problem *problem_r)
 {
@@ -143,16 +210,11 @@ enum status params_read(const struct request_head *input, int host_status, struc
     const char *why = NULL;
     enum status result = query_parse(input->query ? input->query : "", arena, query, &why);
     if (result != STATUS_OK && result != STATUS_NO_MEMORY) {
-        /* Not shown: it may hold a key. */
-        *problem_r = (struct problem){
-            .status = 400,
-            .parameter = "query",
-            .detail = why,
-            .bound = "at most 32 parameters in 8192 bytes of percent-encoded UTF-8, each once"};
+        refuse_query(query, why, problem_r);
         return STATUS_INVALID;
     }
     if (result == STATUS_OK)
-        result = read_key(input, query, params_r, problem_r);
+        result = read_key(input, query, arena, params_r, problem_r);
     if (result == STATUS_OK)
         result = read_host(query, host_status, arena, params_r, problem_r);
     if (result == STATUS_OK)
@@ -161,5 +223,7 @@ enum status params_read(const struct request_head *input, int host_status, struc
         result = read_callback(query, arena, params_r, problem_r);
     if (result == STATUS_OK)
         result = read_format(input, query, arena, params_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_bom(query, arena, params_r, problem_r);
     return result;
 }

@@ -19,6 +19,7 @@ struct request_head {
     const char *key;   /* X-CB-AK */
     const char *accept;
     const char *if_none_match;
+    const char *asked_headers; /* Access-Control-Request-Headers */
     const char *id;
     bool is_behind_cache; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */
     int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
@@ -38,13 +39,14 @@ struct request_params {
     struct digest digest;
     int limit; /* LIMIT_MAX where not given */
     enum request_format format;
+    bool has_bom;                 /* CSV begins with a UTF-8 mark, by which Excel knows its encoding */
     const char *callback;         /* of JSONP; NULL: none. Owned by the arena. */
     const char *cache_key_suffix; /* in words, what else makes the answer what it is; "": nothing. Static or
                                      the arena's. */
     struct query query;           /* all parameters, for what an endpoint has of its own */
 };
 
-/* Reads key, host, limit, format and callback. The key is taken from the header, else from the parameter
+/* Reads key, host, limit, format, bom and callback. The key is taken from the header, else from the parameter
  * `apikey`; without a good one the answer is 401. host_status: what to answer where the host is missing or
  * malformed (401 is the old contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host
  * empty. On STATUS_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
@@ -52,6 +54,11 @@ struct request_params {
  */
 enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
                         struct request_params *params_r, struct problem *problem_r) MUST_CHECK;
+
+/* The function that a JSONP answer to this request calls, be it a list or an error: the one good name in
+ * callback or jsonp of a GET or HEAD that does not ask for another format. NULL: there is none, or no memory.
+ * Owned by the arena. */
+const char *params_callback(const struct request_head *input, struct arena *arena);
 
 /* A parameter that is refused: fills *problem_r and returns STATUS_INVALID. `why` and `bound` are static. */
 enum status params_refuse(const struct query_parameter *parameter, const char *why, const char *bound,

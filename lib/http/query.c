@@ -36,6 +36,8 @@ static long decode(char *text, size_t len_bytes)
     return (long)to;
 }
 
+static const char TOO_MANY[] = "has more than 32 parameters";
+
 static const char *add_part(struct query *query, char *part, size_t len_bytes)
 {
     char *equals = memchr(part, '=', len_bytes);
@@ -49,15 +51,22 @@ static const char *add_part(struct query *query, char *part, size_t len_bytes)
         return "has a percent sign that two hex digits do not follow";
     if (!utf8_valid(part, (size_t)name_len) || !utf8_valid(value, (size_t)value_len))
         return "has bytes that are not UTF-8, or a NUL";
-    if (query_find(query, part))
+    if (query_find(query, part)) {
+        if (!query->twice)
+            query->twice = part;
         return "has a parameter twice";
+    }
+    if (query->count == QUERY_MAX_PARAMETERS)
+        return TOO_MANY;
     query->items[query->count++] = (struct query_parameter){part, value, (size_t)value_len};
     return NULL;
 }
 
 enum status query_parse(const char *text, struct arena *arena, struct query *query_r, const char **why_r)
 {
+    const char *fault = NULL;
     query_r->count = 0;
+    query_r->twice = NULL;
     size_t len_bytes = strnlen(text, QUERY_MAX_BYTES + 1);
     if (len_bytes > QUERY_MAX_BYTES) {
         *why_r = "is longer than 8192 bytes";
@@ -72,16 +81,13 @@ enum status query_parse(const char *text, struct arena *arena, struct query *que
         part[part_bytes] = '\0';
         if (part_bytes == 0)
             continue;
-        const char *fault = query_r->count == QUERY_MAX_PARAMETERS ? "has more than 32 parameters"
-                                                                   : add_part(query_r, part, part_bytes);
-        if (fault) {
-            bool many = query_r->count == QUERY_MAX_PARAMETERS;
-            query_r->count = 0;
-            *why_r = fault;
-            return many ? STATUS_TOO_LARGE : STATUS_INVALID;
-        }
+        const char *fault_of_part = add_part(query_r, part, part_bytes);
+        fault = fault ? fault : fault_of_part;
     }
-    return STATUS_OK;
+    if (!fault)
+        return STATUS_OK;
+    *why_r = fault;
+    return fault == TOO_MANY ? STATUS_TOO_LARGE : STATUS_INVALID;
 }
 
 const struct query_parameter *query_find(const struct query *query, const char *name)

@@ -17,12 +17,15 @@ struct query_parameter {
 struct query {
     struct query_parameter items[QUERY_MAX_PARAMETERS];
     size_t count;
+    const char *twice; /* the first name that was given twice; NULL: none. Owned by the arena. */
 };
 
 /* Takes text apart ("a=1&b=%20x", "+" is a space; an empty part is passed over). The arena owns names and
- * values. On an error the query is empty and *why_r says what was wrong (static storage), without any value:
+ * values. On an error *why_r says what was wrong first (static storage), without any value, and the query has
+ * the parameters that are good, of a name given twice the first:
  * STATUS_INVALID: a bad percent escape, a NUL, bytes that are not UTF-8, a name given twice;
- * STATUS_TOO_LARGE: over QUERY_MAX_BYTES bytes or QUERY_MAX_PARAMETERS parameters; STATUS_NO_MEMORY. */
+ * STATUS_TOO_LARGE: over QUERY_MAX_BYTES bytes, and the query is empty, or over QUERY_MAX_PARAMETERS
+ * parameters; STATUS_NO_MEMORY, and the query is empty. */
 enum status query_parse(const char *text, struct arena *arena, struct query *query_r,
                         const char **why_r) MUST_CHECK;
 

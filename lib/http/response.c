@@ -6,13 +6,17 @@ enum {
     HEAD_MAX_BYTES = 8 * 1024,
     HEAD_KEEP_BYTES = 16 * 1024,
     BODY_MAX_BYTES = 16 * 1024 * 1024,
+    ASKED_MAX_BYTES = 400,
     BODY_KEEP_BYTES = 256 * 1024, /* one huge answer must not stay with the worker */
 };
+
+static const char UTF8_MARK[] = "\xef\xbb\xbf";
 
 void response_init(struct response *response)
 {
     response->status = 0;
     response->nginx_adds_headers = false;
+    response->has_bom = false;
     buffer_init(&response->head, HEAD_MAX_BYTES);
     buffer_init(&response->body, BODY_MAX_BYTES);
 }
@@ -27,6 +31,7 @@ void response_release(struct response *response)
 void response_clear(struct response *response)
 {
     response->status = 0;
+    response->has_bom = false;
     buffer_clear(&response->head, HEAD_KEEP_BYTES);
     buffer_clear(&response->body, BODY_KEEP_BYTES);
 }
@@ -69,8 +74,8 @@ void response_begin(struct response *response, int status, const char *request_i
     response_header(response, "X-Request-Id", "%.64s", request_id);
     buffer_append_text(&response->head,
                        "Access-Control-Allow-Origin: *\r\n"
-                       "Access-Control-Expose-Headers: Age, ETag, Retry-After, Warning, X-RateLimit-Limit, "
-                       "X-RateLimit-Remaining, X-Request-Id, X-Snapshot-Interval\r\n"
+                       "Access-Control-Expose-Headers: Age, Content-Disposition, ETag, Retry-After, Warning, "
+                       "X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id, X-Snapshot-Interval\r\n"
                        "Vary: Accept, X-CB-AK\r\n"
                        "X-Content-Type-Options: nosniff\r\n");
 }
@@ -111,14 +116,18 @@ static void put_detail(struct buffer *out, const struct problem *problem)
 
 void response_problem(struct response *response, const char *request_id, const struct problem *problem)
 {
-    response_begin(response, problem->status, request_id);
-    response_header(response, "Content-Type", "application/problem+json");
+    const char *callback = problem->callback;
+    response_begin(response, callback ? 200 : problem->status, request_id);
+    response_header(response, "Content-Type",
+                    callback ? "application/javascript; charset=utf-8" : "application/problem+json");
     response_header(response, "Cache-Control", "no-store");
     if (problem->retry_after_s > 0)
         response_header(response, "Retry-After", "%d", problem->retry_after_s);
     if (problem->allow)
         response_header(response, "Allow", "%s", problem->allow);
     struct buffer *body = &response->body;
+    if (callback)
+        buffer_append_format(body, "/**/%s(", callback);
     buffer_append_format(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
                          reason_of(problem->status), problem->status);
     put_detail(body, problem);
@@ -126,7 +135,29 @@ void response_problem(struct response *response, const char *request_id, const s
     put_member(body, "bound", problem->bound);
     put_member(body, "sent", problem->sent);
     put_member(body, "request_id", request_id);
-    buffer_append_text(body, "}\n");
+    buffer_append_text(body, callback ? "});\n" : "}\n");
+}
+
+/* Names of headers and commas, and no more than fits: what is repeated can't be anything else. */
+static bool may_be_repeated(const char *asked)
+{
+    size_t len_bytes = strlen(asked);
+    return len_bytes > 0 && len_bytes <= ASKED_MAX_BYTES &&
+           strspn(asked, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~, ") ==
+               len_bytes;
+}
+
+void response_preflight(struct response *response, const char *request_id, const char *asked)
+{
+    bool is_repeated = asked && may_be_repeated(asked);
+    response_begin(response, 204, request_id);
+    response_header(response, "Allow", "GET, HEAD, OPTIONS");
+    response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+    /* The asterisk does not stand for Authorization. */
+    response_header(response, "Access-Control-Allow-Headers",
+                    "*, Authorization, X-CB-AK, If-None-Match, Accept%s%s", is_repeated ? ", " : "",
+                    is_repeated ? asked : "");
+    response_header(response, "Access-Control-Max-Age", "86400");
 }
 
 void response_end(struct response *response, bool head_only)
@@ -138,9 +169,14 @@ void response_end(struct response *response, bool head_only)
                            "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n");
         buffer_append_text(&response->body, "The answer was larger than this service can hold.\n");
     }
-    if (response->status != 304 && response->status != 204)
-        buffer_append_format(&response->head, "Content-Length: %zu\r\n", response->body.len_bytes);
+    bool has_body = response->status != 304 && response->status != 204;
+    size_t mark_bytes = response->has_bom ? strlen(UTF8_MARK) : 0;
+    if (has_body)
+        buffer_append_format(&response->head, "Content-Length: %zu\r\n",
+                             response->body.len_bytes + mark_bytes);
     buffer_append(&response->head, "\r\n", 2);
-    if (head_only || response->status == 304 || response->status == 204)
+    if (has_body && !head_only)
+        buffer_append(&response->head, UTF8_MARK, mark_bytes);
+    else
         buffer_clear(&response->body, BODY_KEEP_BYTES);
 }

@@ -10,6 +10,7 @@ struct response {
     int status;              /* of HTTP; 0 until begun */
     bool nginx_adds_headers; /* nginx adds what is the same in every answer; set by the owner, kept by
                         response_clear() */
+    bool has_bom; /* a UTF-8 mark stands in front of the body and is none of it; set after response_begin() */
     struct buffer head;
     struct buffer body;
 };
@@ -24,6 +25,7 @@ struct problem {
     const char *sent;      /* what it was; never a key */
     int retry_after_s;     /* 0: no Retry-After */
     const char *allow;     /* 405: what the route allows */
+    const char *callback;  /* JSONP: the function to call, since a page never hears of a script that failed */
 };
 
 /* An answer without storage; response_release() frees what it took, response_clear() makes it ready for the
@@ -42,8 +44,14 @@ void response_begin(struct response *response, int status, const char *request_i
 void response_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A whole answer of type application/problem+json (RFC 9457). */
+/* A whole answer of type application/problem+json (RFC 9457); with a callback 200 and a call of it with that.
+ */
 void response_problem(struct response *response, const char *request_id, const struct problem *problem);
+
+/* What a browser asks before it lets a page of another site send a header: 204, and it may send any. `asked`
+ * is Access-Control-Request-Headers or NULL; its names are repeated, for browsers that do not know the
+ * asterisk. */
+void response_preflight(struct response *response, const char *request_id, const char *asked);
 
 /* Ends the head with Content-Length, and drops the body where the method is HEAD or the status has none. An
  * answer that took more than its storage allows becomes a plain 500. */

@@ -1,4 +1,4 @@
-/* Which pages have more concurrents now than in the snapshot before: a pure function over two lists. */
+/* Finds the pages that have more visitors now than in the snapshot before: a pure function of two lists. */
 #ifndef UPBEAT_PAGES_INCREASE_H
 #define UPBEAT_PAGES_INCREASE_H
 

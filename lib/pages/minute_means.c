@@ -5,7 +5,7 @@
 
 enum { MINUTE_MS = 60000 };
 
-/* Of one page in the minute that is being added to. */
+/* The sums of one page in the current minute. */
 struct sum {
     int64_t visitors, cutoffs; /* over the samples that list it */
     bool is_listed;
@@ -14,12 +14,12 @@ struct sum {
 struct minutes {
     struct trend_minute *ended;
     size_t count, capacity;
-    int64_t minute; /* the one that is being added to */
+    int64_t minute; /* the current minute */
     int32_t samples;
     int64_t cutoff_sum;
     struct sum *sums; /* by page */
     size_t page_capacity;
-    uint32_t *pages; /* those that are listed in it */
+    uint32_t *pages; /* the pages that samples of the current minute list */
     size_t page_count;
 };
 

@@ -1,4 +1,5 @@
-/* One-minute means out of samples as they come: what the database's minute_means() says, to the hundredth. */
+/* Computes one-minute means from samples in the order in which they were taken. SQL's minute_means() computes
+ * the same for stored samples; the two agree to the hundredth, which a test checks. */
 #ifndef UPBEAT_PAGES_MINUTE_MEANS_H
 #define UPBEAT_PAGES_MINUTE_MEANS_H
 
@@ -12,17 +13,18 @@ struct minutes *minutes_new(void);
 /* NULL is allowed. */
 void minutes_free(struct minutes *minutes);
 
-/* Adds a sample; it holds each page once. STATUS_INVALID: it is of an earlier minute than the one before it.
- * STATUS_NO_MEMORY: nothing is added. */
+/* Adds a sample, which lists each page once at most. STATUS_INVALID: its minute is earlier than that of the
+ * sample before it. STATUS_NO_MEMORY: nothing is added. */
 enum status minutes_add(struct minutes *minutes, const struct trend_sample *sample) MUST_CHECK;
 
-/* Ends the minute that is being added to. STATUS_NO_MEMORY. */
+/* Computes the means of the current minute, even though samples of it may be missing. STATUS_NO_MEMORY. */
 enum status minutes_end(struct minutes *minutes) MUST_CHECK;
 
-/* Forgets the minutes before this one. */
+/* Frees the minutes before this one. */
 void minutes_forget(struct minutes *minutes, int64_t minute);
 
-/* Those that have ended, ascending; owned by `minutes`, and valid until the next call that changes it. */
+/* The minutes that have ended, in ascending order. `minutes` owns them, until the next call that changes it.
+ */
 const struct trend_minute *minutes_list(const struct minutes *minutes, size_t *count_r);
 
 #endif

@@ -1,4 +1,4 @@
-/* Pages by path: the hash join of two lists. */
+/* Finds pages by their path, with which two lists are joined in linear time. */
 #ifndef UPBEAT_PAGES_PAGE_INDEX_H
 #define UPBEAT_PAGES_PAGE_INDEX_H
 
@@ -8,17 +8,17 @@
 
 struct page_index;
 
-/* An index of the list's paths, or NULL where memory is out. The list must live as long as the index and hold
- * each path once. The arena owns it. */
+/* An index of the list's pages, or NULL where memory has run out. The list must outlive the index and contain
+ * each path once. The arena owns the index. */
 struct page_index *page_index_new(const struct page_list *list, struct arena *arena) MUST_CHECK;
 
-/* The page of that path, or NULL. */
+/* The page that has the same path as `page`, or NULL. */
 struct page *page_index_find(const struct page_index *index, const struct page *page);
 
-/* Adds a page; false where memory is out. `page` must live as long as the index. */
+/* Adds a page; false where memory has run out. The page must outlive the index. */
 bool page_index_add(struct page_index *index, struct page *page) MUST_CHECK;
 
-/* Gives back what uthash took outside the arena. NULL is allowed. */
+/* Frees the memory that uthash allocated outside the arena. NULL is allowed. */
 void page_index_free(struct page_index *index);
 
 #endif

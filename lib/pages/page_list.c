@@ -37,7 +37,7 @@ void pages_encode(const struct page_list *list, struct buffer *out)
     }
 }
 
-/* Undoes the escapes in place; the new length, or -1. Most fields hold none. */
+/* Replaces escapes by their characters, in place. Returns the new length, or -1 at a bad escape. */
 static long decode_field(char *bytes, size_t len_bytes)
 {
     char *at = memchr(bytes, '\\', len_bytes);
@@ -187,7 +187,7 @@ static uint32_t add_capped(uint32_t a, uint32_t b)
     return sum > VISITORS_MAX ? VISITORS_MAX : (uint32_t)sum;
 }
 
-/* The larger row gives the title; of two equal ones the first. */
+/* The row with more visitors gives the title; the first row, if both have as many. */
 static void absorb(struct page *into, uint32_t *largest, const struct page *page)
 {
     if (page->visitors > *largest) {

@@ -1,4 +1,4 @@
-/* A list of pages with their concurrents, and the compact text in which the cache row keeps it. */
+/* A list of pages with their visitors, and the compact text as which the cache row stores it. */
 #ifndef UPBEAT_PAGES_PAGE_LIST_H
 #define UPBEAT_PAGES_PAGE_LIST_H
 
@@ -15,7 +15,7 @@ enum {
     PAGES_TEXT_MAX_BYTES = 4 * 1024 * 1024,
 };
 
-/* Where visitors came from. */
+/* The sources from which visitors came to a page. */
 enum page_source { SOURCE_SEARCH, SOURCE_SOCIAL, SOURCE_LINKS, SOURCE_DIRECT, SOURCE_INTERNAL, PAGE_SOURCES };
 
 /* Path, title and sections are UTF-8 without NUL, not NUL-terminated, and owned by whoever made the list. */
@@ -39,9 +39,9 @@ struct page_list {
  * and CR escaped as \\ \t \n \r (as in PostgreSQL's COPY). See out->status. */
 void pages_encode(const struct page_list *list, struct buffer *out);
 
-/* The inverse. Takes the text apart in place (`text` is changed and must live as long as the list); the arena
- * owns the items; sections and sources are empty. STATUS_INVALID: not such a text. STATUS_NO_MEMORY. On an
- * error *list_r is untouched. */
+/* The inverse of pages_encode(). It changes `text` in place; the list points into it, so `text` must outlive
+ * the list. The arena owns the items. Sections and sources are empty. STATUS_INVALID: the text has another
+ * form. STATUS_NO_MEMORY. On an error *list_r is untouched. */
 enum status pages_decode(char *text, size_t len_bytes, struct arena *arena,
                          struct page_list *list_r) MUST_CHECK;
 

@@ -12,7 +12,8 @@ struct field {
     size_t len_bytes;
 };
 
-/* Returns how many there are; those beyond the largest number are counted only. */
+/* Splits the line at its tabs. Returns the number of fields; fields beyond the maximum are counted, not
+ * stored. */
 static int split(const char *line, size_t len_bytes, struct field *fields)
 {
     int count = 0;

@@ -1,4 +1,4 @@
-/* Recorded samples as people keep them: TSV, a header line, then a line for each page and sample. */
+/* Reads recorded samples from TSV: a header line, then a line for each page of each sample. */
 #ifndef UPBEAT_PAGES_RECORDING_H
 #define UPBEAT_PAGES_RECORDING_H
 
@@ -7,7 +7,7 @@
 
 enum { RECORDING_COLUMNS_MAX = 16 };
 
-/* Where the columns stand, from 0. */
+/* The numbers of the columns, counted from 0. */
 struct recording_columns {
     int t_ms, path, visitors, count;
 };
@@ -19,11 +19,12 @@ struct recording_row {
     int32_t visitors;
 };
 
-/* The header: names of columns with tabs between them, t_ms, path and visitors among them, each once. NULL;
- * or what is wrong, in words (static storage), and *columns_r is undefined. The line is without its end. */
+/* Reads the header line (without its end): the names of the columns with tabs between them. The names t_ms,
+ * path and visitors each stand there once. Returns NULL, or the error in words (static storage), after which
+ * *columns_r is undefined. */
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r);
 
-/* Another line. NULL; or what is wrong, and *row_r is untouched. */
+/* Reads any other line. Returns NULL, or the error in words, which leaves *row_r untouched. */
 const char *recording_row(const char *line, size_t len_bytes, const struct recording_columns *columns,
                           struct recording_row *row_r);
 

@@ -423,9 +423,9 @@ enum status trend_weigh(const struct trend_input *input, struct arena *arena, st
     trend.samples = w.recent_samples;
     for (int32_t k = 0; k < w.minute_count; k++)
         trend.samples += w.minutes[k]->samples;
-    trend.is_warming =
-        w.recent_samples == 0 || w.minute_count < BASELINE_MIN || 2 * w.minute_count < trend.window_minutes;
-    if (!trend.is_warming) {
+    trend.has_enough_data =
+        w.recent_samples > 0 && w.minute_count >= BASELINE_MIN && 2 * w.minute_count >= trend.window_minutes;
+    if (trend.has_enough_data) {
         weigh_site(&w, &trend);
         result = weigh_pages(&w, arena, &trend);
     }

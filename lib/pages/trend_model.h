@@ -91,7 +91,7 @@ struct trend_page {
 };
 
 struct trend {
-    bool is_warming; /* too little is known: no page has a score, and `pages` is empty */
+    bool has_enough_data; /* else no page has a score, and `pages` is empty */
     int64_t recent_ms;
     int32_t baseline_minutes; /* of which anything is known */
     int32_t window_minutes;   /* that the baseline could have */

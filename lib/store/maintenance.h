@@ -1,34 +1,19 @@
-/* Who is due to be asked for, and what is remembered of it: roll-ups, partitions, and what is forgotten. The
- * work itself is in SQL (sql/004_history.sql and 008); this calls it, over a connection of its own, so that
- * a long roll-up delays nobody.
+/* What is done with what was stored: roll-ups, partitions, and pages that are forgotten. The work itself is
+ * in SQL; this calls it, over a connection of its own, in steps that are short.
  *
  * Each call: STATUS_OK; STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in store.h.
  * Outputs are untouched on an error. What a call that failed may have done is harmless to repeat. */
 #ifndef UPBEAT_STORE_MAINTENANCE_H
 #define UPBEAT_STORE_MAINTENANCE_H
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/status.h"
-#include "base/validate.h"
 #include "db/database.h"
-#include <stdint.h>
 
 /* In one call, so that each is short. */
-enum { HISTORY_ROLL_UP_HOSTS = 10, HISTORY_FORGET_PAGES = 500 };
+enum { MAINTENANCE_ROLL_UP_HOSTS = 10, MAINTENANCE_FORGET_PAGES = 500 };
 
 struct maintenance;
-
-struct due_host {
-    char host[HOST_MAX_BYTES + 1];
-    int64_t late_ms;  /* since it was due; -1: it never had a snapshot */
-    int64_t every_ms; /* how often it is asked for */
-};
-
-struct due_list {
-    struct due_host *items; /* longest due first */
-    size_t count;
-};
 
 struct maintenance_periods {
     int raw_hours;
@@ -37,28 +22,25 @@ struct maintenance_periods {
 };
 
 /* As store_new(). */
-enum status maintenance_new(struct maintenance **history_r, const char *conninfo, bool prepare) MUST_CHECK;
+enum status maintenance_new(struct maintenance **maintenance_r, const char *conninfo,
+                            bool prepare) MUST_CHECK;
 
 /* NULL is allowed. */
-void maintenance_free(struct maintenance *history);
+void maintenance_free(struct maintenance *maintenance);
 
-/* The hosts that are due now and have no snapshot within ttl_ms; `host`: that one alone, NULL: all. The arena
- * owns the list. */
-enum status maintenance_due(struct maintenance *history, const char *host, int ttl_ms, struct arena *arena,
-                            struct deadline deadline, struct due_list *list_r) MUST_CHECK;
-
-/* Rolls up what is over, of at most HISTORY_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is done,
- * or somebody else is at it. */
-enum status maintenance_roll_up(struct maintenance *history, struct deadline deadline,
+/* Rolls up what is over, of at most MAINTENANCE_ROLL_UP_HOSTS hosts. *done_r: of how many it was; 0: all is
+ * done, or somebody else is at it. */
+enum status maintenance_roll_up(struct maintenance *maintenance, struct deadline deadline,
                                 int *done_r) MUST_CHECK;
 
-/* Makes partitions ahead and drops those that are over. *done_r: how many. */
-enum status maintenance_maintain(struct maintenance *history, const struct maintenance_periods *periods,
+/* Makes partitions ahead and drops those that are over, each in a transaction of its own, so that no publish
+ * waits for long. *done_r: how many. A partition that is in use is left for another time. */
+enum status maintenance_maintain(struct maintenance *maintenance, const struct maintenance_periods *periods,
                                  struct deadline deadline, int *done_r) MUST_CHECK;
 
-/* Forgets HISTORY_FORGET_PAGES pages at most that stand in nothing any more that is kept. *done_r: how many;
- * 0: there are none, or roll-ups lag. */
-enum status maintenance_forget(struct maintenance *history, const struct maintenance_periods *periods,
+/* Forgets MAINTENANCE_FORGET_PAGES pages at most that stand in nothing any more that is kept. *done_r: how
+ * many; 0: there are none, or roll-ups lag. */
+enum status maintenance_forget(struct maintenance *maintenance, const struct maintenance_periods *periods,
                                struct deadline deadline, int *done_r) MUST_CHECK;
 
 #endif

@@ -8,41 +8,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { QUARTER = 1, UNROLLED, OTHER, PAGE };
-
 enum {
     QUARTER_MINUTES = 15,
     MINUTE_MS = 60000,
-    STATEMENT_NUMBER = 30 /* beside those of store.c, on its connection */
+    ID_BYTES = 12, /* of one number in the text of an array, with its comma */
 };
 
-enum column {
-    KIND,
-    TAKEN_AT,
-    NUMBER,
-    PAGE_IDS,
-    COUNTS,
-    SOURCES,
-    SAMPLES,
-    CUTOFFS,
-    MEANS,
-    PATH,
-    TITLE,
-    SECTIONS
-};
+/* Of a row of the window. */
+enum column { KIND, TAKEN_AT, ROW_LIMIT, PAGE_IDS, COUNTS, SOURCES, SAMPLES, CUTOFFS, MEANS };
+
+/* Of a page. */
+enum page_column { PAGE_ID, PATH, TITLE, SECTIONS, FIRST_SEEN };
+
+enum kind { QUARTER, UNROLLED, OTHER };
 
 static const struct statement WINDOW = {
-    STATEMENT_NUMBER, "upbeat_window",
+    "upbeat_window",
     "select * from trend_window($1::text, timestamptz 'epoch' + $2::text::bigint * interval '1 us',"
     " $3::text::bigint * interval '1 ms', $4::text::bigint * interval '1 ms')",
     4, false};
+
+static const struct statement PAGES = {"upbeat_window_pages",
+                                       "select * from trend_pages($1::text::integer[])", 1, false};
+
+/* The pages of a row: the database's numbers, and then ours. */
+struct row_pages {
+    int32_t *ids;
+    size_t count;
+};
+
+/* A hash table by open addressing: the database's page numbers, which are above 0, to ours. A bsearch for
+ * each count of each snapshot took a third of the time of a long window. */
+struct id_slot {
+    int32_t id;     /* 0: free */
+    int32_t number; /* below 0: there is no such page any more */
+};
+
+struct id_table {
+    struct id_slot *slots;
+    size_t size; /* a power of two */
+    size_t count;
+};
 
 struct reading {
     const struct database_rows *rows;
     struct arena *arena;
     struct trend_window window;
-    int32_t *ids; /* the database's page numbers, ascending: a place in it is our number */
-    size_t id_count;
+    struct row_pages *row_pages; /* by row */
+    struct id_table table;
+    size_t id_count; /* pages that are there */
     struct trend_minute *minutes;
     size_t minute_count;
     struct trend_sample *samples;
@@ -51,20 +65,42 @@ struct reading {
     int64_t recent_ms;
 };
 
-static int by_id(const void *left, const void *right)
+static struct id_slot *slot_of(const struct id_table *table, int32_t id)
 {
-    const int32_t *a = left;
-    const int32_t *b = right;
-    return (*a > *b) - (*a < *b);
+    size_t at = ((uint32_t)id * UINT32_C(2654435769)) & (table->size - 1);
+    while (table->slots[at].id != 0 && table->slots[at].id != id)
+        at = (at + 1) & (table->size - 1);
+    return &table->slots[at];
 }
 
-/* False: no such page. */
-static bool number_of(const struct reading *r, int32_t id, uint32_t *number_r)
+static enum status table_resize(struct id_table *table, size_t size, struct arena *arena)
 {
-    const int32_t *found = bsearch(&id, r->ids, r->id_count, sizeof id, by_id);
-    if (found)
-        *number_r = (uint32_t)(found - r->ids);
-    return found != NULL;
+    struct id_table larger = {arena_alloc(arena, size * sizeof *larger.slots), size, table->count};
+    if (!larger.slots)
+        return STATUS_NO_MEMORY;
+    memset(larger.slots, 0, size * sizeof *larger.slots);
+    for (size_t i = 0; i < table->size; i++) {
+        if (table->slots[i].id != 0)
+            *slot_of(&larger, table->slots[i].id) = table->slots[i];
+    }
+    *table = larger;
+    return STATUS_OK;
+}
+
+static enum status table_add(struct id_table *table, int32_t id, struct arena *arena)
+{
+    enum { FIRST_SIZE = 1024 };
+    if (2 * table->count >= table->size) {
+        enum status result = table_resize(table, table->size ? 2 * table->size : FIRST_SIZE, arena);
+        if (result != STATUS_OK)
+            return result;
+    }
+    struct id_slot *slot = slot_of(table, id);
+    if (slot->id == 0) {
+        *slot = (struct id_slot){id, -1};
+        table->count++;
+    }
+    return STATUS_OK;
 }
 
 static enum status numbers(const struct reading *r, size_t row, int column, int32_t **items_r,
@@ -75,62 +111,118 @@ static enum status numbers(const struct reading *r, size_t row, int column, int3
     return array_numbers(bytes, len, r->arena, items_r, count_r);
 }
 
-static void take_text(const struct reading *r, size_t row, int column, const char **text_r, uint32_t *len_r)
+static enum kind kind_of(const struct reading *r, size_t row)
 {
     size_t len = 0;
-    const char *bytes = database_bytes(r->rows, row, column, &len);
+    const char *word = database_bytes(r->rows, row, KIND, &len);
+    return word && *word == 'm' ? QUARTER : word && *word == 'u' ? UNROLLED : OTHER;
+}
+
+/* Which pages there are, in all rows together. */
+static enum status take_ids(struct reading *r)
+{
+    size_t rows = database_rows_count(r->rows);
+    r->row_pages = arena_alloc(r->arena, (rows + 1) * sizeof *r->row_pages);
+    enum status result = r->row_pages ? STATUS_OK : STATUS_NO_MEMORY;
+    for (size_t row = 0; result == STATUS_OK && row < rows; row++) {
+        struct row_pages *pages = &r->row_pages[row];
+        result = numbers(r, row, PAGE_IDS, &pages->ids, &pages->count);
+        for (size_t i = 0; result == STATUS_OK && i < pages->count; i++)
+            result = pages->ids[i] > 0 ? table_add(&r->table, pages->ids[i], r->arena) : STATUS_INVALID;
+    }
+    return result;
+}
+
+static char *write_ids(const struct reading *r)
+{
+    char *text = arena_alloc(r->arena, r->table.count * ID_BYTES + sizeof "{}");
+    size_t len = 0;
+    if (!text)
+        return NULL;
+    text[len++] = '{';
+    for (size_t i = 0; i < r->table.size; i++) {
+        if (r->table.slots[i].id != 0)
+            len += (size_t)snprintf(text + len, ID_BYTES + 1, "%s%" PRId32, len > 1 ? "," : "",
+                                    r->table.slots[i].id);
+    }
+    memcpy(text + len, "}", sizeof "}");
+    return text;
+}
+
+static void take_text(const struct reading *r, const struct database_rows *rows, size_t row, int column,
+                      const char **text_r, uint32_t *len_r)
+{
+    size_t len = 0;
+    const char *bytes = database_bytes(rows, row, column, &len);
     *text_r = arena_copy(r->arena, bytes ? bytes : "", bytes ? len : 0);
     *len_r = (uint32_t)len;
 }
 
-/* The pages first: all else names them. */
-static enum status take_pages(struct reading *r)
+/* Our number of a page is its place among the rows. */
+static enum status take_pages(struct reading *r, const struct database_rows *rows)
 {
-    size_t rows = database_rows_count(r->rows);
-    size_t count = 0;
-    r->ids = arena_alloc(r->arena, (rows + 1) * sizeof *r->ids);
-    if (!r->ids)
-        return STATUS_NO_MEMORY;
-    for (size_t row = 0; row < rows; row++) {
-        if (database_int(r->rows, row, KIND, 0) == PAGE)
-            r->ids[count++] = (int32_t)database_int(r->rows, row, NUMBER, 0);
-    }
+    size_t count = database_rows_count(rows);
     r->id_count = count;
-    if (count > 1)
-        qsort(r->ids, count, sizeof *r->ids, by_id);
     r->window.pages = arena_alloc(r->arena, (count + 1) * sizeof *r->window.pages);
     r->window.paths = arena_alloc(r->arena, (count + 1) * sizeof *r->window.paths);
     if (!r->window.pages || !r->window.paths)
         return STATUS_NO_MEMORY;
     memset(r->window.pages, 0, count * sizeof *r->window.pages);
-    for (size_t row = 0; row < rows; row++) {
-        uint32_t number = 0;
-        if (database_int(r->rows, row, KIND, 0) != PAGE ||
-            !number_of(r, (int32_t)database_int(r->rows, row, NUMBER, 0), &number))
-            continue;
-        struct window_page *page = &r->window.pages[number];
-        take_text(r, row, PATH, &page->page.path, &page->page.path_bytes);
-        take_text(r, row, TITLE, &page->page.title, &page->page.title_bytes);
-        take_text(r, row, SECTIONS, &page->page.sections, &page->page.sections_bytes);
+    for (size_t row = 0; row < count; row++) {
+        struct window_page *page = &r->window.pages[row];
+        struct id_slot *slot = slot_of(&r->table, (int32_t)database_int(rows, row, PAGE_ID, 0));
+        if (slot->id == 0)
+            return STATUS_INVALID;
+        slot->number = (int32_t)row;
+        take_text(r, rows, row, PATH, &page->page.path, &page->page.path_bytes);
+        take_text(r, rows, row, TITLE, &page->page.title, &page->page.title_bytes);
+        take_text(r, rows, row, SECTIONS, &page->page.sections, &page->page.sections_bytes);
         if (!page->page.path || !page->page.title || !page->page.sections)
             return STATUS_NO_MEMORY;
-        page->first_seen = database_time(r->rows, row, TAKEN_AT, 0);
-        r->window.paths[number] = (struct trend_path){page->page.path, page->page.path_bytes};
+        page->first_seen = database_time(rows, row, FIRST_SEEN, 0);
+        r->window.paths[row] = (struct trend_path){page->page.path, page->page.path_bytes};
     }
     return STATUS_OK;
+}
+
+/* Puts our numbers in place of the database's in all rows; -1 for a page that is not there any more. */
+static void number_rows(struct reading *r)
+{
+    for (size_t row = 0; row < database_rows_count(r->rows); row++) {
+        for (size_t i = 0; i < r->row_pages[row].count; i++)
+            r->row_pages[row].ids[i] = slot_of(&r->table, r->row_pages[row].ids[i])->number;
+    }
+}
+
+static enum status read_pages(struct reading *r, struct database *database, struct deadline deadline)
+{
+    struct database_rows *rows = NULL;
+    enum status result = take_ids(r);
+    if (result != STATUS_OK)
+        return result;
+    if (r->table.count == 0)
+        return take_pages(r, NULL);
+    const struct sql_param parameter = {.bytes = write_ids(r)};
+    if (!parameter.bytes)
+        return STATUS_NO_MEMORY;
+    result = database_run(database, &PAGES, &parameter, 1, deadline, &rows);
+    if (result == STATUS_OK)
+        result = take_pages(r, rows);
+    if (result == STATUS_OK)
+        number_rows(r);
+    database_rows_free(rows);
+    return result;
 }
 
 /* The fifteen minutes of a roll-up. */
 static enum status take_quarter(struct reading *r, size_t row)
 {
-    int32_t *ids = NULL;
+    const int32_t *ids = r->row_pages[row].ids;
     int32_t *samples = NULL;
     int32_t *cutoffs = NULL;
     int32_t *means = NULL;
-    size_t counts[4] = {0};
-    enum status result = numbers(r, row, PAGE_IDS, &ids, &counts[0]);
-    if (result == STATUS_OK)
-        result = numbers(r, row, SAMPLES, &samples, &counts[1]);
+    size_t counts[4] = {r->row_pages[row].count};
+    enum status result = numbers(r, row, SAMPLES, &samples, &counts[1]);
     if (result == STATUS_OK)
         result = numbers(r, row, CUTOFFS, &cutoffs, &counts[2]);
     if (result == STATUS_OK)
@@ -150,10 +242,9 @@ static enum status take_quarter(struct reading *r, size_t row)
         if (!minute->entries)
             return STATUS_NO_MEMORY;
         for (size_t i = 0; i < counts[0]; i++) {
-            uint32_t number = 0;
             int32_t visitors = means[QUARTER_MINUTES * i + at];
-            if (visitors >= 0 && number_of(r, ids[i], &number))
-                minute->entries[minute->count++] = (struct trend_entry){number, visitors};
+            if (visitors >= 0 && ids[i] >= 0)
+                minute->entries[minute->count++] = (struct trend_entry){(uint32_t)ids[i], visitors};
         }
         r->minute_count++;
     }
@@ -185,10 +276,9 @@ static void take_sources(struct reading *r, size_t row, const int32_t *ids, size
         unpack(r, row, SOURCES, count * PAGE_SOURCES, &sources) != STATUS_OK)
         return;
     for (size_t i = 0; i < count; i++) {
-        uint32_t number = 0;
-        if (!number_of(r, ids[i], &number))
+        if (ids[i] < 0)
             continue;
-        struct window_sources *of = &r->window.pages[number].sources;
+        struct window_sources *of = &r->window.pages[ids[i]].sources;
         for (size_t n = 0; n < PAGE_SOURCES; n++)
             (is_now ? of->now : of->then)[n] += sources[PAGE_SOURCES * i + n];
         (*(is_now ? &of->now_count : &of->then_count))++;
@@ -199,24 +289,21 @@ static enum status take_snapshot(struct reading *r, size_t row, bool is_unrolled
 {
     const struct trend_input *in = &r->window.input;
     struct trend_sample *sample = &r->samples[r->sample_count];
-    int32_t *ids = NULL;
+    const int32_t *ids = r->row_pages[row].ids;
+    size_t count = r->row_pages[row].count;
     int32_t *visitors = NULL;
-    size_t count = 0;
-    enum status result = numbers(r, row, PAGE_IDS, &ids, &count);
-    if (result == STATUS_OK)
-        result = unpack(r, row, COUNTS, count, &visitors);
+    enum status result = unpack(r, row, COUNTS, count, &visitors);
     if (result != STATUS_OK)
         return result;
     *sample =
         (struct trend_sample){.at_ms = database_time(r->rows, row, TAKEN_AT, 0) / 1000,
-                              .row_limit = (int32_t)database_int(r->rows, row, NUMBER, 0),
+                              .row_limit = (int32_t)database_int(r->rows, row, ROW_LIMIT, 0),
                               .entries = arena_alloc(r->arena, (count + 1) * sizeof(struct trend_entry))};
     if (!sample->entries)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        uint32_t number = 0;
-        if (number_of(r, ids[i], &number))
-            sample->entries[sample->count++] = (struct trend_entry){number, visitors[i]};
+        if (ids[i] >= 0)
+            sample->entries[sample->count++] = (struct trend_entry){(uint32_t)ids[i], visitors[i]};
     }
     int64_t start_ms = in->as_of_ms - in->window_ms;
     if (sample->at_ms > in->as_of_ms - r->recent_ms)
@@ -234,13 +321,10 @@ static enum status take_rows(struct reading *r)
     size_t rows = database_rows_count(r->rows);
     r->minutes = arena_alloc(r->arena, (QUARTER_MINUTES * rows + 1) * sizeof *r->minutes);
     r->samples = arena_alloc(r->arena, (rows + 1) * sizeof *r->samples);
-    enum status result = r->minutes && r->samples ? take_pages(r) : STATUS_NO_MEMORY;
+    enum status result = r->minutes && r->samples ? STATUS_OK : STATUS_NO_MEMORY;
     for (size_t row = 0; result == STATUS_OK && row < rows; row++) {
-        int64_t kind = database_int(r->rows, row, KIND, 0);
-        if (kind == QUARTER)
-            result = take_quarter(r, row);
-        else if (kind == UNROLLED || kind == OTHER)
-            result = take_snapshot(r, row, kind == UNROLLED);
+        enum kind kind = kind_of(r, row);
+        result = kind == QUARTER ? take_quarter(r, row) : take_snapshot(r, row, kind == UNROLLED);
     }
     return result;
 }
@@ -297,7 +381,9 @@ enum status trend_input_read(struct database *database, const char *host, time_u
     r.window.input.as_of_ms = as_of / 1000;
     r.window.input.window_ms = window_ms;
     r.unrolled = minutes_new();
-    result = r.unrolled ? take_rows(&r) : STATUS_NO_MEMORY;
+    result = r.unrolled ? read_pages(&r, database, deadline) : STATUS_NO_MEMORY;
+    if (result == STATUS_OK)
+        result = take_rows(&r);
     if (result == STATUS_OK)
         result = join_minutes(&r);
     minutes_free(r.unrolled);

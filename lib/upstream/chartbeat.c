@@ -4,6 +4,7 @@
 #include "base/validate.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <stdbool.h>
 
 enum { URL_MAX_BYTES = 1024 };
@@ -41,8 +42,19 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 static bool set_options(struct transfer *transfer)
 {
     const char *protocol = strncmp(transfer->config->url, "https:", 6) == 0 ? "https" : "http";
+    bool has_tls = strcmp(protocol, "https") == 0;
     CURL *easy = transfer->easy;
+    const char *ca_file = transfer->config->ca_file;
+    /* Proxies are libcurl's own affair: it reads http_proxy, https_proxy, all_proxy and no_proxy. */
+    if (ca_file && *ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
+    /* QUICK_EXIT: else libcurl waits for a resolver that does not answer, past every time-out. PIPEWAIT: the
+     * requests that begin together share a connection of HTTP/2. Without TLS there is none, and the first
+     * would only keep the others waiting. */
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocol) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PIPEWAIT, has_tls ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
@@ -128,6 +140,9 @@ static enum status result_of_code(const struct transfer *transfer, CURLcode code
     case CURLE_OPERATION_TIMEDOUT:
         return STATUS_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -218,7 +233,8 @@ enum status chartbeat_new(struct chartbeat **client_r, const struct chartbeat_co
     client->multi = curl_multi_init();
     enum status result = STATUS_NO_MEMORY;
     if (client->multi &&
-        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)connections) == CURLM_OK)
+        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)connections) == CURLM_OK &&
+        curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) == CURLM_OK)
         result = transfer_new(&client->transfers[0], &client->config);
     if (result == STATUS_OK)
         *client_r = client;
@@ -287,8 +303,6 @@ enum status chartbeat_start(struct chartbeat *client, const char *host, const ch
     transfer->context = context;
     transfer->is_busy = true;
     client->busy++;
-    int running = 0;
-    curl_multi_perform(client->multi, &running); /* its time runs from now on */
     return STATUS_OK;
 }
 
@@ -315,17 +329,42 @@ void chartbeat_release_answer(struct chartbeat *client)
     client->last = NULL;
 }
 
+/* libcurl's own form of what poll() takes. */
+static unsigned to_curl_waitfds(const struct pollfd *fds, size_t count, struct curl_waitfd *waits)
+{
+    unsigned used = 0;
+    for (size_t i = 0; i < count && i < CHARTBEAT_POLL_MAX; i++) {
+        short events = (short)((fds[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
+                               (fds[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
+        waits[used++] = (struct curl_waitfd){.fd = fds[i].fd, .events = events};
+    }
+    return used;
+}
+
+void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, int timeout_ms)
+{
+    struct curl_waitfd waits[CHARTBEAT_POLL_MAX];
+    int running = 0;
+    chartbeat_release_answer(client);
+    curl_multi_perform(client->multi, &running); /* starts what is new, so that it is waited for too */
+    unsigned used = to_curl_waitfds(fds, count, waits);
+    if (running < client->busy)
+        timeout_ms = 0; /* one has ended, and nothing more will come for it */
+    curl_multi_poll(client->multi, waits, used, timeout_ms, NULL);
+    for (unsigned i = 0; i < used; i++)
+        fds[i].revents = (short)((waits[i].revents & CURL_WAIT_POLLIN ? POLLIN : 0) |
+                                 (waits[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+    curl_multi_perform(client->multi, &running);
+}
+
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
                     struct chartbeat_answer *answer_r)
 {
-    int running = 0;
     CURLcode code = CURLE_OK;
     chartbeat_release_answer(client);
-    curl_multi_perform(client->multi, &running);
     struct transfer *transfer = find_ended(client, &code);
-    if (!transfer) {
-        curl_multi_poll(client->multi, NULL, 0, timeout_ms, NULL);
-        curl_multi_perform(client->multi, &running);
+    if (!transfer && timeout_ms >= 0) {
+        chartbeat_poll(client, NULL, 0, timeout_ms);
         transfer = find_ended(client, &code);
     }
     if (!transfer)

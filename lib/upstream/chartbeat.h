@@ -6,20 +6,23 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
     ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* after decompression */
     RETRY_AFTER_MAX_S = 600,
+    CHARTBEAT_POLL_MAX = 640, /* descriptors of the caller's in one wait */
 };
 
 struct chartbeat;
 
 struct chartbeat_config {
-    const char *url; /* scheme, host and path; must outlive the client */
-    int limit;       /* pages */
-    int timeout_ms;  /* of one request, in all */
+    const char *url;     /* scheme, host and path; must outlive the client */
+    int limit;           /* pages */
+    int timeout_ms;      /* of one request, in all */
+    const char *ca_file; /* certificates to trust; NULL or "": the system's. Must outlive the client. */
 };
 
 struct chartbeat_answer {
@@ -48,15 +51,21 @@ bool chartbeat_has_capacity(const struct chartbeat *client);
 
 /* Starts to ask for the top pages of a host (checked by validate_host) with a key (checked by validate_key),
  * by the deadline and within timeout_ms, where there is room. `context` comes back with the answer. Requests
- * go on only in here and in chartbeat_next(); one that is not looked at in time has timed out, whatever has
- * come. STATUS_INVALID or STATUS_NO_MEMORY: nothing was started. */
+ * go on only in chartbeat_poll() and chartbeat_next(), in which their time runs; one that is not looked at in
+ * time has timed out, whatever has come. STATUS_INVALID or STATUS_NO_MEMORY: nothing was started. */
 enum status chartbeat_start(struct chartbeat *client, const char *host, const char *key,
                             struct deadline deadline, void *context) MUST_CHECK;
 
-/* Waits until something has come for a request, at most for timeout_ms. True: one has ended, and its context,
- * result and answer are there. *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403.
- * STATUS_RATE_LIMITED: 429. STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE.
- * STATUS_TOO_LARGE: over ANSWER_MAX_BYTES. STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
+/* Waits until something has come for a request, or one of `count` (at most CHARTBEAT_POLL_MAX) descriptors of
+ * the caller's is ready for its events, at most for timeout_ms; then goes on with the requests. Sets POLLIN
+ * and POLLOUT in `revents`; a descriptor with an error has neither or both, and reading it tells. */
+void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, int timeout_ms);
+
+/* The next request that has ended. Where none has, waits as chartbeat_poll() does for one, at most for
+ * timeout_ms; -1: does not wait, nor goes on with any. True: its context, result and answer are there.
+ * *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403. STATUS_RATE_LIMITED: 429.
+ * STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE. STATUS_TOO_LARGE: over ANSWER_MAX_BYTES.
+ * STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
                     struct chartbeat_answer *answer_r);
 

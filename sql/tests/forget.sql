@@ -9,7 +9,7 @@ create function pg_temp.months_ago(p_months integer) returns date language sql a
 $$;
 
 insert into hosts (host) values ('a.example'), ('b.example');
-insert into refills (host) values ('a.example'), ('b.example');
+insert into refreshes (host) values ('a.example'), ('b.example');
 insert into pages (host, path, title)
 select h, p, 't' from unnest('{a.example,b.example}'::text[]) h cross join unnest('{/now,/edge,/old,/back,/new}'::text[]) p;
 insert into page_months

@@ -5,14 +5,14 @@ create extension if not exists pgtap;
 select no_plan();
 
 insert into hosts (host) values ('a.example'), ('b.example');
-insert into refills (host, known, failures, last_error, next_try_at, requests, refused_rows) values
+insert into refreshes (host, is_accepted, failures, last_error, next_try_at, requests, refused_rows) values
     ('a.example', true, 0, null, clock_timestamp() - interval '1 s', 7, 1),
     ('b.example', true, 2, 'status 503', clock_timestamp() + interval '30 s', 3, 0),
     ('c.example', false, 0, null, null, 0, 0);
-insert into key_checks (host, digest, accepted, checked_at, refused_until) values
-    ('a.example', sha256('one'), true, '2026-01-01 00:00+00', null),
-    ('a.example', sha256('two'), true, '2026-01-01 00:00+00', null),
-    ('a.example', sha256('bad'), false, '2026-01-01 00:00+00', '2026-01-01 00:01+00');
+insert into key_checks (host, digest, state, checked_at, refused_until) values
+    ('a.example', sha256('one'), 'accepted', '2026-01-01 00:00+00', null),
+    ('a.example', sha256('two'), 'accepted', '2026-01-01 00:00+00', null),
+    ('a.example', sha256('bad'), 'refused', '2026-01-01 00:00+00', '2026-01-01 00:01+00');
 insert into pages (host, path, title) select 'a.example', path, title from (values
     ('/a', 'A, new'), ('/b', 'B'), ('/B', 'Large B'), ('/c', 'C'), ('/gone', 'Gone'), ('/new', 'New')) v (path, title);
 insert into titles (page_id, since, title)

@@ -183,7 +183,7 @@ def main() -> int:
     add("--rows", help="only these, by commas: " + ", ".join(ROWS))
     add("--rounds", type=int, help="how many (5; --quick: 3)")
     add("--seconds", type=int, help="a round and row (3; --quick: 1)")
-    add("--workers", type=int, default=8, help="in the pool")
+    add("--workers", type=int, default=0, help="in the pool; default: as fcgi/up has it")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that was started is stopped
     count = given.rounds or (3 if given.quick else 5)

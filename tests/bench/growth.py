@@ -31,8 +31,8 @@ on conflict (host) do update set taken_at = excluded.taken_at, pages = excluded.
     previous_at = excluded.previous_at, previous_pages = excluded.previous_pages
 """
 KEYS = """
-insert into key_checks (host, digest, accepted, checked_at)
-select {host}, {digest}, true, clock_timestamp() from generate_series({first}, {last}) h
+insert into key_checks (host, digest, state, checked_at)
+select {host}, {digest}, 'accepted', clock_timestamp() from generate_series({first}, {last}) h
 on conflict (host, digest) do update set checked_at = clock_timestamp()
 """
 NUMBERED = "'host-' || h || '.example'"

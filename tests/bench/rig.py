@@ -24,6 +24,7 @@ KEY = "bench-key-0001"
 HOST = "bench.example"
 PATH = f"/api/v1.0/increasingconcurrents?host={HOST}"
 COPY = "fastcgi_cache copy; fastcgi_cache_valid 1h; fastcgi_cache_key $args; sendfile off; open_file_cache max=100;"
+OTHERS = 8  # processes of each of the pools that are measured beside ours
 LISTS = 500  # one each 3 s, while the host is asked for
 READY_WITHIN_S = 120.0
 ASKED_EVERY_MS = 3150  # the TTL, and what a refill takes
@@ -61,14 +62,14 @@ class Rig:
 
     def __init__(
         self,
-        workers: int = 8,
+        workers: int = 0,
         pages: int = 100,
         latency_ms: int = 100,
         simulator: dict[str, Any] | None = None,
         **settings: str,
     ) -> None:
         self._simulated = {"worlds": 1} | (simulator or {})
-        self.workers = workers
+        self._workers = workers or min(max(os.cpu_count() or 2, 2), 4)  # as fcgi/up has it
         self._pages = pages
         self._latency_ms = latency_ms
         self._settings = settings
@@ -128,7 +129,7 @@ class Rig:
         environment = os.environ | {
             "UPBEAT_LISTEN": f"127.0.0.1:{port}",
             "UPBEAT_STATE": str(self.state),
-            "UPBEAT_WORKERS": str(self.workers),
+            "UPBEAT_WORKERS": str(self._workers),
             "UPBEAT_LOG": "warning",
             "CHARTBEAT_URL": self.simulator.upstream_url + "/live/toppages/v3/",
             "CHARTBEAT_LIMIT": str(self._pages),
@@ -193,7 +194,7 @@ class Rig:
     def start_others(self, body: bytes, with_prototype: bool = True) -> None:
         """The bare loops, the Go server, the prototype, and one nginx in front of them all."""
         (self.folder / "body").write_bytes(body)
-        database = f"host={self.sockets} dbname=upbeat user=upbeat_app"
+        database = f"host={self.sockets} dbname=upbeat user=upbeat_worker"
         self._pool("loop", str(BUILT / "loop"), str(self.folder / "body"))
         self._pool("select", str(BUILT / "loop"), str(self.folder / "body"), database, HOST)
         self._start_go()
@@ -218,7 +219,7 @@ class Rig:
 
     def _pool(self, name: str, *command: str) -> None:
         path = self.folder / f"{name}.sock"
-        pool = ["/usr/bin/multiwatch", "-r", "1000000", "-f", str(self.workers), "--", *command]
+        pool = ["/usr/bin/multiwatch", "-r", "1000000", "-f", str(OTHERS), "--", *command]
         self.child(name, "spawn-fcgi", "-n", "-s", str(path), "-M", "0666", "--", *pool)
         await_true(path.exists, name)
 
@@ -251,7 +252,7 @@ class Rig:
             "prototype",
             *("/usr/bin/uwsgi", "--plugin", "python3", "--master", "--need-app"),
             *("--socket", str(self.folder / "prototype.sock"), "--chmod-socket=666"),
-            *("--processes", str(self.workers), "--listen", "1000", "--disable-logging"),
+            *("--processes", str(OTHERS), "--listen", "1000", "--disable-logging"),
             *("--chdir", str(Path(__file__).parent), "--module", "prototype:app", "--die-on-term"),
             env=environment,
         )
@@ -273,6 +274,7 @@ class Rig:
         )
         sockets = {name: self.folder / f"{name}.sock" for name in ("loop", "select")}
         sockets["upbeat"] = self.state / "run" / "upbeat.sock"
+        sockets["upbeat_reports"] = self.state / "run" / "reports.sock"
         upstreams = "".join(
             f"    upstream {name} {{ server unix:{path} max_fails=0; keepalive 64;"
             " keepalive_requests 1000; }\n"
@@ -316,8 +318,8 @@ def _fastcgi(name: str, more: str = "") -> str:
     """The parameters that the worker gets, too; with `more`, nothing else of what the snippet says."""
     lines = (ROOT / "nginx" / "snippets" / "upbeat-fastcgi.conf").read_text(encoding="utf-8").splitlines()
     if more:
-        lines = [line for line in lines if line.startswith(("fastcgi_pass", "fastcgi_keep_conn"))] + [more]
-    return "\n        ".join(lines).replace("fastcgi_pass upbeat;", f"fastcgi_pass {name};")
+        lines = [line for line in lines if line.startswith("fastcgi_keep_conn")] + [more]
+    return "\n        ".join([f"fastcgi_pass {name};", *lines])
 
 
 def _return(body: bytes) -> str:

@@ -23,6 +23,11 @@ http {{
         keepalive 64;
         keepalive_requests 100000;
     }}
+    upstream upbeat_reports {{
+        server unix:{reports} max_fails=0;
+        keepalive 16;
+        keepalive_requests 100000;
+    }}
     {cache_path}
     client_body_temp_path {folder}/temp-body;
     proxy_temp_path {folder}/temp-proxy;
@@ -30,7 +35,7 @@ http {{
     uwsgi_temp_path {folder}/temp-uwsgi;
     scgi_temp_path {folder}/temp-scgi;
     server {{
-        listen {address}:{port} backlog=4096;
+        listen {address}:{port} backlog=4096 {listen};
         access_log {folder}/nginx-access.log upbeat;
         error_log {folder}/nginx-error.log emerg;
         include snippets/upbeat-locations.conf;
@@ -41,10 +46,17 @@ http {{
 
 
 class Nginx:
-    """`cached`: with the hit path, nginx's own copies of answers, as fcgi/up has it."""
+    """`cached`: with the hit path, nginx's own copies of answers, as fcgi/up has it. `listen`: more words of that
+    directive."""
 
     def __init__(
-        self, folder: Path, socket: Path, address: str = "127.0.0.1", cached: bool = False
+        self,
+        folder: Path,
+        socket: Path,
+        reports: Path,
+        address: str = "127.0.0.1",
+        cached: bool = False,
+        listen: str = "",
     ) -> None:
         self.folder, self.port = folder, free_port()
         self.conf = folder / "nginx.conf"
@@ -58,6 +70,8 @@ class Nginx:
                 user=user,
                 folder=folder,
                 socket=socket,
+                reports=reports,
+                listen=listen,
                 address=address,
                 port=self.port,
                 cache_path=path if cached else "",

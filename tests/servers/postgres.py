@@ -11,6 +11,7 @@ import psycopg
 
 from .processes import ROOT, as_user, await_true, end, own_by
 
+PROGRAMS = ("upbeat_worker", "upbeat_fetch", "upbeat_history")
 BIN = Path("/usr/lib/postgresql/15/bin")
 SETTINGS = """
 listen_addresses = ''
@@ -39,7 +40,7 @@ class Postgres:
         self._count = 0
 
     def make(self) -> "Postgres":
-        """Superuser postgres, roles upbeat and upbeat_app, a migrated `template_upbeat`."""
+        """Superuser postgres, roles of owner and programs, a migrated `template_upbeat`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self.cluster.mkdir(0o700)
@@ -52,7 +53,8 @@ class Postgres:
             conf.write(SETTINGS.format(socket=self.folder) + self._settings)
         self.start()
         self.execute("create role upbeat login createdb")
-        self.execute("create role upbeat_app login")
+        for role in PROGRAMS:
+            self.execute(f"create role {role} login")
         self.execute("create database template_upbeat owner upbeat")
         self.migrate("template_upbeat")
         return self
@@ -98,8 +100,8 @@ class Postgres:
         assert self._process is not None
         return self._process.pid
 
-    def conninfo(self, database: str, user: str) -> str:
-        return f"host={self.folder} port=5432 dbname={database} user={user}"
+    def conninfo(self, database: str, user: str | None) -> str:
+        return f"host={self.folder} port=5432 dbname={database}" + (f" user={user}" if user else "")
 
     def execute(self, statement: str, database: str = "postgres", user: str = "postgres") -> None:
         with psycopg.connect(self.conninfo(database, user), autocommit=True) as connection:
@@ -131,7 +133,8 @@ class Database:
         self.postgres, self.name = postgres, name
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
-    def conninfo(self, user: str = "upbeat_app") -> str:
+    def conninfo(self, user: str | None = None) -> str:
+        """Without a user each program connects as its own role."""
         return self.postgres.conninfo(self.name, user)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:

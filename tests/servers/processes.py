@@ -2,7 +2,7 @@
 
 import os
 import pwd
-import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,6 +47,11 @@ def as_user(name: str) -> list[str]:
     return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "--"]
 
 
+def program(name: str) -> str | None:
+    """Where it lies, be it in a folder that is on root's PATH alone."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
 def own_by(path: Path, name: str) -> None:
     if os.geteuid() == 0:
         entry = pwd.getpwnam(name)
@@ -77,8 +82,3 @@ def end(process: subprocess.Popen[bytes] | None, sign: int = signal.SIGTERM) -> 
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return process.wait()
-
-
-def private_kb(pid: int) -> int:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))

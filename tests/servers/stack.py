@@ -1,4 +1,4 @@
-"""The whole service on free ports: simulator, database, pool, nginx; and one way to ask it."""
+"""The whole service on free ports: simulator, database, fetchers, both pools, nginx; and one way to ask it."""
 
 import csv
 import http.client
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from .burst import Reply, burst, request
+from .fetchers import FETCHERS, Fetchers
 from .nginx import Nginx
 from .pool import Pool
 from .postgres import Database
@@ -20,6 +22,11 @@ KEY = f"{KEY_MARK}-0001"
 PATH = "/api/v1.0/increasingconcurrents"
 REPORTS = re.compile(r"Sanitizer|runtime error:|Assertion|stack smashing|double free|corrupted")
 ASK_WITHIN_S = 15.0
+REPORT_WORKERS = 2
+# However much older a test makes a row.
+NEVER_DUE = """
+alter table hosts drop constraint if exists hosts_poll_every_check, alter poll_every set default '1000 days'
+"""
 
 
 class Answer:
@@ -46,8 +53,11 @@ class Answer:
 
 
 class Stack:
-    """Starts and stops in the order of dependence. `settings` are the worker's; `source` and
-    `simulator` those of the simulator. Tests that use one stack together take hosts of their own.
+    """Starts and stops in the order of dependence. `settings` are those of all programs, `simulator` those of the
+    simulator. Tests that use one stack together take hosts of their own.
+
+    `pool` is the pool "list", `reports` the other one. `fetchers`: how many there are; with 0 nothing but what a
+    test starts asks Chartbeat. `clock`: they ask by the clock too, as they do for real, and not only when told.
     """
 
     def __init__(
@@ -57,10 +67,14 @@ class Stack:
         simulator: dict[str, Any] | None = None,
         address: str = "127.0.0.1",
         cached: bool = False,
+        listen: str = "",
+        fetchers: int = FETCHERS,
+        clock: bool = False,
         **settings: str,
     ) -> None:
         self.folder, self.database, self.address = folder, database, address
-        self._cached = cached
+        self._nginx = {"cached": cached, "listen": listen}
+        self._fetchers, self._clock = fetchers, clock
         given = {"source": "script", "latency_ms": 0, "key": f"{KEY}=*"} | (simulator or {})
         self.simulator = Simulator(**given)
         self.logs: list[Path] = []  # of what a test starts beside the pool
@@ -78,27 +92,36 @@ class Stack:
         self._settings.setdefault(
             "CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/"
         )
+        if not self._clock:
+            self.database.rows(NEVER_DUE)
+        self.fetchers = Fetchers(self.folder, self._settings, self._fetchers)
+        if self._fetchers:
+            self.fetchers.start()
         self.pool = Pool(self.folder, self._settings).start()
-        self.nginx = Nginx(self.folder, self.pool.socket, self.address, self._cached)
+        self.reports = Pool(self.folder, self._settings, "reports", REPORT_WORKERS).start()
+        self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, **self._nginx)
         self.nginx.start()
-        await_true(lambda: self.ask("/readyz").status == 200, 10, "the whole service")
+        ready = "/readyz" if self._fetchers else "/healthz"
+        await_true(lambda: self.ask(ready).status == 200, 10, "the whole service")
         return self
 
     def stop(self) -> None:
         """Fails on what a passed test must not leave behind."""
         self.nginx.stop()
-        status = self.pool.stop()
+        statuses = {part.log: part.stop() for part in (self.pool, self.reports, self.fetchers)}
         self.simulator.stop()
         self.database.close()
         self.check_logs()
-        assert status == 0, f"the pool ended with {status}: {self.pool.text()[-2000:]}"
+        for log, status in statuses.items():
+            assert not status, f"{log} ended with {status}: {log.read_text(errors='replace')[-2000:]}"
 
     def check_logs(self) -> None:
-        worker = self.pool.text()
+        worker = self.pool.text() + self.reports.text() + self.fetchers.text()
         others = "".join(log.read_text(errors="replace") for log in self.logs if log.exists())
         reports = [line for line in (worker + others).splitlines() if REPORTS.search(line)]
         assert not reports, "\n".join(reports) + worker[-4000:]
-        logs = [*self.nginx.logs, *self.logs, self.pool.log, self.database.postgres.log]
+        logs = [*self.nginx.logs, *self.logs, self.pool.log, self.reports.log, self.fetchers.log]
+        logs.append(self.database.postgres.log)
         leaks = [str(log) for log in logs if log.exists() and KEY_MARK.encode() in log.read_bytes()]
         assert not leaks, f"a key stands in {leaks}"
         assert KEY_MARK not in self.simulator.log()
@@ -125,6 +148,10 @@ class Stack:
         """The list of a host; `headers` are added to the key's."""
         headers = {"X-CB-AK": key} | more.pop("headers", {})
         return self.ask(headers=headers, host=host, **more)
+
+    def crowd(self, targets: list[str], key: str = KEY) -> list[Reply]:
+        """The lists that these hosts, or `HOST&limit=3` and the like, name: all asked for at the same moment."""
+        return burst(self.nginx.port, [request(f"{PATH}?host={target}", key) for target in targets])
 
     def turn(self, host: str, pages: list[dict[str, Any]] | None = None, **script: Any) -> Answer:
         """Scripts the upstream's next list and asks until it has come: the answer with it. For

@@ -17,7 +17,7 @@ HOST = "demo.example"
 
 
 class Up:
-    """`settings` are added to the environment, from which our own and libpq's are taken out."""
+    """`settings` are added to the environment, from which our own, libpq's and those of proxies are taken out."""
 
     def __init__(self, state: Path, **settings: str) -> None:
         self.port = free_port()
@@ -25,7 +25,8 @@ class Up:
         plain = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("UPBEAT_", "CHARTBEAT_", "PG"))
+            if not name.startswith(("UPBEAT_", "CHARTBEAT_", "PG", "SSL_CERT_", "CURL_CA_"))
+            and not name.lower().endswith("_proxy")
         }
         ours = {"UPBEAT_LISTEN": f"127.0.0.1:{self.port}", "UPBEAT_STATE": str(state)}
         ours["UPBEAT_WORKERS"] = "3"

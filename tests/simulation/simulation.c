@@ -284,7 +284,7 @@ static bool run(const struct scenario *scenario, uint64_t seed, struct tally *ta
                                 .sample_count = count};
     if (is_well)
         input.minutes = minutes_list(minutes, &input.minute_count);
-    is_well = is_well && trend_weigh(&input, &arena, &trend) == STATUS_OK && !trend.is_warming;
+    is_well = is_well && trend_weigh(&input, &arena, &trend) == STATUS_OK && trend.has_enough_data;
     if (is_well) {
         tally_trend(scenario, &trend, strong, tally);
         tally_plain(&samples[count - 2], &samples[count - 1], strong, tally);

@@ -75,12 +75,33 @@ static void test_accept(void **state)
         {"", false},
         {",", false},
         {"*/*", false},
-        {"text/*", false},
+        {"text/*", true},
+        {"text/ *", false},
+        {"*/csv", false},
         {"application/json", false},
         {"text/csv, application/json", false},
         {"application/json, text/csv", false},
         {"text/csv;q=0.5, application/json;q=0.5", false},
         {"text/csv;q=0.5, application/json", false},
+        {"text/csv;q=0.1, */*", false},
+        {"text/csv;q=0.1, */*;q=0.05", true},
+        {"text/*, application/json;q=0.9", true},
+        {"text/*;q=0.5, application/json", false},
+        {"application/json;q=0, */*", true},
+        {"application/json;q=0", false},
+        {"application/*;q=0.2, */*;q=0.3", true},
+        {"text/csv;q=0, text/*", false},
+        {"*/*;q=0.5, application/json;q=0.4", true},
+        {"*/*;q=0", false},
+        {"text/csv;charset=UTF-8", true},
+        {"text/csv;charset=\"utf-8\"", true},
+        {"text/csv;charset=utf-16", false},
+        {"text/csv;header=absent, application/json;q=0.1", false},
+        {"application/json;charset=utf-8, text/csv;q=0.9", false},
+        {"text/csv;x=\"a,application/json\"", false},
+        {"text/csv;q=0.2;x=1", true},
+        {"text/html,application/xml;q=0.9,*/*;q=0.8", false},
+        {"text/csv;x=\"", false},
         {"text/csv;q=0", false},
         {"text/csv;q=0.0", false},
         {"text/csv;q=0.000", false},
@@ -98,9 +119,11 @@ static void test_accept(void **state)
         {"text/plain; x=text/csv", false},
         {"text/csv/x", false},
     };
+    static const struct media_offer offers[] = {{"application/json", "charset=utf-8"},
+                                                {"text/csv", "charset=utf-8;header=present"}};
     for (size_t i = 0; i < COUNT(cases); i++)
-        assert_case_int(cases[i].header ? cases[i].header : "absent", accept_prefers_csv(cases[i].header),
-                        cases[i].is_csv);
+        assert_case_int(cases[i].header ? cases[i].header : "absent",
+                        accept_choose(cases[i].header, offers, COUNT(offers)), cases[i].is_csv);
 }
 
 int main(void)

@@ -160,7 +160,7 @@ static void test_headers(void **state)
     assert_string_equal(header("Last-Modified"), "Tue, 24 Nov 2026 03:50:00 GMT");
     assert_string_equal(header("Age"), "1");
     assert_string_equal(header("Cache-Control"),
-                        "private, max-age=1, stale-while-revalidate=1, stale-if-error=300");
+                        "private, max-age=3, stale-while-revalidate=1, stale-if-error=300");
     assert_string_equal(header("Vary"), "Accept, X-CB-AK");
     assert_string_equal(header("X-RateLimit-Limit"), "200");
     assert_string_equal(header("X-RateLimit-Remaining"), "150");
@@ -179,12 +179,12 @@ static void test_ages(void **state)
         const char *age, *max_age, *warning;
     } cases[] = {
         {0, ANSWER_FRESH, "0", "private, max-age=3,", ""},
-        {999, ANSWER_FRESH, "0", "private, max-age=2,", ""},
-        {1000, ANSWER_FRESH, "1", "private, max-age=2,", ""},
-        {3000, ANSWER_FRESH, "3", "private, max-age=0,", ""},
+        {999, ANSWER_FRESH, "0", "private, max-age=3,", ""},
+        {1000, ANSWER_FRESH, "1", "private, max-age=3,", ""},
+        {3000, ANSWER_FRESH, "3", "private, max-age=3,", ""},
         {-500, ANSWER_FRESH, "0", "private, max-age=3,", ""},
-        {9999, ANSWER_STALE, "9", "private, max-age=0,", "110 - \"Response is Stale\""},
-        {299999, ANSWER_STALE_ERROR, "299", "private, max-age=0,", "111 - \"Revalidation Failed\""},
+        {9999, ANSWER_STALE, "9", "private, max-age=3,", "110 - \"Response is Stale\""},
+        {299999, ANSWER_STALE_ERROR, "299", "private, max-age=3,", "111 - \"Revalidation Failed\""},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         tear_down(NULL);
@@ -308,14 +308,14 @@ static void test_copies(void **state)
     static const struct {
         const char *name;
         int64_t now_ms, age_ms;
-        const char *expires, *stale, *age, *max_age;
+        const char *expires, *stale, *age;
     } cases[] = {
-        {"half a second left of the second", 1795492201500, 1250, "@1795492201", "1", "1", "1"},
-        {"a whole second", 1795492201000, 1250, "@1795492201", "1", "2", "0"},
-        {"both end together", 1795492201500, 2500, "@1795492201", "1", "3", "0"},
-        {"the row ends first", 1795492201500, 2501, "@1795492201", "0", "3", "0"},
-        {"a whole second too long", 1795492201000, 3000, "@1795492201", "0", "4", "0"},
-        {"stale", 1795492201500, 3500, "@1", "0", "3", "0"},
+        {"half a second left of the second", 1795492201500, 1250, "@1795492201", "1", "1"},
+        {"a whole second", 1795492201000, 1250, "@1795492201", "1", "2"},
+        {"both end together", 1795492201500, 2500, "@1795492201", "1", "3"},
+        {"the row ends first", 1795492201500, 2501, "@1795492201", "0", "3"},
+        {"a whole second too long", 1795492201000, 3000, "@1795492201", "0", "4"},
+        {"stale", 1795492201500, 3500, "@1", "0", "3"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char lines[200];
@@ -328,10 +328,11 @@ static void test_copies(void **state)
         assert_case_int(cases[i].name, answer(), STATUS_OK);
         assert_case_int(cases[i].name, scene.response.status, 200);
         assert_case_text(cases[i].name, header("Age"), cases[i].age);
-        snprintf(lines, sizeof lines,
-                 "\r\nCache-Control: stale-while-revalidate=%s\r\nX-Accel-Expires: %s\r\n"
-                 "Cache-Control: private, max-age=%s, stale-if-error=300\r\n",
-                 cases[i].stale, cases[i].expires, cases[i].max_age);
+        snprintf(
+            lines, sizeof lines,
+            "\r\nCache-Control: stale-while-revalidate=%s\r\nX-Accel-Expires: %s\r\n"
+            "X-Upbeat-Cache-Control: private, max-age=3, stale-while-revalidate=1, stale-if-error=300\r\n",
+            cases[i].stale, cases[i].expires);
         assert_case(cases[i].name, strstr(scene.response.head.data, lines) != NULL);
     }
 }

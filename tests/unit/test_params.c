@@ -132,8 +132,13 @@ static void test_refused(void **state)
         {WITH_KEY "&callback=" N64 "a", NULL, 400, "callback", "name of a function", N64 "a"},
         {WITH_KEY "&jsonp=a%0ab", NULL, 400, "jsonp", "name of a function", "a\nb"},
         {WITH_KEY "&jsonp=a&callback=a", NULL, 400, "jsonp", "together", "a"},
-        {WITH_KEY "&host=a.b", NULL, 400, "query", "twice", NULL},
-        {WITH_KEY "&apikey=" KEY, NULL, 400, "query", "twice", NULL},
+        {WITH_KEY "&host=a.b", NULL, 400, "host", "is given twice", NULL},
+        {WITH_KEY "&apikey=" KEY, NULL, 400, "apikey", "is given twice", NULL},
+        {WITH_KEY "&x=%&limit=1&limit=1", NULL, 400, "limit", "is given twice", NULL},
+        {WITH_KEY "&min_visitors=1&min_visitors=1", NULL, 400, "min_visitors", "is given twice", NULL},
+        {WITH_KEY "&0123456789abcdef&0123456789abcdef", NULL, 400, "query", "twice", NULL},
+        {WITH_KEY "&=1&=2", NULL, 400, "query", "twice", NULL},
+        {WITH_KEY "&bom=yes", NULL, 400, "bom", "neither 0 nor 1", "yes"},
         {WITH_KEY "&x=%", NULL, 400, "query", "percent", NULL},
         {WITH_KEY "&x=%ff", NULL, 400, "query", "UTF-8", NULL},
         {WITH_KEY "%00", NULL, 400, "query", "NUL", NULL},
@@ -151,6 +156,39 @@ static void test_refused(void **state)
         assert_case(name, (problem.sent == NULL) == (cases[i].sent == NULL));
         if (cases[i].sent)
             assert_case_text(name, problem.sent, cases[i].sent);
+    }
+}
+
+static void test_the_function_that_hears_of_an_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *method, *callback;
+    } cases[] = {
+        {"callback=cb", "GET", "cb"},
+        {"jsonp=a.b", "GET", "a.b"},
+        {"callback=%24f", "HEAD", "$f"},
+        {"x=%zz&callback=cb&limit=1&limit=2", "GET", "cb"},
+        {"callback=cb&format=json", "GET", "cb"},
+        {"callback=cb&format=xml", "GET", "cb"},
+        {"callback=cb&format=csv", "GET", NULL},
+        {"callback=cb", "POST", NULL},
+        {"callback=cb", NULL, NULL},
+        {"callback=a&jsonp=b", "GET", NULL},
+        {"callback=a&callback=b", "GET", NULL},
+        {"callback=alert(1)", "GET", NULL},
+        {"callback=", "GET", NULL},
+        {"callback=" N64 "a", "GET", NULL},
+        {"", "GET", NULL},
+        {NULL, "GET", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *name = cases[i].query ? cases[i].query : "absent";
+        struct request_head input = {.query = cases[i].query, .method = cases[i].method};
+        const char *callback = params_callback(&input, &arena);
+        assert_case(name, (callback == NULL) == (cases[i].callback == NULL));
+        if (callback)
+            assert_case_text(name, callback, cases[i].callback);
     }
 }
 
@@ -227,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_the_function_that_hears_of_an_error),
         cmocka_unit_test(test_newer_endpoints_say_400),
         cmocka_unit_test(test_no_key_in_a_problem),
         cmocka_unit_test(test_a_long_value_is_cut_at_a_character),

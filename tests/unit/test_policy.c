@@ -4,7 +4,8 @@
 
 #include <limits.h>
 
-static const struct policy_bounds BOUNDS = {.ttl_ms = 3000, .stale_ms = 10000, .stale_error_ms = 300000};
+static const struct policy_bounds BOUNDS = {
+    .ttl_ms = 3000, .stale_ms = 10000, .stale_error_ms = 300000, .wait_ms = 300};
 
 enum { CHECKED = 1000, YEAR_MS = INT_MAX };
 
@@ -19,28 +20,29 @@ static const struct view_case CASES[] = {
     /* The edges of TTL and stale, to the millisecond. */
     {"new", {true, 0, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
     {"at the TTL", {true, 3000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
-    {"past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFRESH, true},
-    {"at stale", {true, 10000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER_AND_REFRESH, true},
-    {"past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, true},
-    {"at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, true},
-    {"past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
-    {"ages old", {true, INT64_MAX, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
-    {"no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
+    {"past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, true},
+    {"at stale", {true, 10000, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, true},
+    {"past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, true},
+    {"at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, true},
+    {"past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
+    {"ages old", {true, INT64_MAX, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
+    {"no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
 
     /* While Chartbeat fails nobody waits for what may be served. */
+    {"failing, past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER_AND_ASK, true},
     {"failing, fresh", {true, 3000, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER, true},
-    {"failing, past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER_AND_REFRESH, true},
-    {"failing, at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 9}, POLICY_ANSWER_AND_REFRESH, true},
-    {"failing, past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 9}, POLICY_REFILL_FIRST, false},
-    {"failing, no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 9}, POLICY_REFILL_FIRST, false},
+    {"failing, past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 1}, POLICY_ANSWER_AND_ASK, true},
+    {"failing, at stale-error", {true, 300000, KEY_ACCEPTED, CHECKED, 9}, POLICY_ANSWER_AND_ASK, true},
+    {"failing, past stale-error", {true, 300001, KEY_ACCEPTED, CHECKED, 9}, POLICY_WAIT, false},
+    {"failing, no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 9}, POLICY_WAIT, false},
 
     /* A clock that jumped: up to a TTL ahead is believed, more is void. */
     {"just ahead", {true, -1, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
     {"ahead by the TTL", {true, -3000, KEY_ACCEPTED, CHECKED, 0}, POLICY_ANSWER, true},
-    {"ahead by more", {true, -3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
-    {"ahead by more, failing", {true, -3001, KEY_ACCEPTED, CHECKED, 3}, POLICY_REFILL_FIRST, false},
-    {"ahead by an hour", {true, -3600000, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
-    {"ahead by ages", {true, INT64_MIN, KEY_ACCEPTED, CHECKED, 0}, POLICY_REFILL_FIRST, false},
+    {"ahead by more", {true, -3001, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
+    {"ahead by more, failing", {true, -3001, KEY_ACCEPTED, CHECKED, 3}, POLICY_WAIT, false},
+    {"ahead by an hour", {true, -3600000, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
+    {"ahead by ages", {true, INT64_MIN, KEY_ACCEPTED, CHECKED, 0}, POLICY_WAIT, false},
 
     /* Revocation: the key's check, to the millisecond, comes before everything. */
     {"check at its bound", {true, 0, KEY_ACCEPTED, REVOCATION_MS, 0}, POLICY_ANSWER, true},
@@ -69,7 +71,42 @@ static void test_decide(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(CASES); i++)
-        assert_case_int(CASES[i].name, policy_decide(&CASES[i].view, &BOUNDS), CASES[i].action);
+        assert_case_int(CASES[i].name, policy_decide(&CASES[i].view, &BOUNDS).action, CASES[i].action);
+}
+
+static void test_wait(void **state)
+{
+    (void)state;
+    static const struct policy_bounds AT_ONCE = {.ttl_ms = 3000, .stale_ms = 10000, .stale_error_ms = 300000};
+    static const struct {
+        const char *name;
+        struct cache_row_state row;
+        const struct policy_bounds *bounds;
+        enum policy_action action;
+        int wait_ms;
+    } cases[] = {
+        {"fresh", {true, 0, KEY_ACCEPTED, CHECKED, 0}, &BOUNDS, POLICY_ANSWER, 0},
+        {"past the TTL", {true, 3001, KEY_ACCEPTED, CHECKED, 0}, &BOUNDS, POLICY_WAIT, 300},
+        {"past the TTL, no wait set",
+         {true, 3001, KEY_ACCEPTED, CHECKED, 0},
+         &AT_ONCE,
+         POLICY_ANSWER_AND_ASK,
+         0},
+        {"past stale", {true, 10001, KEY_ACCEPTED, CHECKED, 0}, &BOUNDS, POLICY_WAIT, POLICY_WAIT_MAX_MS},
+        {"past stale, no wait set",
+         {true, 10001, KEY_ACCEPTED, CHECKED, 0},
+         &AT_ONCE,
+         POLICY_WAIT,
+         POLICY_WAIT_MAX_MS},
+        {"no snapshot", {false, 0, KEY_ACCEPTED, CHECKED, 0}, &BOUNDS, POLICY_WAIT, POLICY_WAIT_MAX_MS},
+        {"unknown key", {true, 0, KEY_UNKNOWN, 0, 0}, &BOUNDS, POLICY_CHECK_KEY, POLICY_WAIT_MAX_MS},
+        {"failing", {true, 5000, KEY_ACCEPTED, CHECKED, 2}, &BOUNDS, POLICY_ANSWER_AND_ASK, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct policy_decision decision = policy_decide(&cases[i].row, cases[i].bounds);
+        assert_case_int(cases[i].name, decision.action, cases[i].action);
+        assert_case_int(cases[i].name, decision.wait_ms, cases[i].wait_ms);
+    }
 }
 
 static void test_may_serve_stale(void **state)
@@ -91,8 +128,8 @@ static void test_what_never_happens(void **state)
             for (int bits = 0; bits < 12; bits++) {
                 struct cache_row_state view = {bits & 1, ages[age], (enum key_status)(bits >> 2), ages[check],
                                                bits & 2};
-                enum policy_action action = policy_decide(&view, &BOUNDS);
-                bool is_served = action == POLICY_ANSWER || action == POLICY_ANSWER_AND_REFRESH ||
+                enum policy_action action = policy_decide(&view, &BOUNDS).action;
+                bool is_served = action == POLICY_ANSWER || action == POLICY_ANSWER_AND_ASK ||
                                  policy_may_serve_stale(&view, &BOUNDS) || policy_copy_ms(&view, &BOUNDS) > 0;
                 assert_false(is_served && (view.key_status != KEY_ACCEPTED || !view.has_snapshot));
                 assert_false(is_served && ages[check] > REVOCATION_MS);
@@ -138,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decide),
+        cmocka_unit_test(test_wait),
         cmocka_unit_test(test_may_serve_stale),
         cmocka_unit_test(test_what_never_happens),
         cmocka_unit_test(test_copy),

@@ -107,9 +107,20 @@ static void test_refused(void **state)
         struct query query;
         const char *why = "";
         assert_case_int(cases[i].text, query_parse(cases[i].text, &arena, &query, &why), STATUS_INVALID);
-        assert_case_int(cases[i].text, query.count, 0);
         assert_case(cases[i].text, strstr(why, cases[i].why));
+        assert_case(cases[i].text, (query.twice != NULL) == (strcmp(cases[i].why, "twice") == 0));
     }
+}
+
+static void test_what_is_good_is_kept_beside_a_fault(void **state)
+{
+    (void)state;
+    struct query query;
+    const char *why = NULL;
+    assert_int_equal(query_parse("a=%zz&b=1&c=2&c=3&d=%ff&e", &arena, &query, &why), STATUS_INVALID);
+    assert_string_equal(flat(&query), "b=1|c=2|e=");
+    assert_string_equal(query.twice, "c");
+    assert_non_null(strstr(why, "percent"));
 }
 
 static void test_every_escape(void **state)
@@ -148,7 +159,7 @@ static void test_maxima(void **state)
     assert_string_equal(query_find(&query, "p31")->value, "31");
     snprintf(text + len, sizeof text - len, "one=more");
     assert_int_equal(query_parse(text, &arena, &query, &why), STATUS_TOO_LARGE);
-    assert_int_equal(query.count, 0);
+    assert_int_equal(query.count, QUERY_MAX_PARAMETERS);
 }
 
 static void test_full_and_twice_is_twice_or_too_many(void **state)
@@ -197,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_well_formed),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_what_is_good_is_kept_beside_a_fault),
         cmocka_unit_test(test_every_escape),
         cmocka_unit_test(test_maxima),
         cmocka_unit_test(test_full_and_twice_is_twice_or_too_many),

@@ -107,7 +107,7 @@ static void test_constant_counts_score_nothing(void **state)
     (void)state;
     struct site site = constant();
     struct trend trend = weigh(&site);
-    assert_false(trend.is_warming);
+    assert_true(trend.has_enough_data);
     assert_int_equal(trend.page_count, PAGES);
     assert_int_equal(trend.baseline_minutes, 28);
     assert_int_equal(trend.recent_samples, 2);
@@ -210,7 +210,7 @@ static void test_an_outage_creates_no_trend(void **state)
     for (int minute = 8; minute < 20; minute++)
         site.is_missing[minute] = true;
     struct trend trend = weigh(&site);
-    assert_false(trend.is_warming);
+    assert_true(trend.has_enough_data);
     assert_int_equal(trend.baseline_minutes, 16);
     assert_int_equal(shown(&trend, TREND_BOTH), 0);
 }
@@ -221,11 +221,11 @@ static void test_too_little_is_known(void **state)
     struct site site = constant();
     for (int minute = 0; minute < 15; minute++)
         site.is_missing[minute] = true;
-    assert_true(weigh(&site).is_warming);
+    assert_false(weigh(&site).has_enough_data);
     site.is_missing[14] = false;
-    assert_false(weigh(&site).is_warming);
+    assert_true(weigh(&site).has_enough_data);
     site.is_missing[28] = site.is_missing[29] = true;
-    assert_true(weigh(&site).is_warming);
+    assert_false(weigh(&site).has_enough_data);
 }
 
 /* 40 pages of which 30 are listed: 30 to 39 come in, or go. */

@@ -50,7 +50,20 @@ static void test_hosts(void **state)
         {BYTES("[::1]"), NULL, "has a character"},
         {BYTES("::1"), NULL, "has a port"},
         {BYTES("*.example.com"), NULL, "has a character"},
-        {BYTES("user@example.com"), NULL, "has a character"},
+        {BYTES("user@example.com"), "user@example.com", NULL},
+        {BYTES("Video@Example.COM"), "video@example.com", NULL},
+        {BYTES("my-app_2.x@a"), "my-app_2.x@a", NULL},
+        {BYTES(A63 "@a"), A63 "@a", NULL},
+        {BYTES(A63 "a@a"), NULL, "63 bytes in front"},
+        {BYTES("@example.com"), NULL, "nothing in front"},
+        {BYTES("a@b@example.com"), NULL, "has a character"},
+        {BYTES("a b@example.com"), NULL, "in front of the @"},
+        {BYTES("a@"), NULL, "is empty"},
+        {BYTES("a@."), NULL, "empty label"},
+        {BYTES("a@x_y"), NULL, "has a character"},
+        {BYTES("http://user@example.com"), NULL, "has a scheme"},
+        {BYTES("user:secret@example.com"), NULL, "has a port"},
+        {BYTES("a@" A63 "." A63 "." A63 "." A61), NULL, "longer than 253 bytes"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char host[HOST_MAX_BYTES + 1] = "untouched";
@@ -110,6 +123,33 @@ static void test_keys(void **state)
     }
 }
 
+static void test_what_is_said_of_a_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len_bytes;
+        const char *fault;
+    } cases[] = {
+        {BYTES(""), "is empty"},
+        {BYTES("x"), "is too short: it has 1 characters, and a key has 8 to 128"},
+        {BYTES("1234567"), "is too short: it has 7 characters"},
+        {BYTES(A63 A63 "abc"), "is too long: it has 129 characters"},
+        {BYTES("SEC RET"), "has a space as character 4 of 7"},
+        {BYTES("SECRET78\n"), "has a tab or line break as character 9 of 9"},
+        {BYTES("'SECRET'"), "has a quotation mark as character 1 of 8"},
+        {BYTES("SECRET.8"), "has a punctuation mark as character 7 of 8"},
+        {BYTES("SECRET\0018"), "has a control character as character 7 of 8"},
+        {BYTES("SECRET\xc3\xa9"), "has a byte that is not ASCII as character 7 of 8"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char fault[KEY_FAULT_BYTES];
+        validate_key_fault(cases[i].text, cases[i].len_bytes, fault);
+        assert_case(cases[i].text, strncmp(fault, cases[i].fault, strlen(cases[i].fault)) == 0);
+        assert_case(cases[i].text, !strstr(fault, "SECRET"));
+    }
+}
+
 static void test_every_byte_in_a_key(void **state)
 {
     (void)state;
@@ -129,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_a_host_need_not_end_in_nul),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_what_is_said_of_a_key),
         cmocka_unit_test(test_every_byte_in_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

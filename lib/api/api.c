@@ -1,0 +1,249 @@
+#include "api/api.h"
+
+#include "api/asked.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_MAX_BYTES = 40 * 1024 * 1024 }; /* API_LOOKUP_MAX rows of two lists each */
+
+static enum status make_parts(struct api *api)
+{
+    const struct settings *settings = api->settings;
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare,
+                                       ROLE_WORKER};
+    api->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms,
+                                         settings->wait_ms};
+    arena_init(&api->rows, ROWS_MAX_BYTES);
+    api->bodies = body_cache_new();
+    api->lists = list_cache_new();
+    api->trends = trend_cache_new();
+    api->waiting = waiting_new(settings->waiting_max);
+    api->asked = asked_new();
+    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked)
+        return STATUS_NO_MEMORY;
+    enum status status = store_new(&api->store, &store);
+    settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
+    return status == STATUS_OK ? refresh_client_new(&api->fetcher, api->fetch_socket) : status;
+}
+
+enum status api_new(struct api **api_r, const struct settings *settings)
+{
+    struct api *api = calloc(1, sizeof *api);
+    if (!api)
+        return STATUS_NO_MEMORY;
+    api->settings = settings;
+    enum status status = make_parts(api);
+    if (status == STATUS_OK)
+        *api_r = api;
+    else
+        api_free(api);
+    return status;
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    refresh_client_free(api->fetcher);
+    waiting_free(api->waiting);
+    asked_free(api->asked);
+    body_cache_free(api->bodies);
+    list_cache_free(api->lists);
+    trend_cache_free(api->trends);
+    store_free(api->store);
+    arena_release(&api->rows);
+    free(api);
+}
+
+/* --- The fetcher ------------------------------------------------------------------------------------------
+ */
+
+static bool send(struct api *api, enum refresh_type type, const struct wanted *wanted, const char *key,
+                 int64_t now_ms)
+{
+    struct refresh_message message = {.type = type, .check = wanted->check, .has_key = key != NULL};
+    memcpy(message.host, wanted->host, strnlen(wanted->host, HOST_MAX_BYTES));
+    if (wanted->digest)
+        message.digest = *wanted->digest;
+    if (key)
+        memcpy(message.key, key, strnlen(key, KEY_MAX_BYTES));
+    bool is_sent = refresh_client_send(api->fetcher, &message, now_ms);
+    secret_box_wipe(&message, sizeof message);
+    return is_sent;
+}
+
+static struct request *request_of(const struct waiter *waiter)
+{
+    return (struct request *)(void *)((char *)(uintptr_t)waiter - offsetof(struct request, waiter));
+}
+
+static void ask_again(void *context, const struct wanted *wanted, const struct waiter *first)
+{
+    struct api *api = context;
+    (void)send(api, REFRESH_ASK, wanted, request_of(first)->params.key, clock_monotonic_ms());
+}
+
+/* What a lost fetcher had read it may have begun, and then its lease is still held: nobody gains by asking
+ * another one, so those who wait are told at once. What a broken one was asked may not have been read. */
+static void take_event(struct api *api, enum client_event event)
+{
+    if (event == CLIENT_LOST)
+        waiting_lose(api->waiting);
+    if (event == CLIENT_LOST || event == CLIENT_BROKEN)
+        log_line(LEVEL_WARNING, NULL, "the fetcher %s",
+                 event == CLIENT_LOST ? "has gone" : "does not answer");
+    if (event == CLIENT_CONNECTED)
+        waiting_ask_again(api->waiting, ask_again, api);
+}
+
+bool api_tend(struct api *api, int64_t now_ms)
+{
+    struct refresh_message message;
+    bool is_another = false;
+    while (refresh_client_receive(api->fetcher, &message, now_ms))
+        waiting_end(api->waiting, &message, now_ms);
+    for (enum client_event event = CLIENT_CONNECTED; event != CLIENT_SAME;) {
+        event = refresh_client_tend(api->fetcher, waiting_is_owed(api->waiting), now_ms);
+        take_event(api, event);
+        is_another |= event != CLIENT_SAME;
+    }
+    /* Without a fetcher nobody waits longer than it takes to connect to another one. */
+    if (refresh_client_fd(api->fetcher) < 0)
+        waiting_lose(api->waiting);
+    waiting_expire(api->waiting, now_ms);
+    return is_another;
+}
+
+struct request *api_next_woken(struct api *api)
+{
+    struct waiter *waiter = waiting_next_woken(api->waiting);
+    if (!waiter)
+        return NULL;
+    request_wake(request_of(waiter), api);
+    return request_of(waiter);
+}
+
+int api_fetcher_fd(const struct api *api)
+{
+    return refresh_client_fd(api->fetcher);
+}
+
+int api_timeout_ms(const struct api *api, int64_t now_ms, int max_ms)
+{
+    int wait_ms = waiting_timeout_ms(api->waiting, now_ms, max_ms);
+    return refresh_client_timeout_ms(api->fetcher, waiting_is_owed(api->waiting), now_ms, wait_ms);
+}
+
+static struct wanted wanted_of(const struct request *request, bool check)
+{
+    return (struct wanted){request->params.host, &request->params.digest, check};
+}
+
+/* True: it was sent, or did not have to be. Where it can't be sent the refresh ends at once, for all. */
+static bool ask_fetcher(struct api *api, const struct request *request, const struct wanted *wanted,
+                        int64_t now_ms)
+{
+    (void)asked_is_due(api->asked, request->params.host, now_ms); /* to ask for a refresh is to ask */
+    if (send(api, REFRESH_ASK, wanted, request->params.key, now_ms))
+        return true;
+    waiting_lose(api->waiting);
+    return false;
+}
+
+void api_want_refresh(struct api *api, const struct request *request, int64_t now_ms)
+{
+    const struct wanted wanted = wanted_of(request, false);
+    if (waiting_want(api->waiting, &wanted, now_ms) == WAITING_ASK)
+        (void)ask_fetcher(api, request, &wanted, now_ms);
+}
+
+bool api_park(struct api *api, struct request *request, bool check, int64_t until_ms, int64_t now_ms)
+{
+    const struct wanted wanted = wanted_of(request, check);
+    if (refresh_client_fd(api->fetcher) < 0) {
+        request->waiter.reason = WAKE_LOST;
+        return false;
+    }
+    enum waiting_answer answer = waiting_park(api->waiting, &wanted, &request->waiter, until_ms, now_ms);
+    if (answer == WAITING_ASK)
+        (void)ask_fetcher(api, request, &wanted, now_ms); /* if that fails, it is woken like all others */
+    return answer != WAITING_REFUSED;
+}
+
+void api_say_asked(struct api *api, const struct request *request, int64_t now_ms)
+{
+    const struct wanted wanted = {.host = request->params.host};
+    if (refresh_client_fd(api->fetcher) >= 0 && asked_is_due(api->asked, request->params.host, now_ms))
+        (void)send(api, REFRESH_ASKED, &wanted, NULL, now_ms);
+}
+
+void api_forget(struct api *api, struct request *request)
+{
+    waiting_remove(api->waiting, &request->waiter);
+}
+
+/* --- Look-ups ---------------------------------------------------------------------------------------------
+ */
+
+static bool ask_the_same(const struct store_lookup *a, const struct store_lookup *b)
+{
+    return a->if_changed_since == b->if_changed_since && a->needs_lists == b->needs_lists &&
+           memcmp(a->digest, b->digest, sizeof *a->digest) == 0 && strcmp(a->host, b->host) == 0;
+}
+
+/* The different rows that the first requests need, as many as fit: rows_r[i] is which of them the i-th needs.
+ * *taken_r: of how many requests. */
+static size_t gather(struct request **requests, size_t count, struct store_lookup *lookups,
+                     unsigned char *rows_r, size_t *taken_r)
+{
+    size_t different = 0;
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        size_t at = 0;
+        while (at < different && !ask_the_same(&lookups[at], &requests[taken]->lookup))
+            at++;
+        if (at == API_LOOKUP_MAX)
+            break;
+        if (at == different)
+            lookups[different++] = requests[taken]->lookup;
+        rows_r[taken] = (unsigned char)at;
+    }
+    *taken_r = taken;
+    return different;
+}
+
+static void take_row(struct request *request, const struct store_lookup *row)
+{
+    const struct store_lookup asked = request->lookup;
+    request->lookup = *row;
+    request->lookup.host = asked.host;
+    request->lookup.digest = asked.digest;
+}
+
+/* Together the lists of several hosts may be too much to hold; those of one never are. */
+static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
+{
+    arena_clear(&api->rows);
+    return store_read(api->store, lookup, 1, &api->rows, deadline);
+}
+
+void api_look_up(struct api *api, struct request **requests, size_t count, size_t *taken_r)
+{
+    enum { TOGETHER_MAX = 1024 };
+    struct store_lookup lookups[API_LOOKUP_MAX];
+    unsigned char rows[TOGETHER_MAX];
+    size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
+    arena_clear(&api->rows);
+    enum status status = store_read(api->store, lookups, different, &api->rows, requests[0]->deadline);
+    bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
+    int64_t now_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < *taken_r; i++) {
+        struct store_lookup *row = &lookups[rows[i]];
+        if (is_too_much)
+            status = look_up_one(api, row, requests[i]->deadline);
+        take_row(requests[i], row);
+        request_take_row(requests[i], api, status, now_ms);
+    }
+}

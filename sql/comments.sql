@@ -1,0 +1,129 @@
+-- What each table, column and index is.
+
+comment on table  hosts is 'Sites that Chartbeat has accepted with at least one key.';
+comment on column hosts.host is 'Host name, lower case.';
+comment on column hosts.created_at is 'When the first snapshot of the host was stored.';
+comment on column hosts.asked_at is 'When somebody last asked for the host; at most a minute behind.';
+comment on column hosts.poll_every is
+'How often the fetcher refreshes the host; null: every minute for an hour after somebody asked us, else every hour.';
+comment on column hosts.time_zone is 'Time zone of the site (IANA), for its times of day.';
+
+comment on table  apikeys is 'API keys that Chartbeat has accepted for some host. The key itself is only here, sealed.';
+comment on column apikeys.digest is 'SHA-256 of the key: its name everywhere else.';
+comment on column apikeys.sealed is
+'The key under the secret of UPBEAT_SECRET_FILE: nonce, tag, AES-256-GCM ciphertext. Opened by the programs only.';
+comment on column apikeys.created_at is 'When the key was first accepted.';
+
+comment on table  key_checks is 'Chartbeat''s last word on each key for each host that it was tried for.';
+comment on column key_checks.host is 'Host name; not necessarily one of hosts, since a refused host is remembered too.';
+comment on column key_checks.digest is 'SHA-256 of the key.';
+comment on column key_checks.state is
+'accepted; doubted: accepted before, and refused once since; refused. The table of the machine is in functions/refuse_key.sql. A key '
+'without a row is unknown.';
+comment on column key_checks.doubted_at is 'When an accepted key was refused for the first time; null in the other states.';
+comment on column key_checks.checked_at is
+'When Chartbeat last answered this key with a list, or refused it; up to 10 s behind, so that not each refresh writes the row. A first '
+'refusal, which makes a key doubted, leaves it as it is.';
+comment on column key_checks.refusals is 'Refusals in a row.';
+comment on column key_checks.refused_until is
+'Until then the refusal is remembered and Chartbeat is not asked: 60 s, doubled at each refusal up to 10 minutes.';
+comment on index  key_checks_next is 'The accepted key of a host that was checked longest ago: the next one to be used.';
+comment on index  key_checks_expired is 'Refusals that may be forgotten.';
+comment on index  key_checks_digest is 'The hosts of a key.';
+
+comment on table  cache is 'All that a request for the increase needs, in one row: the newest snapshot and the one before it.';
+comment on column cache.host is 'Host name.';
+comment on column cache.taken_at is 'Time of the newest snapshot.';
+comment on column cache.pages is 'Newest snapshot as compact text: visitors TAB path TAB title LF, escaped as in COPY.';
+comment on column cache.previous_at is 'Time of the snapshot before it; null at first.';
+comment on column cache.previous_pages is 'The snapshot before it, in the same form.';
+comment on column cache.rate_limit is 'X-RateLimit-Limit as Chartbeat last said.';
+comment on column cache.rate_remaining is 'X-RateLimit-Remaining as Chartbeat last said.';
+
+comment on table  refreshes is
+'When Chartbeat may be asked for a host, and by which process: lease, back-off, rate budget, next due time.';
+comment on column refreshes.host is 'Host name; a host that was never accepted is forgotten after an hour.';
+comment on column refreshes.is_accepted is 'Chartbeat accepted the host with some key at least once.';
+comment on column refreshes.created_at is 'When the host was first asked for.';
+comment on column refreshes.token is 'Random name of the lease; null while nobody holds it.';
+comment on column refreshes.lease_until is 'The lease is void after this.';
+comment on column refreshes.next_try_at is 'Back-off: nobody asks Chartbeat before this.';
+comment on column refreshes.failures is 'Failed refreshes in a row.';
+comment on column refreshes.last_error is 'Why the last failed refresh failed.';
+comment on column refreshes.last_error_at is 'When it failed.';
+comment on column refreshes.budget_tat is 'Rate budget as GCRA: theoretical arrival time of the next request.';
+comment on column refreshes.bad_key_tat is
+'The same for keys that were never accepted: guessed keys must not use up the rate of the accepted ones.';
+comment on column refreshes.requests is 'Requests to Chartbeat so far.';
+comment on column refreshes.refused_rows is 'Rows of Chartbeat''s answers that had no usable path or count, so far.';
+comment on column refreshes.next_due_at is
+'When the fetcher is to refresh the host by the clock; written by set_next_due. Null: it is left alone.';
+comment on index  refreshes_unknown is 'Rows that may be forgotten.';
+comment on index  refreshes_due is 'The hosts that are due, longest due first.';
+
+comment on table  pages is 'Every page seen, so that snapshots hold numbers in place of text.';
+comment on column pages.page_id is 'Number of the page, in all hosts.';
+comment on column pages.host is 'Host name.';
+comment on column pages.path is 'Path from its first slash on, with its query.';
+comment on column pages.title is 'Title as last seen.';
+comment on column pages.sections is 'Sections of the site that the page belongs to, as last seen.';
+
+comment on table  titles is 'Each title of each page with the time from which it held.';
+comment on column titles.page_id is 'The page.';
+comment on column titles.since is 'First snapshot with this title.';
+comment on column titles.title is 'The title.';
+
+comment on table  page_months is 'When a page was last seen, to the month: what forget_pages looks at.';
+comment on column page_months.page_id is 'The page, by number.';
+comment on column page_months.month is 'First day of the month (UTC) of its newest roll-up.';
+comment on index  page_months_month is 'The pages that may be forgotten.';
+
+comment on table  snapshots is 'Every snapshot, a row each: pages by visitors descending, then path.';
+comment on column snapshots.host is 'Host name.';
+comment on column snapshots.taken_at is 'When Chartbeat answered.';
+comment on column snapshots.row_limit is
+'Rows asked for: a snapshot with as many is full, and says nothing of pages below its smallest count.';
+comment on column snapshots.page_ids is 'Pages, by rank.';
+comment on column snapshots.visitors is 'Their concurrents, in the same order, packed: unpack_counts makes numbers of them.';
+comment on column snapshots.sources is
+'Where they came from, five numbers a page: search, social, links, direct, internal; none where Chartbeat says nothing of it. Packed.';
+comment on index  snapshots_taken_at is 'The hosts of a quarter, without a look at the rest of the day.';
+
+comment on table  minutes is 'One-minute means, a quarter of an hour of one host a row. For people: the view page_minutes.';
+comment on column minutes.host is 'Host name.';
+comment on column minutes.slot is 'Start of the quarter of an hour.';
+comment on column minutes.samples is 'Snapshots of each of the 15 minutes; 0: an outage, and nothing is known of that minute.';
+comment on column minutes.cutoffs is
+'For each minute what a page that was not listed had at most, in hundredths of a visitor: the mean over its snapshots of the smallest '
+'count of a full list, and of 0 for a short one.';
+comment on column minutes.page_ids is 'Pages that were listed in the quarter, by number.';
+comment on column minutes.visitors is
+'Their means in hundredths of a visitor, 15 a page, -1 where it was not listed in that minute. At most a million visitors.';
+comment on column minutes.totals is
+'For each minute the mean of the snapshots'' sums, in hundredths of a visitor, at most a million visitors; null: rolled up before this '
+'was kept.';
+
+comment on table  quarters is
+'Roll-ups of 15 minutes, made of minute means, a row for each host and quarter. Counts are in hundredths of a visitor. For people: the '
+'view page_quarters.';
+comment on column quarters.host is 'Host name.';
+comment on column quarters.slot is 'Start of the quarter of an hour.';
+comment on column quarters.minutes is 'Minutes of it of which anything is known.';
+comment on column quarters.page_ids is 'Pages that were listed in it, by number; 0, where it is, stands first and is the whole site.';
+comment on column quarters.listed is 'Minutes in which the page was listed.';
+comment on column quarters.sum is 'Sum of its means over these.';
+comment on column quarters.cutoff_sum is
+'Sum of the cut-offs over the known minutes in which it was not listed; of the whole site: over all of them.';
+comment on column quarters.min is 'Smallest of its means.';
+comment on column quarters.max is 'Largest of its means.';
+comment on column quarters.first is 'Mean of the first minute in which it was listed.';
+comment on column quarters.first_at is 'That minute, 0 to 14.';
+comment on column quarters.last is 'Mean of the last minute in which it was listed.';
+comment on column quarters.last_at is 'That minute, 0 to 14.';
+comment on column quarters.rise is 'Sum of the steps up from one minute to the very next.';
+comment on column quarters.fall is 'Sum of the steps down, above 0.';
+
+comment on table  history_progress is 'How far the roll-up has come. The process that locks this row rolls up; others leave it alone.';
+comment on column history_progress.only_row is 'There is one row.';
+comment on column history_progress.slot is 'The quarter that is rolled up next, or now.';
+comment on column history_progress.host is 'The last host of it that is done.';
