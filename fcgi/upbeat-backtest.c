@@ -1,4 +1,5 @@
 /* Runs the trend model over recorded samples, and prints the pages that /trends would have shown. */
+#include "backtest_events.h"
 #include "backtest_options.h"
 #include "base/arena.h"
 #include "base/settings.h"
@@ -7,8 +8,8 @@
 #include "pages/page_index.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
-#include "store/samples.h"
 #include "store/roles.h"
+#include "store/samples.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -37,9 +38,12 @@ struct backtest {
     struct page_index *index;
     struct trend_path *paths; /* by number */
     size_t path_count, path_capacity;
-    struct trend_entry *entries; /* of the sample that is being read */
+    struct trend_entry *entries;       /* of the sample that is being read */
+    uint32_t (*sources)[PAGE_SOURCES]; /* of the same */
+    bool has_sources;
     struct trend_sample sample;
     bool has_sample;
+    struct backtest_events *events; /* NULL: it is not events that are asked for */
     struct minutes *minutes;
     struct trend_sample recent[RECENT_MAX];
     size_t recent_count;
@@ -154,6 +158,13 @@ static const char *end_sample(struct backtest *test)
     if (!test->has_sample)
         return NULL;
     test->has_sample = false;
+    if (test->events) {
+        sample->entries = test->entries;
+        return backtest_events_look(test->events, sample, test->has_sources ? test->sources : NULL) ==
+                       STATUS_OK
+                   ? NULL
+                   : "out of memory";
+    }
     int64_t recent_ms = trend_recent_ms(test->options.window_ms);
     if (test->next_look_ms == INT64_MIN)
         test->next_look_ms = sample->at_ms;
@@ -210,7 +221,7 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
 
 /* Returns NULL, or the error in words. */
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
-                           int64_t visitors)
+                           int64_t visitors, const uint32_t *sources)
 {
     const char *why = NULL;
     if (test->has_sample && at_ms < test->sample.at_ms)
@@ -230,6 +241,9 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
     if (known->last_at_ms == at_ms)
         return "the path stands twice in this sample";
     known->last_at_ms = at_ms;
+    if (sources)
+        memcpy(test->sources[test->sample.count], sources, sizeof *test->sources);
+    test->has_sources = sources != NULL;
     test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
     return NULL;
 }
@@ -252,7 +266,8 @@ static const char *read_lines(struct backtest *test, FILE *in)
         struct recording_row row = {0};
         why = recording_row(line, (size_t)len, &columns, &row);
         if (!why)
-            why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
+            why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors,
+                          columns.sources[0] >= 0 ? row.sources : NULL);
     }
     free(line);
     if (!why && ferror(in))
@@ -278,7 +293,8 @@ static const char *read_slice(struct backtest *test, struct database *database, 
         struct sample_row row = samples_row(rows, i);
         if (row.visitors > TREND_HUNDREDTHS_MAX / 100)
             row.visitors = TREND_HUNDREDTHS_MAX / 100;
-        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
+        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors,
+                      row.has_sources ? row.sources : NULL);
     }
     database_rows_free(rows);
     return why;
@@ -312,9 +328,13 @@ static int run(struct backtest *test)
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
     test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
-    if (!test->index || !test->minutes || !test->entries)
+    test->sources = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->sources);
+    if (test->options.events)
+        test->events = backtest_events_new(&test->options.event_bounds);
+    if (!test->index || !test->minutes || !test->entries || !test->sources ||
+        (test->options.events && !test->events))
         return fail(test, "out of memory");
-    if (!test->options.json)
+    if (!test->options.json && !test->events)
         puts("look_ms\tpath\tvisitors\tchange\texpected\tratio\tscore\tnew\tlower_bound");
     const char *why = test->options.host ? read_database(test) : read_lines(test, stdin);
     if (!why) {
@@ -324,6 +344,9 @@ static int run(struct backtest *test)
         if (!why && test->next_look_ms != INT64_MIN && look_until(test, last_ms + 1) != STATUS_OK)
             why = "a look failed";
     }
+    if (!why && test->events &&
+        backtest_events_print(test->events, test->paths, test->options.json, stdout, stderr) != STATUS_OK)
+        why = "the events can't be printed";
     if (!why && fflush(stdout) != 0)
         why = "stdout can't be written to";
     return why ? fail(test, why) : EXIT_SUCCESS;
@@ -342,7 +365,9 @@ int main(int argc, char **argv)
     forget_recent(&test, INT64_MAX);
     minutes_free(test.minutes);
     page_index_free(test.index);
+    backtest_events_free(test.events);
     free(test.entries);
+    free(test.sources);
     free(test.paths);
     arena_release(&test.look);
     arena_release(&test.arena);

@@ -27,7 +27,7 @@ static const struct horizon {
 static const double SCORE = 6;
 static const double MIN_RATIO = 1.5;
 static const double MIN_AHEAD = 25;
-static const double MIN_NOW = 10;
+static const double MIN_NOW = 15;
 static const double BASELINE_NOISE = 0.6;
 static const double FLOOR_VARIANCE = 7;
 static const double WOBBLE_WEIGHT = 1.9;

@@ -32,11 +32,19 @@ static int split(const char *line, size_t len_bytes, struct field *fields)
 
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r)
 {
-    static const char *const names[] = {"t_ms", "path", "visitors"};
+    static const char *const names[] = {"t_ms",   "path",  "visitors", "search",
+                                        "social", "links", "direct",   "internal"};
     struct field fields[RECORDING_COLUMNS_MAX] = {0};
-    int *places[] = {&columns_r->t_ms, &columns_r->path, &columns_r->visitors};
+    int *places[] = {&columns_r->t_ms,
+                     &columns_r->path,
+                     &columns_r->visitors,
+                     &columns_r->sources[SOURCE_SEARCH],
+                     &columns_r->sources[SOURCE_SOCIAL],
+                     &columns_r->sources[SOURCE_LINKS],
+                     &columns_r->sources[SOURCE_DIRECT],
+                     &columns_r->sources[SOURCE_INTERNAL]};
     int count = split(line, len_bytes, fields);
-    *columns_r = (struct recording_columns){-1, -1, -1, count};
+    *columns_r = (struct recording_columns){-1, -1, -1, count, {-1, -1, -1, -1, -1}};
     if (count > RECORDING_COLUMNS_MAX)
         return "the header has over 16 columns";
     for (int i = 0; i < count; i++) {
@@ -49,6 +57,11 @@ const char *recording_header(const char *line, size_t len_bytes, struct recordin
             *places[n] = i;
         }
     }
+    int sources = 0;
+    for (int i = 0; i < PAGE_SOURCES; i++)
+        sources += columns_r->sources[i] >= 0;
+    if (sources > 0 && sources < PAGE_SOURCES)
+        return "the header must name all of search, social, links, direct and internal, or none";
     return columns_r->t_ms >= 0 && columns_r->path >= 0 && columns_r->visitors >= 0
                ? NULL
                : "the header must name t_ms, path and visitors, with tabs between them";
@@ -77,6 +90,7 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
     int64_t visitors = 0;
     if (split(line, len_bytes, fields) != columns->count)
         return "not as many columns as the header";
+    uint32_t sources[PAGE_SOURCES] = {0};
     const struct field *path = &fields[columns->path];
     if (!read_whole(&fields[columns->t_ms], INT64_C(999999999999999), &at_ms))
         return "t_ms must be whole milliseconds since 1970";
@@ -86,6 +100,13 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
         return "the path must have 1 to 2000 bytes";
     if (!utf8_valid(path->bytes, path->len_bytes))
         return "the path must be UTF-8 without NUL";
-    *row_r = (struct recording_row){at_ms, path->bytes, path->len_bytes, (int32_t)visitors};
+    for (int i = 0; i < PAGE_SOURCES && columns->sources[0] >= 0; i++) {
+        int64_t number = 0;
+        if (!read_whole(&fields[columns->sources[i]], TREND_HUNDREDTHS_MAX / 100, &number))
+            return "a source must be a whole number, at most a million";
+        sources[i] = (uint32_t)number;
+    }
+    *row_r = (struct recording_row){at_ms, path->bytes, path->len_bytes, (int32_t)visitors, {0}};
+    memcpy(row_r->sources, sources, sizeof sources);
     return NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef UPBEAT_PAGES_RECORDING_H
 #define UPBEAT_PAGES_RECORDING_H
 
+#include "pages/page_list.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@ enum { RECORDING_COLUMNS_MAX = 16 };
 /* The numbers of the columns, counted from 0. */
 struct recording_columns {
     int t_ms, path, visitors, count;
+    int sources[PAGE_SOURCES]; /* -1, all of them: there are none */
 };
 
 struct recording_row {
@@ -17,11 +19,12 @@ struct recording_row {
     const char *path; /* points into the line; 1 to PATH_MAX_BYTES bytes of UTF-8 */
     size_t path_bytes;
     int32_t visitors;
+    uint32_t sources[PAGE_SOURCES]; /* all 0 where there are none */
 };
 
 /* Reads the header line (without its end): the names of the columns with tabs between them. The names t_ms,
- * path and visitors each stand there once. Returns NULL, or the error in words (static storage), after which
- * *columns_r is undefined. */
+ * path and visitors each stand there once; search, social, links, direct and internal all or none. Returns
+ * NULL, or the error in words (static storage), after which *columns_r is undefined. */
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r);
 
 /* Reads any other line. Returns NULL, or the error in words, which leaves *row_r untouched. */
