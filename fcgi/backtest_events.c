@@ -75,8 +75,10 @@ enum status backtest_events_look(struct backtest_events *events, const struct tr
                                        .is_suspect = verdict == SUSPECT_YES,
                                        .usual_low = NAN,
                                        .usual_high = NAN};
-    if (result == STATUS_OK)
+    if (result == STATUS_OK) {
+        event_rules_wait(events->rules, sample->at_ms);
         result = event_rules_look(events->rules, &given);
+    }
     if (events->first_ms < 0)
         events->first_ms = sample->at_ms;
     events->last_ms = sample->at_ms;

@@ -64,7 +64,7 @@ static const struct report REPORTS[] = {
                      {"from", true},
                      {"to", true},
                      {"step_s", false}},
-         .lists = {{"points", {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}}},
+         .lists = {{"points", {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
     [REPORT_HOURS] =
         {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,

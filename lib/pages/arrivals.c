@@ -21,8 +21,8 @@ enum {
 static const struct horizon {
     int32_t span_ms;
     double threshold; /* z_T */
-} HORIZON[HORIZONS] = {{60000, 6.8},  {120000, 6.4},  {180000, 6.0},
-                       {240000, 5.5}, {360000, 5.15}, {600000, 4.9}};
+} HORIZON[HORIZONS] = {{60000, 6.6},   {120000, 6.2}, {180000, 5.9},
+                       {240000, 5.35}, {360000, 5.0}, {600000, 4.8}};
 
 static const double SCORE = 6;
 static const double MIN_RATIO = 1.5;

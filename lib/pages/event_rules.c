@@ -423,7 +423,6 @@ enum status event_rules_look(struct event_rules *rules, const struct event_sampl
     if (at_ms <= rules->at_ms || at_ms < 0)
         return STATUS_INVALID;
     double span_ms = rules->at_ms == INT64_MIN ? 0 : (double)(at_ms - rules->at_ms);
-    event_rules_wait(rules, at_ms);
     rules->at_ms = at_ms;
     if (sample->is_suspect) {
         begin_outage(rules, at_ms);
@@ -459,6 +458,18 @@ enum status event_rules_headline(struct event_rules *rules, uint32_t page, int64
     }
     rules->headlines[rules->headline_count++] = (struct headline){page, at_ms};
     return STATUS_OK;
+}
+
+void event_rules_close(struct event_rules *rules)
+{
+    for (size_t i = 0; i < rules->watch_capacity; i++) {
+        if (rules->watches[i]) {
+            rules->watches[i]->is_open = false;
+            rules->watches[i]->event = (struct event){0};
+        }
+    }
+    rules->site.is_open = false;
+    rules->outage = (struct event){0};
 }
 
 enum status event_rules_record(struct event_rules *rules, uint32_t page, double maximum)

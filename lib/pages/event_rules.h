@@ -76,7 +76,8 @@ void event_rules_free(struct event_rules *rules);
  * before may be lost; go on with a new struct event_rules. */
 enum status event_rules_look(struct event_rules *rules, const struct event_sample *sample) MUST_CHECK;
 
-/* Time passes without a sample: an outage begins 5 minutes after the newest. */
+/* Time passes without a sample though there should be some: an outage begins 5 minutes after the newest. The
+ * look that follows ends it. A gap that nobody tells of is none: a host that nobody asks for is left alone. */
 void event_rules_wait(struct event_rules *rules, int64_t now_ms);
 
 /* A page's title changed at that time, no later than the newest sample. STATUS_NO_MEMORY. */
@@ -85,7 +86,10 @@ enum status event_rules_headline(struct event_rules *rules, uint32_t page, int64
 /* The maximum of the kept history, of a page or of EVENT_SITE. STATUS_NO_MEMORY. */
 enum status event_rules_record(struct event_rules *rules, uint32_t page, double maximum) MUST_CHECK;
 
-/* Goes on with an event that was told by an earlier run and is open. STATUS_NO_MEMORY. */
+/* Forgets every event, open or over, without a word: what was looked at so far was the past of an earlier run. */
+void event_rules_close(struct event_rules *rules);
+
+/* Goes on with an event that was told by an earlier run, and is open or was over lately. STATUS_NO_MEMORY. */
 enum status event_rules_restore(struct event_rules *rules, const struct event *event) MUST_CHECK;
 
 /* The smallest set of sources that makes up two thirds of the change in its direction, as bits; 0: none

@@ -29,7 +29,7 @@ static const struct report REPORTS[] = {
                        "select 0, $1::text, $2::text, " IS_KNOWN ","
                        " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
                        " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
-                       " union all select 1, utc_text(t), visitors::text, low::text, high::text, null, null"
+                       " union all select 1, utc_text(t), visitors::text, low::text, high::text, suspect::text, null"
                        " from page_history($1, $2, $3, $4, $5)"
                        " union all select 2, utc_text(t), path, title, was, null, null"
                        " from headline_changes($1, $2, $3, $4)",

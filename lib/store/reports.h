@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum report_kind {
-    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high; headlines: t, path, i,
+    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high, suspect; headlines: t, path, i,
                        was */
     REPORT_HOURS,   /* host, path, tz, known, from, to; hours: hour, local, minutes, listed, sum, cutoff_sum,
                      * avg_listed, avg_low, avg_high, min, max, first, first_at, last, last_at, rise, fall,

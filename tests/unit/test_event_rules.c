@@ -156,6 +156,7 @@ static void test_nothing_rises_after_a_start_a_gap_or_with_the_whole_site(void *
     play(65);
     assert_int_equal(begun_count, 0);
     now_ms += 40 * MINUTE_MS;
+    event_rules_wait(rules, now_ms);
     add(10, 250, SOURCE_SOCIAL);
     play(5);
     assert_int_equal(begun_count, 1);
