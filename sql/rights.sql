@@ -41,4 +41,6 @@ grant execute on function roll_up, maintain_history, forget_pages to upbeat_hist
 -- upbeat-alert: reads snapshots, and writes what it finds in them through one function.
 grant select on hosts, cache, pages, titles, snapshots, quarters, events, event_progress to upbeat_alert;
 grant select (host, failures) on refreshes to upbeat_alert;
-grant execute on function record_events, event_samples, event_hosts, unpack_counts to upbeat_alert;
+grant execute on function
+    event_hosts, event_samples, first_seen, is_time_zone, page_number, page_usual, record_events, unpack_counts, usual_days, usual_of, zone_of
+to upbeat_alert;

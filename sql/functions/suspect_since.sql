@@ -35,9 +35,11 @@ begin
     end if;
     select percentile_disc(0.5) within group (order by n.rows), percentile_disc(0.5) within group (order by n.total)
     into rows_usual, total_usual
-    from snapshots s
-    cross join lateral (select count(*) filter (where v > 0) as rows, coalesce(sum(v), 0) as total from unnest(unpack_counts(s.visitors)) v) n
-    where s.host = p_host and s.taken_at between before.taken_at - interval '10 minutes' and before.taken_at and s.suspect_since is null;
+    from (select distinct on (date_bin('30 s', s.taken_at, 'epoch')) s.visitors -- of those that stand close a few are enough
+          from snapshots s
+          where s.host = p_host and s.taken_at between before.taken_at - interval '10 minutes' and before.taken_at and s.suspect_since is null
+          order by date_bin('30 s', s.taken_at, 'epoch'), s.taken_at offset 0) s
+    cross join lateral (select count(*) filter (where v > 0) as rows, coalesce(sum(v), 0) as total from unnest(unpack_counts(s.visitors)) v) n;
     if not (rows < share * rows_before and rows < share * rows_usual and rows_usual - rows > noise * sqrt(rows_usual)
             or total < share * total_before and total < share * total_usual and total_usual - total > noise * sqrt(total_usual)) then
         return null;

@@ -53,7 +53,7 @@ select set_eq($$ select pg_temp.rights('upbeat_history') $$, $$ select pg_temp.w
 select set_eq($$ select pg_temp.rights('upbeat_alert') $$, $$ select pg_temp.words('
     schema_migrations:select hosts:select cache:select pages:select titles:select snapshots:select quarters:select events:select
     event_progress:select refreshes.host:select refreshes.failures:select
-    record_events() event_samples() event_hosts() unpack_counts()') $$, 'upbeat_alert looks for events');
+    event_hosts() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
 select is_empty($$ select pg_temp.rights('public') $$, 'nobody else may do anything');
 select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert')
                    and (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls) $$, 'the roles are nothing special');
@@ -111,6 +111,7 @@ reset role;
 set local role upbeat_alert;
 select is(record_events('a.example', null, now(), '[]'), true, 'upbeat_alert records');
 select lives_ok($$ select * from event_hosts(), event_samples('a.example', '-infinity', now()) $$, 'and reads');
+select lives_ok($$ select * from page_usual('a.example', null, zone_of('a.example', null)) $$, 'and knows what is usual');
 reset role;
 
 select * from finish();
