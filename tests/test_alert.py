@@ -7,12 +7,13 @@ import signal
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from servers.postgres import Database, Postgres
 from servers.processes import await_true, build_folder
+from servers.stack import KEY, Answer, Stack, page
 
 PROGRAM = build_folder() / "fcgi" / "upbeat-alert"
 STEP = timedelta(seconds=15)
@@ -236,3 +237,74 @@ def test_bad_options_are_refused() -> None:
     for options in (["--unknown"], ["file"]):
         ended = subprocess.run([str(PROGRAM), *options], capture_output=True, text=True, timeout=10)
         assert ended.returncode == 2 and ended.stderr.startswith("upbeat-alert: ")
+
+
+# --- Over HTTP -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    """A host with three events: an open rise, a fall that is over, an outage of yesterday."""
+    one = new_stack(UPBEAT_WORKERS="1", UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="120000")
+    one.simulator.script("site.example", [page("/p1", 50), page("/p2", 40)])
+    assert one.rising("site.example").status == 200
+    one.database.rows(
+        "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score, peak,"
+        " peak_expected, causes, sources) select p.host, p.page_id, e.kind::event_kind, now() - e.age, now() - e.age,"
+        " case when e.is_over then now() end, p.path, %s, 410, 128, 9.5, 420, 130, '{search,social}', '{100,160,2,3,4}'"
+        " from pages p join (values ('/p1', 'rise', interval '5 minutes', false), ('/p2', 'fall', '2 hours', true)) e (path, kind, age,"
+        " is_over) using (path)",
+        "<b>Fünf & \x01 mehr</b>",
+    )
+    one.database.rows(
+        "insert into events (host, kind, began_at, peak_at, ended_at, visitors, expected, score, peak, peak_expected)"
+        " values ('site.example', 'outage', now() - interval '30 hours', now(), now() - interval '29 hours', 0, 0, 0, 0, 0)"
+    )
+    return one
+
+
+def ask(stack: Stack, **more: str) -> Answer:
+    return stack.ask("/api/v1.0/events", headers={"X-CB-AK": KEY}, host="site.example", **more)
+
+
+@pytest.mark.parametrize(
+    "asked, kinds",
+    [
+        ({}, ["rise", "fall"]),
+        ({"open": "true"}, ["rise"]),
+        ({"open": "false"}, ["fall"]),
+        ({"kind": "fall,outage"}, ["fall"]),
+        ({"since": "2020-01-01"}, ["rise", "fall", "outage"]),
+        ({"since": "2020-01-01", "kind": "outage"}, ["outage"]),
+        ({"since": "2020-01-01", "until": "2020-01-02T00:00Z"}, []),
+        ({"limit": "1"}, ["rise"]),
+    ],
+)
+def test_events_are_chosen(stack: Stack, asked: dict[str, str], kinds: list[str]) -> None:
+    answer = ask(stack, **asked)
+    assert answer.status == 200, answer
+    assert [row["kind"] for row in answer.json["events"]] == kinds
+
+
+def test_an_event_has_its_evidence(stack: Stack) -> None:
+    row = ask(stack).json["events"][0]
+    assert (row["path"], row["i"], row["ended_at"]) == ("/p1", "<b>Fünf & \x01 mehr</b>", None)
+    assert (row["visitors"], row["expected"], row["ratio"]) == (410, 128, pytest.approx(3.2031))
+    assert (row["cause"], row["search"], row["internal"]) == ("search+social", 100, 4)
+    table = ask(stack, format="csv").csv
+    assert table[0] == list(row) and len(table) == 3
+    answer = ask(stack)
+    assert stack.ask(
+        "/api/v1.0/events",
+        headers={"X-CB-AK": KEY, "If-None-Match": answer.headers["ETag"]},
+        host="site.example",
+    ).status in (304, 200)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("kind", "rise,fal"), ("kind", ""), ("kind", "rise,"), ("open", "yes"), ("since", "yesterday"), ("until", "1")],
+)
+def test_a_bad_parameter_is_named(stack: Stack, name: str, value: str) -> None:
+    answer = ask(stack, **{name: value})
+    assert answer.status == 400 and answer.json["parameter"] == name and answer.json["bound"]

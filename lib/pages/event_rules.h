@@ -77,7 +77,8 @@ void event_rules_free(struct event_rules *rules);
 enum status event_rules_look(struct event_rules *rules, const struct event_sample *sample) MUST_CHECK;
 
 /* Time passes without a sample though there should be some: an outage begins 5 minutes after the newest. The
- * look that follows ends it. A gap that nobody tells of is none: a host that nobody asks for is left alone. */
+ * look that follows ends it. A gap that nobody tells of is none: a host that nobody asks for is left alone.
+ */
 void event_rules_wait(struct event_rules *rules, int64_t now_ms);
 
 /* A page's title changed at that time, no later than the newest sample. STATUS_NO_MEMORY. */
@@ -86,7 +87,8 @@ enum status event_rules_headline(struct event_rules *rules, uint32_t page, int64
 /* The maximum of the kept history, of a page or of EVENT_SITE. STATUS_NO_MEMORY. */
 enum status event_rules_record(struct event_rules *rules, uint32_t page, double maximum) MUST_CHECK;
 
-/* Forgets every event, open or over, without a word: what was looked at so far was the past of an earlier run. */
+/* Forgets every event, open or over, without a word: what was looked at so far was the past of an earlier
+ * run. */
 void event_rules_close(struct event_rules *rules);
 
 /* Goes on with an event that was told by an earlier run, and is open or was over lately. STATUS_NO_MEMORY. */

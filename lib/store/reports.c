@@ -12,7 +12,7 @@ enum {
 };
 
 /* What a statement is given, in its order. */
-enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST };
+enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST, KINDS, OPEN };
 
 struct report {
     struct statement statement;
@@ -68,6 +68,18 @@ static const struct report REPORTS[] = {
                        " union all (select 1, rank::text, title, path, round(visitors, 2)::text, null from p"
                        " where rank is not null order by p.rank)",
                        2, false}, {HOST, AT}},
+    [REPORT_EVENTS] = {{"upbeat_events",
+              "select 0, $1::text, utc_text($2::timestamptz), utc_text($3::timestamptz), null, null, null, null, null, null,"
+              " null, null, null, null, null, null, null, null, null, null"
+              " union all select 1, event_id::text, kind::text, path, title, utc_text(began_at), utc_text(peak_at),"
+              " utc_text(ended_at), round(visitors::numeric, 2)::text, round(expected::numeric, 2)::text,"
+              " round((visitors / nullif(expected, 0))::numeric, 4)::text, round(score::numeric, 2)::text,"
+              " round(peak::numeric, 2)::text, round(peak_expected::numeric, 2)::text,"
+              " nullif(array_to_string(causes, '+'), ''), round(sources[1]::numeric, 2)::text,"
+              " round(sources[2]::numeric, 2)::text, round(sources[3]::numeric, 2)::text,"
+              " round(sources[4]::numeric, 2)::text, round(sources[5]::numeric, 2)::text"
+              " from host_events($1, $2, $3, string_to_array($4::text, ','), $5::boolean, 10000)",
+              5, false}, {HOST, FROM, TO, KINDS, OPEN}},
     [REPORT_HOSTS] = {{"upbeat_hosts",
               "with h as materialized (select * from key_hosts($1::bytea))"
               " select 0, case when exists (select from h) then 'is known' end,"
@@ -98,6 +110,10 @@ static struct sql_param parameter_of(enum argument argument, const struct report
         return (struct sql_param){.bytes = arguments->path};
     case ZONE:
         return (struct sql_param){.bytes = arguments->tz};
+    case KINDS:
+        return (struct sql_param){.bytes = arguments->kinds};
+    case OPEN:
+        return (struct sql_param){.bytes = arguments->open};
     case DIGEST:
         return (struct sql_param){(const char *)arguments->digest->bytes, DIGEST_BYTES, true};
     case FROM:

@@ -24,6 +24,8 @@ enum report_kind {
     REPORT_USUAL,   /* host, path, tz, known, as_of, slot, local, visitors, rank, usual, usual_low, usual_high,
                      * vs_usual, basis, n, usual_for_rank */
     REPORT_PAGES,   /* host, at, minute, samples, cutoff; pages: rank, i, path, visitors */
+    REPORT_EVENTS,  /* host, since, until; events, newest first: id, kind, path, i, began_at, peak_at, ended_at, visitors, expected,
+                     * ratio, score, peak, peak_expected, cause, search, social, links, direct, internal */
     REPORT_HOSTS,   /* "is known" or null; hosts: host, known, as_of, age_s, poll_every_s, next_poll, failures,
                      * last_error, left_alone */
 };
@@ -40,6 +42,8 @@ struct report_arguments {
     int64_t step_ms; /* a minute, or quarters of an hour */
     int days;
     const struct digest *digest;
+    const char *kinds;  /* "rise,fall"; NULL: all */
+    const char *open;   /* "true" or "false"; NULL: both */
 };
 
 /* Reads a report over the connection of a store. The caller frees *rows_r. STATUS_UNREACHABLE,

@@ -120,8 +120,8 @@ static void test_constant_counts_score_nothing(void **state)
     }
 }
 
-/* By hand: b = 20, every other minute 2 more or less, so MAD 2 and 1.4826 * 2 = 2.9652 < sqrt(20 + 1 + 0.6^2),
- * for the other pages stand still, and phi is held at 0.03. */
+/* By hand: b = 20, every other minute 2 more or less, so MAD 2 and 1.4826 * 2 = 2.9652 < sqrt(20 + 1 +
+ * 0.6^2), for the other pages stand still, and phi is held at 0.03. */
 static void test_one_page_by_hand(void **state)
 {
     (void)state;
@@ -177,7 +177,7 @@ static void test_the_smallest_ratio(void **state)
     static const struct {
         double visitors, expected, min_ratio;
         bool is_shown;
-    } cases[] = {{150, 100, 1, true},  {150, 100, 1.5, true}, {149, 100, 1.5, false},
+    } cases[] = {{150, 100, 1, true},   {150, 100, 1.5, true},  {149, 100, 1.5, false},
                  {100, 150, 1.5, true}, {101, 150, 1.5, false}, {50, 0, 10, true}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         double sign = cases[i].visitors > cases[i].expected ? 1 : -1;
