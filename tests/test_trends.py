@@ -283,9 +283,17 @@ def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
     row = said["pages"][0]
     assert set(row) == set(
         "i path visitors change expected ratio score sigma baseline_minutes rank rank_change new lower_bound"
-        " first_seen sections sources".split()
+        " first_seen since sections sources".split()
     )
-    assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"]
+    assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"] and row["since"] is None
+    stack.database.rows(
+        "insert into events (host, page_id, kind, began_at, peak_at, path, visitors, expected, score, peak, peak_expected)"
+        " select host, page_id, 'rise', '2026-01-02T03:04:05Z', now(), path, 1, 1, 1, 1, 1 from pages where host = %s and path = '/p3'",
+        host,
+    )
+    told = trends(stack, host, window="20m").json["pages"][0]
+    assert told["since"] == "2026-01-02T03:04:05.000Z"
+    assert trends(stack, host, window="20m", format="csv").csv[1][-1] == told["since"]
     assert set(said) == set(
         "host as_of stale warming window_s recent_s coverage samples site pages".split()
     )

@@ -218,6 +218,17 @@ static void put_rank_change(struct buffer *out, const struct trend_page *page, c
         buffer_append_text(out, none);
 }
 
+static void put_time(struct buffer *out, time_us at)
+{
+    if (at == 0) {
+        buffer_append_text(out, "null");
+        return;
+    }
+    buffer_append_char(out, '"');
+    timestamp_put(out, at);
+    buffer_append_char(out, '"');
+}
+
 static void put_json_row(struct buffer *out, const struct trend *trend, const struct trend_page *page,
                          const struct window_page *of)
 {
@@ -239,13 +250,9 @@ static void put_json_row(struct buffer *out, const struct trend *trend, const st
     put_rank_change(out, page, "null");
     buffer_append_format(out, ",\"new\":%s,\"lower_bound\":%s,\"first_seen\":", truth(page->is_new),
                          truth(page->is_lower_bound));
-    if (of->first_seen) {
-        buffer_append_char(out, '"');
-        timestamp_put(out, of->first_seen);
-        buffer_append_char(out, '"');
-    } else {
-        buffer_append_text(out, "null");
-    }
+    put_time(out, of->first_seen);
+    buffer_append_text(out, ",\"since\":");
+    put_time(out, of->since);
     buffer_append_text(out, ",\"sections\":");
     put_sections(out, &of->page);
     buffer_append_text(out, ",\"sources\":");
@@ -289,6 +296,9 @@ static void put_csv_row(struct buffer *out, const struct trend *trend, const str
     buffer_append_format(out, ",%s,%s,", truth(page->is_new), truth(page->is_lower_bound));
     if (of->first_seen)
         timestamp_put(out, of->first_seen);
+    buffer_append_char(out, ',');
+    if (of->since)
+        timestamp_put(out, of->since);
     buffer_append_text(out, "\r\n");
 }
 
@@ -326,7 +336,7 @@ enum status trends_write(struct buffer *out, const struct request_params *params
     if (params->format == FORMAT_CSV) {
         buffer_append_text(
             out, "i,path,visitors,change,expected,ratio,score,sigma,baseline_minutes,rank,rank_change,"
-                 "new,lower_bound,first_seen\r\n");
+                 "new,lower_bound,first_seen,since\r\n");
         for (size_t i = 0; i < count; i++)
             put_csv_row(out, trend, &pages[i], &trend_result->pages[pages[i].page]);
         return STATUS_OK;
