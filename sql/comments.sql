@@ -146,7 +146,7 @@ comment on column events.visitors is 'Visitors when it began; of a headline, the
 comment on column events.expected is 'What was expected then.';
 comment on column events.score is 'How sure it is: 6 is the least that is told of a rise; of a headline, sigmas.';
 comment on column events.peak is 'Visitors at the peak, a mean of a minute; of a headline, the mean of the 15 minutes before.';
-comment on column events.peak_expected is 'What was expected at the peak.';
+comment on column events.peak_expected is 'What was expected before it began, beside the peak.';
 comment on column events.causes is 'The smallest set of sources that makes up two thirds of the change.';
 comment on column events.sources is 'Change by source up to the peak: search, social, links, direct, internal; null: not known.';
 comment on index  events_host is 'The events of a host by time.';

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
+from xml.etree import ElementTree
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -299,6 +300,31 @@ def test_an_event_has_its_evidence(stack: Stack) -> None:
         headers={"X-CB-AK": KEY, "If-None-Match": answer.headers["ETag"]},
         host="site.example",
     ).status in (304, 200)
+
+
+def test_a_feed_for_readers(stack: Stack) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+    answer = ask(stack, format="atom")
+    assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
+    feed = ElementTree.fromstring(answer.body)
+    entries = feed.findall(f"{atom}entry")
+    told = ask(stack).json["events"]
+    assert [entry.findtext(f"{atom}title") for entry in entries] == [
+        "Rising: <b>Fünf &  mehr</b>",
+        "Falling: <b>Fünf &  mehr</b>",
+    ]
+    for entry, row in zip(entries, told, strict=True):
+        assert entry.findtext(f"{atom}id") == f"tag:site.example,{row['began_at'][:10]}:upbeat/event/{row['id']}"
+        assert entry.findtext(f"{atom}updated") == (row["ended_at"] or row["began_at"])
+        link = entry.find(f"{atom}link")
+        assert link is not None and link.get("href") == f"https://site.example{row['path']}"
+    assert "410.00 against 128.00; from search+social" in str(entries[0].findtext(f"{atom}summary"))
+    assert feed.findtext(f"{atom}updated") == max(row["ended_at"] or row["began_at"] for row in told)
+    none = ElementTree.fromstring(ask(stack, format="atom", kind="record").body)
+    assert none.findall(f"{atom}entry") == [] and none.findtext(f"{atom}updated")
+    for other in ("trends", "history"):
+        refused = stack.ask(f"/api/v1.0/{other}", headers={"X-CB-AK": KEY}, host="site.example", format="atom")
+        assert refused.status == 400 and refused.json["parameter"] == "format"
 
 
 @pytest.mark.parametrize(

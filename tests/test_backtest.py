@@ -120,12 +120,62 @@ def test_falling_and_both() -> None:
     assert {row["path"] for row in rows(lines(samples), "--direction", "both")} == {"/p3", "/p7"}
 
 
+EVENTS = "began_ms\tended_ms\tkind\tpath\tpeak\texpected\tratio\tscore\tcause"
+
+
+def risen(minutes: int, more: int) -> list[tuple[int, dict[str, int]]]:
+    """Forty pages, four samples a minute; /p3 has more from minute 40 to 50."""
+    return [
+        (
+            START_MS + step * 15_000,
+            {f"/p{n}": 60 + n + (more if n == 3 and 160 <= step < 200 else 0) for n in range(40)},
+        )
+        for step in range(4 * minutes)
+    ]
+
+
+def test_events_with_their_end_and_how_many_a_day() -> None:
+    ended = backtest(lines(risen(80, 200)), "--events")
+    header, *found = [line.split("\t") for line in ended.stdout.splitlines()]
+    assert "\t".join(header) == EVENTS and len(found) == 1
+    row = dict(zip(header, found[0], strict=True))
+    assert (row["kind"], row["path"], row["peak"], row["expected"], row["cause"]) == ("rise", "/p3", "263.0000", "63.0000", "")
+    assert 0 <= int(row["began_ms"]) - (START_MS + 2_400_000) <= 60_000
+    assert 0 <= int(row["ended_ms"]) - (START_MS + 3_000_000) <= 60_000
+    assert float(row["ratio"]) == pytest.approx(263 / 63, abs=1e-4)
+    assert "1 events in 0.06 days" in ended.stderr and "rise 1" in ended.stderr
+    assert rows(lines(risen(80, 200)), "--events", "--min-score", "1000") == []
+    assert rows(lines(risen(80, 0)), "--events") == []
+    still = rows(lines(risen(45, 200)), "--events")
+    assert [(one["kind"], one["ended_ms"]) for one in still] == [("rise", None)]
+
+
+def test_the_cause_of_an_event() -> None:
+    text = "t_ms\tpath\tvisitors\tsearch\tsocial\tlinks\tdirect\tinternal\n" + "".join(
+        f"{at}\t{path}\t{count}\t0\t{max(0, count - 100)}\t0\t{min(count, 100)}\t0\n"
+        for at, pages in risen(60, 200)
+        for path, count in pages.items()
+    )
+    assert [(row["path"], row["cause"]) for row in rows(text, "--events")] == [("/p3", "social")]
+
+
+def test_a_gap_and_three_rows_in_place_of_forty_are_outages() -> None:
+    samples = risen(80, 0)
+    broken = [(at, dict(list(pages.items())[:3]) if 240 <= n < 248 else pages) for n, (at, pages) in enumerate(samples)]
+    found = rows(lines(broken[:200] + broken[224:]), "--events")
+    assert [row["kind"] for row in found] == ["outage", "outage"]
+    assert [row["began_ms"] for row in found] == [START_MS + 199 * 15_000 + 300_000, START_MS + 240 * 15_000]
+    assert [row["ended_ms"] for row in found] == [START_MS + 224 * 15_000, START_MS + 248 * 15_000]
+
+
 BAD = [
     ("", "there is no header line"),
     ("t_ms\tpath\n", "line 1: the header must name"),
     ("t_ms\tpath\tpath\tvisitors\n", "line 1: the header names a column twice"),
     (HEADER + "1\t/a\n", "line 2: not as many columns"),
     (HEADER + "1\t/a\t2\t3\n", "line 2: not as many columns"),
+    ("t_ms\tpath\tvisitors\tsocial\n", "line 1: the header must name all of search"),
+    ("t_ms\tpath\tvisitors\tsearch\tsocial\tlinks\tdirect\tinternal\n1\t/a\t2\t1\t1\tx\t0\t0\n", "line 2: a source"),
     (HEADER + "1\t/a\t2\nx\t/a\t3\n", "line 3: t_ms"),
     (HEADER + "1\t/a\t-2\n", "line 2: visitors"),
     (HEADER + "1\t/a\t2.5\n", "line 2: visitors"),

@@ -138,7 +138,8 @@ bool answer_begin(struct response *response, const struct request_head *input,
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",
-                    params->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
+                    params->format == FORMAT_CSV    ? "text/csv; charset=utf-8; header=present"
+                    : params->format == FORMAT_ATOM ? "application/atom+xml; charset=utf-8"
                     : params->callback           ? "application/javascript; charset=utf-8"
                                                  : "application/json");
     if (params->format == FORMAT_CSV) {

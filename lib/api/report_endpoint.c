@@ -1,5 +1,6 @@
 #include "api/report_endpoint.h"
 
+#include "api/event_feed.h"
 #include "base/duration.h"
 #include "base/timestamp.h"
 #include "base/writer.h"
@@ -467,6 +468,10 @@ static void put_report(struct buffer *out, const struct report *report, const st
 {
     struct writer writer;
     bool is_csv = params->format == FORMAT_CSV;
+    if (params->format == FORMAT_ATOM) {
+        event_feed_write(out, params->host, rows, params->limit);
+        return;
+    }
     writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
     if (is_csv)
         put_csv(&writer, report, rows, params->limit);

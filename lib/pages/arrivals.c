@@ -27,7 +27,7 @@ static const struct horizon {
 static const double SCORE = 6;
 static const double MIN_RATIO = 1.5;
 static const double MIN_AHEAD = 25;
-static const double MIN_NOW = 15;
+static const double MIN_NOW = 12;
 static const double BASELINE_NOISE = 0.6;
 static const double FLOOR_VARIANCE = 7;
 static const double WOBBLE_WEIGHT = 1.9;
@@ -374,9 +374,12 @@ static double score_of(const struct arrivals *a, size_t at, const struct past *p
 {
     const struct track *track = a->tracks[a->alive[at]];
     double now = track->level + a->cutoff;
+    double usual = a->factors[HORIZONS] * track->baseline;
     double most = 0;
     for (int h = 0; h < HORIZONS; h++) {
         double expected = a->factors[h] * track->baseline;
+        /* The factor of a level ahead is shaky where few pages make it. */
+        expected = a->ahead[at][h] > expected ? fmax(expected, usual) : fmin(expected, usual);
         double more = a->ahead[at][h] - expected;
         if (pasts[h].slot < 0 || fabs(more) < MIN_AHEAD)
             continue;

@@ -14,7 +14,7 @@
  * E which counts do not explain, followed over an hour.
  * - score = 6 z / z_T, the largest over the horizons T of 60 s (z_T = 6.6), 120 s (6.2), 180 s (5.9), 240 s
  * (5.35), 360 s (5.0) and 600 s (4.8): fast rules that are strict beside slow ones that are sure. A horizon
- * speaks where A >= 1.5 E, A - E >= 25, and N - E >= 15 has already come. Falling is the mirror image.
+ * speaks where A >= 1.5 E, A - E >= 25, and N - E >= 12 has already come. Falling is the mirror image.
  *
  * It is a test of the sum of innovations over several windows side by side (Willsky and Jones 1976, "A
  * generalized likelihood ratio approach"): where arrivals change at once by a half of what makes a sure case,

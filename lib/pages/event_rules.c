@@ -242,7 +242,6 @@ static void keep_open(struct event_rules *rules, struct watch *watch, const stru
     if (falls ? page->visitors < event->peak_visitors : page->visitors > event->peak_visitors) {
         event->peak_ms = rules->at_ms;
         event->peak_visitors = page->visitors;
-        event->peak_expected = page->expected;
         note_sources(watch);
     }
     if (falls ? page->visitors * STILL_RATIO <= page->expected

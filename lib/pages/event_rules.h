@@ -41,7 +41,8 @@ struct event {
     int64_t peak_ms;  /* of the most visitors, of a fall the fewest */
     int64_t ended_ms; /* 0: it is open */
     double visitors, expected, score; /* at its begin; of a headline the mean after, and what chance gives */
-    double peak_visitors, peak_expected; /* at its peak; of a headline the mean before */
+    double peak_visitors;             /* at its peak; of a headline the mean before */
+    double peak_expected;             /* before the event began: later what is expected follows the page */
     bool has_sources;
     double sources[PAGE_SOURCES]; /* change of each, from before its begin to its peak */
     uint32_t causes;              /* bits of enum page_source, by event_causes(); 0: not known */

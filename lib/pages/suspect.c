@@ -111,7 +111,8 @@ static struct size median_size(const struct suspect *suspect)
 
 static bool has_dropped(double now, double before, double usual)
 {
-    return now < SHARE * before && now < SHARE * usual && usual - now > NOISE * sqrt(usual);
+    return now < SHARE * before && before - now > NOISE * sqrt(before) && now < SHARE * usual &&
+           usual - now > NOISE * sqrt(usual);
 }
 
 /* A page that a full list does not hold has at most its cut-off. */

@@ -2,7 +2,7 @@
  * minutes.
  *
  * A sample is suspect where its rows or its total have dropped below 0.4 of the sample before and of the
- * median of the last 10 minutes, by more than 4 times the root of that median (twice what the noise of counts
+ * median of the last 10 minutes, by more than 4 times the root of each (twice what the noise of counts
  * allows), and more than half of the pages that stood in the sample before have dropped as far or are gone.
  * While that lasts it is held against what was before. After 10 minutes it is real, for a site can lose its
  * readers; but not while nobody at all is counted. A sample after half an hour without any is believed, since

@@ -40,8 +40,8 @@ begin
           where s.host = p_host and s.taken_at between before.taken_at - interval '10 minutes' and before.taken_at and s.suspect_since is null
           order by date_bin('30 s', s.taken_at, 'epoch'), s.taken_at offset 0) s
     cross join lateral (select count(*) filter (where v > 0) as rows, coalesce(sum(v), 0) as total from unnest(unpack_counts(s.visitors)) v) n;
-    if not (rows < share * rows_before and rows < share * rows_usual and rows_usual - rows > noise * sqrt(rows_usual)
-            or total < share * total_before and total < share * total_usual and total_usual - total > noise * sqrt(total_usual)) then
+    if not (rows < share * rows_before and rows_before - rows > noise * sqrt(rows_before) and rows < share * rows_usual and rows_usual - rows > noise * sqrt(rows_usual)
+            or total < share * total_before and total_before - total > noise * sqrt(total_before) and total < share * total_usual and total_usual - total > noise * sqrt(total_usual)) then
         return null;
     end if;
     select 2 * count(*) filter (where coalesce(n.visitors, 0) < share * b.visitors) > count(*) into dropped
@@ -52,4 +52,4 @@ begin
 end $$;
 comment on function suspect_since is
 'Whether a new list can be believed: null, or since when the host''s lists are suspect. It is where rows or total have dropped below 0.4 of the last good
-list and of the median of the 10 minutes before it, by more than 4 roots of that, and most pages of that list with them. As lib/pages/suspect.h.';
+list and of the median of the 10 minutes before it, by more than 4 roots of each, and most pages of that list with them. As lib/pages/suspect.h.';
