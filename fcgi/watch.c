@@ -88,14 +88,14 @@ struct watch *watch_new(const char *host)
 
 void watch_free(struct watch *watch)
 {
-    struct page_number *number = NULL;
-    struct page_number *next = NULL;
     if (!watch)
         return;
-    HASH_ITER(hh, watch->numbers, number, next)
-    {
-        HASH_DEL(watch->numbers, number);
+    struct page_number *number = watch->numbers;
+    HASH_CLEAR(hh, watch->numbers);
+    while (number) {
+        struct page_number *next = number->hh.next;
         free(number);
+        number = next;
     }
     event_rules_free(watch->rules);
     free(watch->page_ids);

@@ -94,8 +94,8 @@ static enum status keep(struct suspect *suspect, const struct trend_sample *samp
 /* Of the good samples within the 10 minutes before the newest of them. */
 static struct size median_size(const struct suspect *suspect)
 {
-    double rows[SIZES];
-    double totals[SIZES];
+    double rows[SIZES] = {0};
+    double totals[SIZES] = {0};
     size_t count = 0;
     for (int i = 0; i < suspect->size_count; i++) {
         const struct size *size = &suspect->sizes[(suspect->newest - i + SIZES) % SIZES];
