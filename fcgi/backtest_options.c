@@ -14,11 +14,12 @@ static int say_help(void)
     fputs("upbeat-backtest " UPBEAT_VERSION ", what would have been called rising, or told as an event\n\n"
           "  upbeat-backtest [options] < samples.tsv\n"
           "  upbeat-backtest [options] --from-db HOST     the database's history (UPBEAT_DATABASE)\n\n"
-          "A header line names the columns t_ms, path and visitors, in any order, and may name search, "
-          "social,\n"
-          "links, direct and internal, which give events their causes; others are passed over. "
+          "A header line names the columns t_ms, path and visitors, in any order, and may name sources\n"
+          "(search,social,links,direct,internal: numbers), which give events their causes; others are passed "
+          "over. "
           "Then a line\n"
           "for each page and sample, samples in order of time.\n\n"
+          "  --host HOST          pages of this host and of www.HOST are known without it\n"
           "  --limit 100          rows of a full list\n"
           "  --window 30m         5m to 24h\n"
           "  --every 60s          how often to look\n"
@@ -113,6 +114,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         {"min-visitors", required_argument, NULL, 'v'},
         {"min-ratio", required_argument, NULL, 'r'},
         {"events", no_argument, NULL, 'n'},
+        {"host", required_argument, NULL, 'H'},
         {"json", no_argument, NULL, 'j'},
         {"from-db", required_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},
@@ -122,6 +124,7 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         .limit = 100,
         .window_ms = TREND_WINDOW_S * INT64_C(1000),
         .every_ms = EVERY_MS,
+        .site = "",
         .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO},
         .event_bounds = {.min_score = EVENT_MIN_SCORE},
     };
@@ -137,7 +140,9 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         else if (option == 'n')
             options_r->events = true;
         else if (option == 'f')
-            options_r->host = optarg;
+            options_r->host = options_r->site = optarg;
+        else if (option == 'H')
+            options_r->site = optarg;
         else
             why = take_option(options_r, option, optarg);
         if (why) {

@@ -20,6 +20,7 @@ struct backtest_options {
     bool events;
     struct event_bounds event_bounds; /* of --events */
     const char *host;                 /* of --from-db, owned by argv; NULL: stdin */
+    const char *site;                 /* whose pages lose their host: that of --from-db or --host; "": none */
 };
 
 /* Reads the command line; options that it leaves out have the defaults that --help shows. Returns -1 if the

@@ -59,7 +59,7 @@ void connections_release(struct connections *connections);
 /* Shall epoll tell of newcomers? */
 void connections_listen(struct connections *connections, bool listen);
 
-/* Takes one newcomer. */
+/* Accepts one connection, if somebody waits for that. */
 enum accepted connections_accept(struct connections *connections) MUST_CHECK;
 
 /* Looks at what has come on the connection of this number. keep: the connection, after its request. The

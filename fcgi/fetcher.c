@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    DATABASE_MS = 5000,   /* of one step in all; each call is bounded by LEASE_STEP_MS */
-    STORE_BATCH_MAX = 16, /* answers read before they are stored: workers wait meanwhile */
+    DATABASE_MS = 800,   /* of one step in all: workers hear nothing meanwhile, see REFRESH_SILENCE_MS */
+    STORE_BATCH_MAX = 8, /* answers read before they are stored: lists of new pages take a while */
     STORE_BYTES_MAX = 4 * 1024 * 1024,
     DUE_LOOK_MS = 150,       /* how often the hosts that are due are looked for */
     DUE_LOOK_SHARE = 10,     /* at most this part of the time is spent on looking */
@@ -268,21 +268,22 @@ static void store_ended(struct fetcher *fetcher)
     struct fetch *fetches[LEASE_BATCH];
     struct refresh_job *jobs[LEASE_BATCH];
     size_t count = fetcher->unstored_count;
-    size_t kept_bytes = 0;
+    size_t columns_bytes = 0;
     void *ended = NULL;
     enum status result = STATUS_OK;
     struct chartbeat_answer answer;
-    memcpy(fetches, fetcher->unstored, count * sizeof *fetches);
+    for (size_t i = 0; i < count; i++)
+        fetches[i] = fetcher->unstored[i];
     fetcher->unstored_count = 0;
     fetcher->has_more = true;
-    while (count < STORE_BATCH_MAX && kept_bytes < STORE_BYTES_MAX) {
+    while (count < STORE_BATCH_MAX && columns_bytes < STORE_BYTES_MAX) {
         if (!chartbeat_next(fetcher->chartbeat, -1, &ended, &result, &answer)) {
             fetcher->has_more = false;
             break;
         }
         struct fetch *fetch = ended;
         refresh_read(&fetcher->refresh, fetch->job, result, &answer);
-        kept_bytes += refresh_kept_bytes(fetch->job);
+        columns_bytes += refresh_columns_bytes(fetch->job);
         fetches[count++] = fetch;
         fetcher->running--;
     }
@@ -371,8 +372,7 @@ static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 enum status fetcher_due(struct fetcher *fetcher, const char *host, struct arena *arena,
                         struct due_list *list_r)
 {
-    return lease_due(fetcher->database, host, DUE_MAX, arena,
-                     deadline_in(DATABASE_MS), list_r);
+    return lease_due(fetcher->database, host, DUE_MAX, arena, deadline_in(DATABASE_MS), list_r);
 }
 
 static void look_for_due(struct fetcher *fetcher)
@@ -385,8 +385,7 @@ static void look_for_due(struct fetcher *fetcher)
     if (limit <= 0)
         return;
     arena_init(&arena, DUE_MAX_BYTES);
-    enum status result = lease_due(fetcher->database, NULL, limit, &arena,
-                                   deadline_in(DATABASE_MS), &list);
+    enum status result = lease_due(fetcher->database, NULL, limit, &arena, deadline_in(DATABASE_MS), &list);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; result == STATUS_OK && i < list.count; i++)
         result = fetches_due(fetcher->fetches, list.items[i].host,
@@ -536,6 +535,7 @@ static enum status init_parts(struct fetcher *fetcher, const struct settings *se
         .secret_box = secret_box,
         .bounds = {settings->upstream_timeout_ms + LEASE_MARGIN_MS, settings->rate_per_minute},
         .row_limit = settings->chartbeat_limit,
+        .drop_parameters = settings->drop_parameters,
     };
     return result;
 }

@@ -14,8 +14,9 @@ void program_forbid_cores(void);
  */
 void program_allow_descriptors(void);
 
-/* Settings from the environment, the log level among them, and the secret where secret_box is not NULL.
- * EXIT_SUCCESS; or EXIT_SETTINGS, with one line in the log, and then nothing is to be released. */
+/* Reads the settings from the environment and sets the log level; reads the secret too, if secret_box is not
+ * NULL. Returns EXIT_SUCCESS; or EXIT_SETTINGS, after one line in the log, and the caller then has nothing to
+ * release. */
 int program_read_settings(struct settings *settings, struct secret_box *secret_box);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
+#include "pages/page_path.h"
 #include "pages/recording.h"
 #include "pages/trend_model.h"
 #include "store/roles.h"
@@ -29,6 +30,7 @@ struct known {
     struct page page; /* must be the first member: the index returns a pointer to it */
     uint32_t number;
     int64_t last_at_ms; /* of the newest sample that lists it */
+    size_t entry;       /* of that sample */
 };
 
 struct backtest {
@@ -123,14 +125,14 @@ static enum status look(struct backtest *test, int64_t look_ms)
 
 static void forget_recent(struct backtest *test, int64_t before_ms)
 {
-    size_t kept = 0;
+    size_t count = 0;
     for (size_t i = 0; i < test->recent_count; i++) {
         if (test->recent[i].at_ms > before_ms)
-            test->recent[kept++] = test->recent[i];
+            test->recent[count++] = test->recent[i];
         else
             free(test->recent[i].entries);
     }
-    test->recent_count = kept;
+    test->recent_count = count;
 }
 
 /* Takes the looks that are due before this sample: they must not see it. */
@@ -223,7 +225,11 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
                            int64_t visitors, const uint32_t *sources)
 {
+    const struct page_path_rules rules = {test->options.site, settings_drop_parameters()};
+    char spelled[PATH_MAX_BYTES];
     const char *why = NULL;
+    if (page_path_normal(path, path_bytes, &rules, spelled, &path_bytes) != STATUS_OK)
+        return "the path has over 2000 bytes once it is percent-encoded";
     if (test->has_sample && at_ms < test->sample.at_ms)
         return "t_ms is smaller than in the line before";
     if (!test->has_sample || at_ms > test->sample.at_ms) {
@@ -235,15 +241,23 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
         return why;
     if (test->sample.count == BACKTEST_SAMPLE_MAX)
         return "over 100000 rows in one sample";
-    struct known *known = know(test, path, path_bytes);
+    struct known *known = know(test, spelled, path_bytes);
     if (!known)
         return "out of memory";
-    if (known->last_at_ms == at_ms)
-        return "the path stands twice in this sample";
+    if (known->last_at_ms == at_ms) {
+        for (int i = 0; sources && i < PAGE_SOURCES; i++)
+            test->sources[known->entry][i] += sources[i];
+        /* Another spelling of the same page: they are added up, as the service does. */
+        int64_t sum = test->entries[known->entry].visitors + visitors;
+        test->entries[known->entry].visitors =
+            (int32_t)(sum < TREND_HUNDREDTHS_MAX / 100 ? sum : TREND_HUNDREDTHS_MAX / 100);
+        return NULL;
+    }
     known->last_at_ms = at_ms;
     if (sources)
         memcpy(test->sources[test->sample.count], sources, sizeof *test->sources);
     test->has_sources = sources != NULL;
+    known->entry = test->sample.count;
     test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
     return NULL;
 }
@@ -264,10 +278,13 @@ static const char *read_lines(struct backtest *test, FILE *in)
             continue;
         }
         struct recording_row row = {0};
+        uint32_t sources[PAGE_SOURCES];
         why = recording_row(line, (size_t)len, &columns, &row);
+        if (!why && !recording_sources(&row, sources))
+            why = "sources must be five numbers with commas between them";
         if (!why)
             why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors,
-                          columns.sources[0] >= 0 ? row.sources : NULL);
+                          row.sources_bytes > 0 ? sources : NULL);
     }
     free(line);
     if (!why && ferror(in))
@@ -327,8 +344,8 @@ static int run(struct backtest *test)
     const struct page_list none = {0};
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
-    test->entries = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->entries);
-    test->sources = malloc(BACKTEST_SAMPLE_MAX * sizeof *test->sources);
+    test->entries = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->entries);
+    test->sources = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->sources);
     if (test->options.events)
         test->events = backtest_events_new(&test->options.event_bounds);
     if (!test->index || !test->minutes || !test->entries || !test->sources ||

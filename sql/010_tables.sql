@@ -13,7 +13,7 @@ create type key_state as enum ('accepted', 'doubted', 'refused');
 create type claim_outcome as enum ('granted', 'not_needed', 'held', 'backoff', 'rate_limited', 'bad_keys', 'no_key');
 
 create table hosts (
-    host       text        primary key check (host ~ '^[a-z0-9.-]{1,253}$'),
+    host       text        primary key check (host ~ '^([a-z0-9._-]{1,63}@)?[a-z0-9.-]{1,253}$' and length(host) <= 253),
     created_at timestamptz not null default clock_timestamp(),
     asked_at   timestamptz not null default clock_timestamp(),
     poll_every interval    check (poll_every between '100 ms' and '1 hour'),
@@ -51,6 +51,8 @@ create table cache (
     rate_remaining integer
 ) with (fillfactor = 50, toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.02);
 
+-- next_due_at is indexed, so that an update at the end of a refresh is not HOT; that at its beginning is. A table of its own for it was slower:
+-- 4,200 refreshes a second in place of 6,000 (2 connections, 2,500 hosts).
 create table refreshes (
     host          text        primary key,
     is_accepted   boolean     not null default false,

@@ -12,6 +12,9 @@ end $$;
 drop view host_status, increasing_now, snapshot_pages, apikey_hosts, page_minutes, page_quarters, headlines, storage_use;
 drop function claim_refill, publish_refill, fail_refill, refuse_key, due_hosts, key_hosts, drop_partitions, maintain_history;
 
+-- Chartbeat's site IDs may have a name in front: video@news.example.
+alter table hosts drop constraint hosts_host_check, add check (host ~ '^([a-z0-9._-]{1,63}@)?[a-z0-9.-]{1,253}$' and length(host) <= 253);
+
 create type key_state as enum ('accepted', 'doubted', 'refused');
 create type claim_outcome as enum ('granted', 'not_needed', 'held', 'backoff', 'rate_limited', 'bad_keys', 'no_key');
 

@@ -125,7 +125,7 @@ class Faults:
 
     def fault_upstream_fails(self) -> None:
         self._upstream(
-            self._dice.choice(["status", "close", "cut", "html_200", "nul_escape", "bad_utf8"])
+            self._dice.choice(["status", "close", "cut", "html_200", "maintenance", "data"])
         )
 
     def fault_upstream_says_429(self) -> None:

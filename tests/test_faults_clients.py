@@ -2,13 +2,14 @@
 
 import json
 import os
+import posixpath
 import random
 import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -218,6 +219,11 @@ def malformed(dice: random.Random) -> str:
     return f"{PATH}?{query}"
 
 
+def is_index(target: str) -> bool:
+    """Does nginx make /api/v1.0/ of it, which is answered with the index?"""
+    return posixpath.normpath(unquote(target.split("?")[0])) == "/api/v1.0"
+
+
 def test_a_scan_gets_nothing_but_4xx_and_kills_nobody(stack: Stack) -> None:
     before = stack.pool.workers()
     seed = int(os.environ.get("UPBEAT_SEED", "1995"))
@@ -246,11 +252,12 @@ def test_a_scan_gets_nothing_but_4xx_and_kills_nobody(stack: Stack) -> None:
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(scan, (targets[n::4] for n in range(4))))
     odd = {
-        code: [target for part in parts for target in part.get(code, [])][:3]
+        code: [target for part in parts for target in part.get(code, []) if not is_index(target)][:3]
         for part in parts
         for code in part
         if not 400 <= code < 500
     }
+    odd = {code: targets for code, targets in odd.items() if targets}
     assert not odd, f"seed {seed}: {odd}"
     assert sum(len(targets) for part in parts for targets in part.values()) == SCANS
     assert stack.pool.workers() == before

@@ -16,16 +16,27 @@ from servers.stack import KEY, Stack, page
 
 @pytest.fixture
 def stack(new_stack: Callable[..., Stack]) -> Stack:
-    one = new_stack(UPBEAT_WORKERS="4", UPBEAT_LOG="info")
+    """With a known host, and no fetcher but those that a test starts."""
+    one = new_stack(clock=True, UPBEAT_LOG="info")
     one.simulator.script("first.example", [page("/", 1)])
     assert one.rising("first.example").status == 200
+    assert one.fetchers.stop() == 0
     return one
 
 
 @pytest.fixture(scope="module")
-def shared(new_stack: Callable[..., Stack]) -> Stack:
-    """For tests that have a host of their own."""
-    return new_stack(UPBEAT_WORKERS="2")
+def shared(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """For tests that have a host of their own. Its fetchers are frozen but in make_known()."""
+    one = new_stack(clock=True)
+    one.fetchers.send(signal.SIGSTOP)
+    yield one
+    one.fetchers.send(signal.SIGCONT)
+
+
+def make_known(stack: Stack, host: str) -> None:
+    stack.fetchers.send(signal.SIGCONT)
+    assert stack.rising(host).status == 200
+    stack.fetchers.send(signal.SIGSTOP)
 
 
 def add_hosts(stack: Stack, count: int) -> list[str]:
@@ -73,7 +84,7 @@ DUE = [
 def test_due_or_not(
     shared: Stack, host: str, name: str, change: str, age_s: int, due: bool
 ) -> None:
-    assert shared.rising(host).status == 200
+    make_known(shared, host)
     make_older(shared, host, age_s)
     if change:
         shared.database.rows(f"update hosts set {change} where host = %s", host)
@@ -91,7 +102,7 @@ def test_due_or_not(
     ],
 )
 def test_not_due_without_a_key_or_in_back_off(shared: Stack, host: str, change: str) -> None:
-    assert shared.rising(host).status == 200
+    make_known(shared, host)
     make_older(shared, host, 7200)
     assert is_due(shared, host)
     shared.database.rows(change, host)
@@ -102,7 +113,7 @@ def test_not_due_without_a_key_or_in_back_off(shared: Stack, host: str, change: 
 
 
 def test_a_poll_interval_or_zone_that_cannot_be_is_refused(shared: Stack, host: str) -> None:
-    assert shared.rising(host).status == 200
+    make_known(shared, host)
     for change in (
         "poll_every = '2 hours'",
         "poll_every = '10 ms'",
@@ -230,7 +241,7 @@ def test_workers_and_fetcher_share_one_budget(new_stack: Callable[..., Stack]) -
         UPBEAT_TTL_MS="100",
         UPBEAT_STALE_MS="100",
         UPBEAT_RATE_PER_MINUTE="60",
-        UPBEAT_WORKERS="4",
+        clock=True,
     )
     host = "budget.example"
     assert stack.rising(host).status == 200
@@ -250,7 +261,7 @@ def test_workers_and_fetcher_share_one_budget(new_stack: Callable[..., Stack]) -
 
 @pytest.fixture(scope="module")
 def served(new_stack: Callable[..., Stack]) -> Stack:
-    return new_stack(UPBEAT_WORKERS="1")
+    return new_stack(fetchers=0)
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +338,8 @@ def test_what_went_wrong_is_told(
         worker.ask(host, check=True)
         again = worker.done()
         assert again.outcome == Outcome.BACKOFF and 0 < again.wait_ms <= done.wait_ms
-    assert served.simulator.counts()["hosts"].get(host, 0) <= 1
+    # libcurl asks once more where a kept connection is closed before a byte has come.
+    assert served.simulator.counts()["hosts"].get(host, 0) <= 1 + (fault == "close")
 
 
 def test_no_key_no_request(served: Stack, fetcher: Fetcher, host: str) -> None:
@@ -378,7 +390,10 @@ def test_the_lease_of_another_process_is_waited_for(served: Stack, fetcher: Fetc
         worker.ask(host, check=True)
         worker.done()
         make_older(served, host, 10)
-        lease = "update refreshes set token = gen_random_uuid(), lease_until = now() + interval '700 ms' where host = %s"
+        lease = (
+            "update refreshes set token = gen_random_uuid(), lease_until = now() + interval '700 ms'"
+            " where host = %s"
+        )
         served.database.rows(lease, host)
         from_s = time.monotonic()
         worker.ask(host)
@@ -395,7 +410,7 @@ def test_the_lease_of_another_process_is_waited_for(served: Stack, fetcher: Fetc
 
 @pytest.mark.once
 def test_one_fetcher_killed_or_frozen_is_made_up_for_by_the_other(new_stack: Callable[..., Stack]) -> None:
-    stack = new_stack(UPBEAT_WORKERS="1")
+    stack = new_stack(fetchers=0)
     both = Fetcher(stack).serve()
     host = "a.example"
     stack.simulator.fault(host, "slow", latency_ms=1000)
@@ -425,7 +440,7 @@ def test_one_fetcher_killed_or_frozen_is_made_up_for_by_the_other(new_stack: Cal
 
 
 def test_told_to_stop_the_fetcher_answers_whom_it_owes(new_stack: Callable[..., Stack]) -> None:
-    stack = new_stack(UPBEAT_WORKERS="1")
+    stack = new_stack(fetchers=0)
     one = Fetcher(stack).serve(1)
     stack.simulator.fault("*", "slow", latency_ms=800)
     with Worker(one.socket) as worker, Worker(one.socket) as idle:

@@ -109,9 +109,9 @@ def test_no_answer_is_older_than_ttl_and_what_refilling_takes(stack: Stack, host
 def test_errors_are_not_copied(stack: Stack, host: str) -> None:
     stack.simulator.fault(host, "status", status=500, times=1)
     assert stack.rising(host).status == 502
-    assert stack.rising(host).status == 503
     stack.database.rows("update refreshes set next_try_at = null where host = %s", host)
-    assert stack.rising(host).status == 200
+    # For a moment a worker says itself what came of the last try.
+    await_true(lambda: stack.rising(host).status == 200, 3, "an answer of another kind")
 
 
 def test_files_with_keys_are_for_nginx_alone(stack: Stack, host: str) -> None:

@@ -71,7 +71,8 @@ def test_what_is_new_is_described() -> None:
     """Parameters that every list has, times, whether a page is known, and where the server is."""
     assert DESCRIPTION["servers"][0]["url"]
     for path in LISTS:
-        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in DESCRIPTION["paths"][path]["get"]["parameters"]}
+        parameters = DESCRIPTION["paths"][path]["get"]["parameters"]
+        names = {one.get("$ref", one.get("name", "")).split("/")[-1] for one in parameters}
         assert {"format", "bom", "callback", "limit"} <= names, path
         if {"from", "at"} & names:
             assert "tz" in names, path
@@ -187,6 +188,8 @@ def test_parameters_are_those_that_are_read(stack: Stack, path: str) -> None:
     for parameter in DESCRIPTION["paths"][path]["get"]["parameters"]:
         if "$ref" in parameter:
             parameter = DESCRIPTION["components"]["parameters"][parameter["$ref"].split("/")[-1]]
+        if parameter["name"] == "path":
+            continue
         given = {"host": "site.example", parameter["name"]: "%" * 101}
         answer = stack.ask(path, headers={"X-CB-AK": KEY}, query=urlencode(given))
         old = path.endswith("increasingconcurrents") and parameter["name"] == "host"

@@ -56,6 +56,13 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
+def check_fetcher(secret: Path) -> subprocess.CompletedProcess[str]:
+    """The fetcher alone reads the secret."""
+    environment = {"UPBEAT_SECRET_FILE": str(secret), "LC_ALL": "C.UTF-8"}
+    program = worker_program().parent / "upbeat-fetch"
+    return subprocess.run([program, "--once"], env=environment, capture_output=True, text=True, timeout=20)
+
+
 def check(secret: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"UPBEAT_SECRET_FILE": str(secret), "LC_ALL": "C.UTF-8"} | settings
     return subprocess.run(
@@ -114,14 +121,14 @@ def test_bounds_that_leave_no_room_for_each_other(
 def test_a_bad_secret_file(secret: Path, size_bytes: int, mode: int, said: str) -> None:
     secret.write_bytes(b"k" * size_bytes)
     secret.chmod(mode)
-    ended = check(secret)
+    ended = check_fetcher(secret)
     assert ended.returncode == 2 and f"UPBEAT_SECRET_FILE={secret}" in ended.stderr
     assert said in ended.stderr and "kkk" not in ended.stderr
 
 
 def test_a_missing_secret_file(secret: Path) -> None:
     secret.unlink()
-    ended = check(secret)
+    ended = check_fetcher(secret)
     assert ended.returncode == 2 and "UPBEAT_SECRET_FILE=" in ended.stderr
 
 
@@ -162,8 +169,15 @@ def test_without_a_listening_socket_it_says_how_to_be_started(secret: Path, tmp_
     assert ended.returncode == 1 and "spawn-fcgi" in ended.stderr
 
 
-# What fcgi/up sets for itself, in place of the programs' defaults.
-OF_UP = {"UPBEAT_DATABASE", "UPBEAT_SECRET_FILE", "UPBEAT_RUN_DIR", "CHARTBEAT_URL"}
+# fcgi/up and the system have other defaults for these than the programs.
+OF_UP = {
+    "UPBEAT_DATABASE",
+    "UPBEAT_SECRET_FILE",
+    "UPBEAT_RUN_DIR",
+    "UPBEAT_FETCH_SOCKET",
+    "CHARTBEAT_URL",
+    "SSL_CERT_FILE",
+}
 
 
 def help_of(program: Path) -> str:
@@ -177,7 +191,8 @@ def defaults_of_program() -> dict[str, str]:
 
 def defaults_of_up() -> dict[str, str]:
     text = help_of(ROOT / "fcgi" / "up")
-    return dict(re.findall(r"^  ([A-Z_]+)=(\S*)", text, re.MULTILINE))
+    rows = re.findall(r'^  ([A-Z_]+)=("[^"]*"|\S*)', text, re.MULTILINE)
+    return {name: value.strip('"') for name, value in rows}
 
 
 def defaults_of_readme() -> dict[str, str]:

@@ -506,6 +506,11 @@ def test_redirect_fault(simulator: Simulator) -> None:
         ("bad_utf8", b"\xff\xfe"),
         ("nul_byte", b"Broken \x00 title"),
         ("nul_escape", rb"Broken \u0000 title"),
+        ("half_pair", rb"Broken \ud83d title"),
+        ("latin_1", b"Broken \xe9 title"),
+        ("number_that_is_none", b'"avg":NaN'),
+        ("maintenance", b'"reason":"maintenance"'),
+        ("data", b'{"data":{}}'),
         ("deep_nesting", b"[" * 1000 + b"]" * 1000),
     ],
 )

@@ -257,7 +257,7 @@ def test_every_figure_is_that_of_psql(
     as_of = datetime.fromisoformat(said["as_of"].replace("Z", "+00:00")) + timedelta(milliseconds=1)
     site, wanted = by_hand(stack, host, as_of, window_s, limit)
     assert (said["warming"], said["stale"], said["window_s"]) == (False, False, window_s)
-    assert said["site"] == {
+    assert {name: said["site"][name] for name in ("visitors", "expected", "tide", "wobble")} == {
         name: pytest.approx(site[name], abs=1e-3) for name in ("visitors", "expected", "tide", "wobble")
     }
     assert said["samples"] == site["samples"]
@@ -283,21 +283,22 @@ def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
     row = said["pages"][0]
     assert set(row) == set(
         "i path visitors change expected ratio score sigma baseline_minutes rank rank_change new lower_bound"
-        " first_seen since sections sources".split()
+        " first_seen sections sources".split()
     )
-    assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"] and row["since"] is None
+    assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"]
     stack.database.rows(
         "insert into events (host, page_id, kind, began_at, peak_at, path, visitors, expected, score, peak, peak_expected)"
         " select host, page_id, 'rise', '2026-01-02T03:04:05Z', now(), path, 1, 1, 1, 1, 1 from pages where host = %s and path = '/p3'",
         host,
     )
-    told = trends(stack, host, window="20m").json["pages"][0]
+    told = trends(stack, host, window="20m", spark="1").json["pages"][0]
     assert told["since"] == "2026-01-02T03:04:05.000Z"
-    assert trends(stack, host, window="20m", format="csv").csv[1][-1] == told["since"]
     assert set(said) == set(
-        "host as_of stale warming window_s recent_s coverage samples site pages".split()
+        "host as_of stale warming window_s recent_s coverage samples minutes_known minutes_needed site pages".split()
     )
-    assert set(said["site"]) == {"visitors", "expected", "tide", "wobble"}
+    assert set(said["site"]) == set(
+        "visitors expected tide wobble usual usual_low usual_high rising falling listed".split()
+    )
 
 
 def test_a_steady_site_has_no_rows_and_a_young_one_is_warming(stack: Stack) -> None:
@@ -311,7 +312,8 @@ def test_a_steady_site_has_no_rows_and_a_young_one_is_warming(stack: Stack) -> N
     stack.simulator.script("young.example", [page("/", 5)])
     answer = trends(stack, "young.example")
     assert answer.status == 200 and answer.json["warming"] and answer.json["pages"] == []
-    assert answer.json["site"] == dict.fromkeys(("visitors", "expected", "tide", "wobble"))
+    site = answer.json["site"]
+    assert (site["visitors"], site["expected"], site["tide"], site["listed"]) == (None, None, None, 0)
 
 
 def test_a_new_headline_changes_nothing(stack: Stack) -> None:
@@ -453,3 +455,75 @@ def test_one_hour_and_a_day(stack: Stack) -> None:
     seed(stack, host, 70, rising)
     hour = trends(stack, host, window="1h").json
     assert [row["path"] for row in hour["pages"]] == ["/p3"] and hour["window_s"] == 3600
+
+
+def climbing(number: int, minute: float) -> int:
+    """/p3 has 60 more from five minutes ago on."""
+    return steady(number, minute) + (60 if number == 3 and minute <= 5 else 0)
+
+
+def test_spark_has_the_minutes_of_the_window_and_since_when(stack: Stack, host: str) -> None:
+    seed(stack, host, 40, climbing)
+    answer = trends(stack, host, spark="1").json
+    row = answer["pages"][0]
+    assert row["path"] == "/p3" and len(row["spark"]) == 30
+    assert row["spark"][:20] == [39] * 20 and row["spark"][-4:] == [99] * 4
+    since = datetime.fromisoformat(row["since"])
+    ago = datetime.fromisoformat(answer["as_of"]) - since
+    assert timedelta(minutes=4) <= ago <= timedelta(minutes=6)
+    for window, count in (("5m", 5), ("1h", 60), ("90m", 45), ("24h", 60)):
+        rows = trends(stack, host, spark="1", window=window, direction="all").json["pages"]
+        assert all(len(row["spark"]) == count for row in rows), window
+    plain = trends(stack, host).json["pages"][0]
+    assert "spark" not in plain and "since" not in plain
+
+
+def test_spark_is_null_where_nothing_is_known(stack: Stack, host: str) -> None:
+    seed(stack, host, 40, climbing)
+    stack.database.rows(
+        "delete from snapshots s using cache c where s.host = %s and c.host = s.host"
+        " and s.taken_at between c.taken_at - interval '12 minutes' and c.taken_at - interval '9 minutes'",
+        host,
+    )
+    row = trends(stack, host, spark="1").json["pages"][0]
+    assert row["path"] == "/p3" and 2 <= row["spark"].count(None) <= 4 and row["spark"][-1] == 99
+
+
+def test_all_has_every_listed_page_by_the_order_that_is_asked_for(stack: Stack, host: str) -> None:
+    seed(stack, host, 40, climbing)
+    answer = trends(stack, host, direction="all", sort="visitors").json
+    visitors = [row["visitors"] for row in answer["pages"]]
+    assert len(visitors) == PAGES and visitors == sorted(visitors, reverse=True)
+    assert answer["site"]["listed"] == PAGES and answer["site"]["rising"] == 1 and answer["site"]["falling"] == 0
+    assert len(trends(stack, host, direction="all", limit="3").json["pages"]) == 3
+
+
+def test_the_site_says_what_is_usual(stack: Stack, host: str) -> None:
+    seed(stack, host, 40, climbing)
+    assert trends(stack, host, window="29m").json["site"]["usual"] is None
+    days = "generate_series(7, 35, 7) d"
+    stack.database.rows(
+        f"insert into quarters select %s, date_bin('15 minutes', c.taken_at, 'epoch') - d * interval '1 day', 15, "
+        f"'{{0}}', '{{15}}', array[15 * (1000 + 10 * d) * 100],"
+        f" '{{0}}', '{{1}}', '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{14}}', '{{0}}', '{{0}}' from cache c, {days} "
+        f"where host = %s",
+        host,
+        host,
+    )
+    other = trends(stack, host, window="29m", min_score="2").json["site"]  # that nothing is known is kept for a minute
+    assert other["usual"] is None
+    usual = stack.ask("/api/v1.0/usual", headers={"X-CB-AK": KEY}, host=host).json
+    assert usual["usual"] == 1210
+
+
+def test_minutes_known_and_needed(stack: Stack, host: str) -> None:
+    seed(stack, host, 8, steady)
+    answer = trends(stack, host).json
+    assert answer["warming"] and answer["minutes_needed"] == 17 and 8 <= answer["minutes_known"] <= 9
+    assert trends(stack, host, window="1h").json["minutes_needed"] == 33
+
+
+@pytest.mark.parametrize("name, value", [("spark", "2"), ("spark", "yes"), ("direction", "any")])
+def test_bad_words_for_the_board(stack: Stack, host: str, name: str, value: str) -> None:
+    answer = trends(stack, host, **{name: value})
+    assert answer.status == 400 and answer.json["parameter"] == name

@@ -72,7 +72,9 @@ def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
 @pytest.mark.parametrize(
     "word, name",
     [
-        ("upbeat-fcgi", "pool"),
+        ("upbeat-fcgi", "list pool"),
+        ("upbeat-fetch", "fetchers"),
+        ("upbeat-history", "history"),
         ("nginx", "nginx"),
         ("postgres", "PostgreSQL"),
         ("simulator", "simulator"),

@@ -11,8 +11,7 @@ enum { ROWS_MAX_BYTES = 40 * 1024 * 1024 }; /* API_LOOKUP_MAX rows of two lists 
 static enum status make_parts(struct api *api)
 {
     const struct settings *settings = api->settings;
-    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare,
-                                       ROLE_WORKER};
+    const struct store_config store = {settings->database, settings->ttl_ms, settings->prepare, ROLE_WORKER};
     api->bounds = (struct policy_bounds){settings->ttl_ms, settings->stale_ms, settings->stale_error_ms,
                                          settings->wait_ms};
     arena_init(&api->rows, ROWS_MAX_BYTES);
@@ -74,12 +73,12 @@ static bool send(struct api *api, enum refresh_type type, const struct wanted *w
     return is_sent;
 }
 
-static struct request *request_of(const struct waiter *waiter)
+static struct request *request_of(struct waiter *waiter)
 {
-    return (struct request *)(void *)((char *)(uintptr_t)waiter - offsetof(struct request, waiter));
+    return (struct request *)(void *)((char *)waiter - offsetof(struct request, waiter));
 }
 
-static void ask_again(void *context, const struct wanted *wanted, const struct waiter *first)
+static void ask_again(void *context, const struct wanted *wanted, struct waiter *first)
 {
     struct api *api = context;
     (void)send(api, REFRESH_ASK, wanted, request_of(first)->params.key, clock_monotonic_ms());
@@ -222,11 +221,26 @@ static void take_row(struct request *request, const struct store_lookup *row)
     request->lookup.digest = asked.digest;
 }
 
+/* A database that does not answer costs one time-out for all who are here, and not one after the other. */
+static enum status read_rows(struct api *api, struct store_lookup *lookups, size_t count,
+                             struct deadline deadline)
+{
+    enum { LOST_MS = 50 };
+    if (clock_monotonic_ms() < api->lost_until_ms)
+        return api->lost_status;
+    enum status status = store_read(api->store, lookups, count, &api->rows, deadline);
+    if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
+        api->lost_status = status;
+        api->lost_until_ms = clock_monotonic_ms() + LOST_MS;
+    }
+    return status;
+}
+
 /* Together the lists of several hosts may be too much to hold; those of one never are. */
 static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
 {
     arena_clear(&api->rows);
-    return store_read(api->store, lookup, 1, &api->rows, deadline);
+    return read_rows(api, lookup, 1, deadline);
 }
 
 void api_look_up(struct api *api, struct request **requests, size_t count, size_t *taken_r)
@@ -236,7 +250,7 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    enum status status = store_read(api->store, lookups, different, &api->rows, requests[0]->deadline);
+    enum status status = read_rows(api, lookups, different, requests[0]->deadline);
     bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {

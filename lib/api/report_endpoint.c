@@ -5,7 +5,7 @@
 #include "base/timestamp.h"
 #include "base/writer.h"
 #include "pages/event_rules.h"
-#include "pages/page_list.h"
+#include "pages/page_path.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,34 +67,38 @@ static const struct report REPORTS[] = {
                      {"from", true},
                      {"to", true},
                      {"step_s", false}},
-         .lists = {{"points", {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
+         .lists = {{"points",
+                    {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
                    {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
-    [REPORT_HOURS] =
-        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
-         .members =
-             {{"host", true}, {"path", true}, {"tz", true}, {"known", false}, {"from", true}, {"to", true}},
-         .lists = {{"hours",
-                    {{"hour", true},
-                     {"local", true},
-                     {"minutes", false},
-                     {"listed", false},
-                     {"sum", false},
-                     {"cutoff_sum", false},
-                     {"avg_listed", false},
-                     {"avg_low", false},
-                     {"avg_high", false},
-                     {"min", false},
-                     {"max", false},
-                     {"first", false},
-                     {"first_at", true},
-                     {"last", false},
-                     {"last_at", true},
-                     {"rise", false},
-                     {"fall", false},
-                     {"change", false},
-                     {"change_prev", false}}}},
-         .needed = 3,
-         .if_not = BAD_ZONE},
+    [REPORT_HOURS] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
+                      .members = {{"host", true},
+                                  {"path", true},
+                                  {"tz", true},
+                                  {"known", false},
+                                  {"from", true},
+                                  {"to", true}},
+                      .lists = {{"hours",
+                                 {{"hour", true},
+                                  {"local", true},
+                                  {"minutes", false},
+                                  {"listed", false},
+                                  {"sum", false},
+                                  {"cutoff_sum", false},
+                                  {"avg_listed", false},
+                                  {"avg_low", false},
+                                  {"avg_high", false},
+                                  {"min", false},
+                                  {"max", false},
+                                  {"first", false},
+                                  {"first_at", true},
+                                  {"last", false},
+                                  {"last_at", true},
+                                  {"rise", false},
+                                  {"fall", false},
+                                  {"change", false},
+                                  {"change_prev", false}}}},
+                      .needed = 3,
+                      .if_not = BAD_ZONE},
     [REPORT_PROFILE] =
         {.takes = TAKES_PATH | TAKES_DAYS | TAKES_ZONE,
          .members = {{"host", true}, {"path", true}, {"tz", true}, {"known", false}, {"days", false}},
@@ -155,23 +159,23 @@ static const struct report REPORTS[] = {
                                    {"links", false},
                                    {"direct", false},
                                    {"internal", false}}}}},
-    [REPORT_HOSTS] =
-        {.takes = 0,
-         .lists = {{"hosts",
-                    {{"host", true},
-                     {"known", false},
-                     {"as_of", true},
-                     {"age_s", false},
-                     {"poll_every_s", false},
-                     {"next_poll", true},
-                     {"failures", false},
-                     {"last_error", true},
-                     {"left_alone", true}}}},
-         .needed = 1,
-         .if_not = {.status = 403,
-                    .parameter = "apikey",
-                    .detail = "is not known here for any host",
-                    .bound = "a key that Chartbeat accepted for a host that was asked for with it"}},
+    [REPORT_HOSTS] = {.takes = 0,
+                      .lists = {{"hosts",
+                                 {{"host", true},
+                                  {"known", false},
+                                  {"as_of", true},
+                                  {"age_s", false},
+                                  {"poll_every_s", false},
+                                  {"next_poll", true},
+                                  {"failures", false},
+                                  {"last_error", true},
+                                  {"left_alone", true}}}},
+                      .needed = 1,
+                      .if_not = {.status = 403,
+                                 .parameter = "apikey",
+                                 .detail = "is not known here for any host",
+                                 .bound =
+                                     "a key that Chartbeat accepted for a host that was asked for with it"}},
 };
 
 /* --- Parameters --------------------------------------------------------------------------------------------
@@ -182,27 +186,31 @@ static bool takes(const struct report_request *report, enum takes parameter)
     return (REPORTS[report->kind].takes & (int)parameter) != 0;
 }
 
-static enum status read_path(const struct query *query, struct arena *arena, struct report_request *report,
-                             struct problem *problem)
+static enum status read_path(const struct request_params *params, struct arena *arena,
+                             struct report_request *report, struct problem *problem)
 {
+    const struct query *query = &params->query;
+    const struct page_path_rules rules = {params->host, params->drop_parameters};
+    char path[PATH_MAX_BYTES];
+    size_t path_bytes = 0;
     const struct query_parameter *parameter = takes(report, TAKES_PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
-    report->path = parameter->value;
-    if (parameter->value[0] == '/' && parameter->value_bytes <= PATH_MAX_BYTES)
-        return STATUS_OK;
-    return params_refuse(parameter, "is not a path", "a path from its first slash on, at most 2000 bytes",
-                         arena, problem);
+    if (parameter->value_bytes == 0 ||
+        page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) != STATUS_OK)
+        return params_refuse(parameter, "is not a path", "the address of a page, at most 2000 bytes", arena,
+                             problem);
+    report->path = arena_copy(arena, path, path_bytes);
+    return report->path ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-/* A plus that was not encoded has become a space, and no name has a space: "Etc/GMT+5". */
+/* A plus that was not encoded has become a space before digits: "Etc/GMT+5". No name has a space. */
 static const char *with_plus(const char *text, size_t len_bytes, struct arena *arena)
 {
     char *copy = arena_copy(arena, text, len_bytes);
-    for (char *at = copy; at && *at; at++) {
-        if (*at == ' ')
-            *at = '+';
-    }
+    char *space = copy ? strchr(copy, ' ') : NULL;
+    if (space && space[1] >= '0' && space[1] <= '9')
+        *space = '+';
     return copy;
 }
 
@@ -363,8 +371,9 @@ enum status report_read(enum report_kind kind, const struct request_params *para
                         struct arena *arena, struct report_request *report_r, struct problem *problem_r)
 {
     const struct query *query = &params->query;
-    *report_r = (struct report_request){.kind = kind, .at = {.at = now_ms / MINUTE_MS * MINUTE_US}};
-    enum status result = read_path(query, arena, report_r, problem_r);
+    *report_r = (struct report_request){.kind = kind};
+    report_r->at.at = now_ms / MINUTE_MS * MINUTE_US;
+    enum status result = read_path(params, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_zone(query, arena, report_r, problem_r);
     if (result == STATUS_OK)
@@ -481,12 +490,11 @@ static void put_report(struct buffer *out, const struct report *report, const st
 }
 
 enum status report_write(struct buffer *out, struct database *database, const struct request_params *params,
-                         const struct report_request *asked, struct arena *arena, struct deadline deadline,
+                         const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r)
 {
-    const struct report *what = &REPORTS[asked->kind];
-    struct report_request resolved = *asked;
-    const struct report_request *report = &resolved;
+    const struct report *what = &REPORTS[report->kind];
+    struct report_request resolved = *report;
     struct database_rows *rows = NULL;
     size_t unused = 0;
     enum status result = resolve_dates(&resolved, database, params, arena, deadline, problem_r);
@@ -494,11 +502,11 @@ enum status report_write(struct buffer *out, struct database *database, const st
         return result;
     const struct report_arguments arguments = {
         .host = params->host,
-        .path = report->path,
-        .tz = report->tz,
-        .from = report->from.at,
-        .to = report->to.at,
-        .at = report->at.at,
+        .path = resolved.path,
+        .tz = resolved.tz,
+        .from = resolved.from.at,
+        .to = resolved.to.at,
+        .at = resolved.at.at,
         .step_ms = report->step_ms,
         .days = report->days,
         .digest = &params->digest,

@@ -7,7 +7,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
-#include "db/database.h"
 #include "http/params.h"
 #include "store/reports.h"
 

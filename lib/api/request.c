@@ -116,6 +116,7 @@ void request_begin(struct request *request, struct api *api)
     if (!request->head.id)
         request->head.id = "-";
     request->state = REQUEST_LOOKUP;
+    request->head.drop_parameters = api->settings->drop_parameters;
     request->started_ms = clock_monotonic_ms();
     request->deadline = deadline_in(api->settings->deadline_ms);
     request->route = routes_find(request->head.path);
@@ -271,7 +272,7 @@ static void finish_without_row(struct request *request, const struct problem *pr
  */
 
 /* No refresh is to be had, or none in time: the row as it is, where that may be served, else the reason. */
-static void settle_for(struct request *request, struct api *api, const struct cache_row_state *row)
+static void answer_anyway(struct request *request, struct api *api, const struct cache_row_state *row)
 {
     bool has_failed = request->waiter.reason != WAKE_EXPIRED;
     if (policy_may_serve_stale(row, &api->bounds)) {
@@ -300,7 +301,7 @@ static void wait_for_refresh(struct request *request, struct api *api, const str
     if (request->waiter.reason == WAKE_NOT_ASKED && now_ms >= until_ms)
         request->waiter.reason = WAKE_EXPIRED; /* the look-up took all of it */
     if (!may_wait(request, until_ms, now_ms) || !api_park(api, request, check, until_ms, now_ms)) {
-        settle_for(request, api, row);
+        answer_anyway(request, api, row);
         return;
     }
     request->rounds++;

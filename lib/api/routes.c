@@ -34,7 +34,7 @@ static const struct route ROUTES[] = {
      false, "pages whose concurrents increase; parameters host, " BOTH},
     {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
      "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
-     "min_ratio, sort, section, " BOTH},
+     "min_ratio, sort, section, spark, " BOTH},
     {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
     {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true,
@@ -255,14 +255,14 @@ static enum status read_trends(struct request *request, struct problem *problem_
 /* The window that ends at the newest snapshot, trend_result: kept, or read in one round trip, into *room.
  */
 static enum status compute_trend(struct request *request, struct api *api, struct trend_result *room,
-                                 const struct trend_result **weighed_r)
+                                 const struct trend_result **trend_r)
 {
     struct trend_window window;
     const char *host = request->params.host;
     time_us as_of = request->lookup.taken_at;
     int64_t window_ms = request->trends.window_ms;
-    *weighed_r = trend_cache_find(api->trends, host, window_ms, as_of);
-    if (*weighed_r)
+    *trend_r = trend_cache_find(api->trends, host, window_ms, as_of);
+    if (*trend_r)
         return STATUS_OK;
     enum status result = trend_input_read(store_database(api->store), host, as_of, window_ms, &request->arena,
                                           request->deadline, &window);
@@ -271,14 +271,31 @@ static enum status compute_trend(struct request *request, struct api *api, struc
     if (result != STATUS_OK)
         return result;
     trend_cache_put(api->trends, host, as_of, room);
-    *weighed_r = room;
+    *trend_r = room;
     return STATUS_OK;
+}
+
+/* What the site usually has at the quarter of an hour of the newest snapshot: kept for that long, or read. */
+static enum status find_usual(struct request *request, struct api *api, int64_t as_of_ms,
+                              struct site_usual *usual_r)
+{
+    const char *host = request->params.host;
+    const struct site_usual *kept = trend_cache_find_usual(api->trends, host, as_of_ms);
+    if (kept) {
+        *usual_r = *kept;
+        return STATUS_OK;
+    }
+    enum status result = site_usual_read(store_database(api->store), host, request->deadline, usual_r);
+    if (result == STATUS_OK)
+        trend_cache_put_usual(api->trends, host, as_of_ms, usual_r);
+    return result;
 }
 
 static enum status write_trends(struct request *request, struct api *api, enum answer_freshness freshness,
                                 const struct buffer *body)
 {
     struct trend_result room;
+    struct site_usual usual = {0};
     const struct trend_result *trend_result = NULL;
     bool is_stale = freshness != ANSWER_FRESH;
     if (answer_begin(&request->response, &request->head, &request->params, &request->lookup, &api->bounds,
@@ -289,9 +306,11 @@ static enum status write_trends(struct request *request, struct api *api, enum a
         return STATUS_OK;
     }
     enum status result = compute_trend(request, api, &room, &trend_result);
+    if (result == STATUS_OK)
+        result = find_usual(request, api, trend_result->as_of_ms, &usual);
     if (result != STATUS_OK)
         return result;
     bool is_late = request->lookup.view.age_ms > trend_recent_ms(request->trends.window_ms);
-    return trends_write(&request->response.body, &request->params, &request->trends, trend_result, is_stale,
-                        is_late, &request->arena);
+    return trends_write(&request->response.body, &request->params, &request->trends, trend_result, &usual,
+                        is_stale, is_late, &request->arena);
 }

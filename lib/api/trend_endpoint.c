@@ -95,9 +95,10 @@ static enum status name_variant(struct request_params *params, const struct tren
     char *text = arena_alloc(arena, VARIANT_BYTES + SECTION_MAX_BYTES);
     if (!text)
         return STATUS_NO_MEMORY;
-    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %.12g %d %s",
-             trends->window_ms, (int)trends->bounds.direction, trends->bounds.min_score,
-             trends->bounds.min_visitors, trends->bounds.min_ratio, (int)trends->sort, trends->section);
+    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %.12g %d %d %s",
+             trends->window_ms, trends->is_all ? -1 : (int)trends->bounds.direction, trends->bounds.min_score,
+             trends->bounds.min_visitors, trends->bounds.min_ratio, (int)trends->sort, trends->has_sparklines,
+             trends->section);
     params->cache_key_suffix = text;
     return STATUS_OK;
 }
@@ -105,17 +106,22 @@ static enum status name_variant(struct request_params *params, const struct tren
 enum status trends_read(struct request_params *params, struct arena *arena, struct trends_request *trends_r,
                         struct problem *problem_r)
 {
-    static const char *const directions[] = {[TREND_UP] = "up", [TREND_DOWN] = "down", [TREND_BOTH] = "both"};
+    enum { ALL = TREND_BOTH + 1 };
+    static const char *const directions[] = {
+        [TREND_UP] = "up", [TREND_DOWN] = "down", [TREND_BOTH] = "both", [ALL] = "all"};
+    static const char *const switches[] = {"0", "1"};
     static const char *const sorts[] = {
         [TREND_BY_SCORE] = "score", [TREND_BY_CHANGE] = "change", [TREND_BY_VISITORS] = "visitors"};
     const struct query *query = &params->query;
     size_t direction = 0;
     size_t sort = 0;
-    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO}};
+    size_t spark = 0;
+    *trends_r =
+        (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO}};
     enum status result = read_window(query, arena, trends_r, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "direction", directions, sizeof directions / sizeof *directions,
-                           "up, down or both", arena, &direction, problem_r);
+                           "up, down, both or all", arena, &direction, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "sort", sorts, sizeof sorts / sizeof *sorts, "score, change or visitors",
                            arena, &sort, problem_r);
@@ -129,10 +135,15 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
         result = read_decimal(query, "min_ratio", 1, RATIO_MAX, "a number from 1 to 10", arena,
                               &trends_r->bounds.min_ratio, problem_r);
     if (result == STATUS_OK)
+        result = read_name(query, "spark", switches, sizeof switches / sizeof *switches, "0 or 1", arena,
+                           &spark, problem_r);
+    if (result == STATUS_OK)
         result = read_section(query, arena, trends_r, problem_r);
     if (result != STATUS_OK)
         return result;
-    trends_r->bounds.direction = (enum trend_direction)direction;
+    trends_r->is_all = direction == ALL;
+    trends_r->has_sparklines = spark == 1;
+    trends_r->bounds.direction = trends_r->is_all ? TREND_BOTH : (enum trend_direction)direction;
     trends_r->sort = (enum trend_sort)sort;
     return name_variant(params, trends_r, arena);
 }
@@ -218,20 +229,37 @@ static void put_rank_change(struct buffer *out, const struct trend_page *page, c
         buffer_append_text(out, none);
 }
 
-static void put_time(struct buffer *out, time_us at)
+/* `since`: when the event began that is open; or else what the line says. */
+static void put_spark(struct buffer *out, const struct sparklines *lines, const struct trend_page *page,
+                      time_us since)
 {
-    if (at == 0) {
-        buffer_append_text(out, "null");
-        return;
+    const int32_t *values = lines->values + page->page * lines->count;
+    buffer_append_text(out, ",\"spark\":[");
+    for (size_t i = 0; i < lines->count; i++) {
+        if (i > 0)
+            buffer_append_char(out, ',');
+        if (values[i] == SPARKLINE_UNKNOWN)
+            buffer_append_text(out, "null");
+        else
+            buffer_append_format(out, "%.10g", values[i] / 100.0);
     }
-    buffer_append_char(out, '"');
-    timestamp_put(out, at);
-    buffer_append_char(out, '"');
+    buffer_append_text(out, "],\"since\":");
+    int64_t minute = sparkline_since(lines, page->page, page->expected, page->sigma,
+                                     page->visitors < page->expected ? -1 : 1);
+    if (since || minute >= 0) {
+        buffer_append_char(out, '"');
+        timestamp_put(out, since ? since : minute * INT64_C(60000000));
+        buffer_append_char(out, '"');
+    } else {
+        buffer_append_text(out, "null");
+    }
 }
 
-static void put_json_row(struct buffer *out, const struct trend *trend, const struct trend_page *page,
-                         const struct window_page *of)
+static void put_json_row(struct buffer *out, const struct trend_result *trend_result,
+                         const struct trend_page *page, bool has_sparklines)
 {
+    const struct trend *trend = &trend_result->trend;
+    const struct window_page *of = &trend_result->pages[page->page];
     buffer_append_text(out, "{\"i\":");
     json_escape(out, of->page.title, of->page.title_bytes);
     buffer_append_text(out, ",\"path\":");
@@ -250,18 +278,58 @@ static void put_json_row(struct buffer *out, const struct trend *trend, const st
     put_rank_change(out, page, "null");
     buffer_append_format(out, ",\"new\":%s,\"lower_bound\":%s,\"first_seen\":", truth(page->is_new),
                          truth(page->is_lower_bound));
-    put_time(out, of->first_seen);
-    buffer_append_text(out, ",\"since\":");
-    put_time(out, of->since);
+    if (of->first_seen) {
+        buffer_append_char(out, '"');
+        timestamp_put(out, of->first_seen);
+        buffer_append_char(out, '"');
+    } else {
+        buffer_append_text(out, "null");
+    }
     buffer_append_text(out, ",\"sections\":");
     put_sections(out, &of->page);
     buffer_append_text(out, ",\"sources\":");
     put_sources(out, &of->sources);
+    if (has_sparklines)
+        put_spark(out, &trend_result->sparklines, page, of->since);
     buffer_append_char(out, '}');
 }
 
+/* How many pages there are to see: rising and falling by the default bounds, and listed now. */
+static void put_counts(struct buffer *out, const struct trend *trend)
+{
+    static const struct trend_bounds up = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO};
+    static const struct trend_bounds down = {TREND_DOWN, TREND_MIN_SCORE, TREND_MIN_VISITORS,
+                                             TREND_MIN_RATIO};
+    int rising = 0;
+    int falling = 0;
+    int listed = 0;
+    for (size_t i = 0; i < trend->page_count; i++) {
+        rising += trend_is_shown(&trend->pages[i], &up);
+        falling += trend_is_shown(&trend->pages[i], &down);
+        listed += trend->pages[i].rank > 0;
+    }
+    buffer_append_format(out, ",\"rising\":%d,\"falling\":%d,\"listed\":%d", rising, falling, listed);
+}
+
+static void put_usual(struct buffer *out, const struct site_usual *usual)
+{
+    if (usual->is_known)
+        buffer_append_format(out, ",\"usual\":%.2f,\"usual_low\":%.2f,\"usual_high\":%.2f", usual->usual,
+                             usual->low, usual->high);
+    else
+        buffer_append_text(out, ",\"usual\":null,\"usual_low\":null,\"usual_high\":null");
+}
+
+/* Minutes of the window that must be known before the measure may speak: half of the baseline, the newest
+ * minutes, and the one that the window's start cuts. */
+static int32_t minutes_needed(const struct trend *trend)
+{
+    return (trend->window_minutes + 1) / 2 + (int32_t)(trend->recent_ms / 60000) + 1;
+}
+
 static void put_json_head(struct buffer *out, const struct request_params *params,
-                          const struct trend_result *trend_result, bool is_stale, bool is_warming)
+                          const struct trend_result *trend_result, const struct site_usual *usual,
+                          bool is_stale, bool is_warming)
 {
     const struct trend *trend = &trend_result->trend;
     buffer_append_format(out, "{\"host\":\"%s\",\"as_of\":\"", params->host);
@@ -269,14 +337,20 @@ static void put_json_head(struct buffer *out, const struct request_params *param
     buffer_append_format(out, "\",\"stale\":%s,\"warming\":%s,\"window_s\":%" PRId64 ",\"recent_s\":%" PRId64,
                          truth(is_stale), truth(is_warming), trend_result->window_ms / 1000,
                          trend->recent_ms / 1000);
-    buffer_append_format(out, ",\"coverage\":%.4f,\"samples\":%" PRId64 ",\"site\":",
-                         fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples);
+    buffer_append_format(out,
+                         ",\"coverage\":%.4f,\"samples\":%" PRId64
+                         ",\"minutes_known\":%d,\"minutes_needed\":%d,\"site\":",
+                         fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples,
+                         trend_result->minutes_known, minutes_needed(trend));
     if (is_warming)
-        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null,\"wobble\":null}");
+        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null,\"wobble\":null");
     else
-        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f,\"wobble\":%.6f}",
+        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f,\"wobble\":%.6f",
                              trend->site_visitors, trend->site_expected, trend->site_factor,
                              trend->site_wobble);
+    put_usual(out, usual);
+    put_counts(out, trend);
+    buffer_append_char(out, '}');
     buffer_append_text(out, ",\"pages\":[");
 }
 
@@ -296,9 +370,6 @@ static void put_csv_row(struct buffer *out, const struct trend *trend, const str
     buffer_append_format(out, ",%s,%s,", truth(page->is_new), truth(page->is_lower_bound));
     if (of->first_seen)
         timestamp_put(out, of->first_seen);
-    buffer_append_char(out, ',');
-    if (of->since)
-        timestamp_put(out, of->since);
     buffer_append_text(out, "\r\n");
 }
 
@@ -312,8 +383,8 @@ static enum status choose(const struct request_params *params, const struct tren
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < trend_result->trend.page_count; i++) {
         const struct trend_page *page = &trend_result->trend.pages[i];
-        if (trend_is_shown(page, &trends->bounds) &&
-            is_in_section(&trend_result->pages[page->page].page, trends->section))
+        bool is_chosen = trends->is_all ? page->rank > 0 : trend_is_shown(page, &trends->bounds);
+        if (is_chosen && is_in_section(&trend_result->pages[page->page].page, trends->section))
             chosen[count++] = *page;
     }
     trend_sort(chosen, count, trends->sort, trend_result->paths);
@@ -324,7 +395,7 @@ static enum status choose(const struct request_params *params, const struct tren
 
 enum status trends_write(struct buffer *out, const struct request_params *params,
                          const struct trends_request *trends, const struct trend_result *trend_result,
-                         bool is_stale, bool is_late, struct arena *arena)
+                         const struct site_usual *usual, bool is_stale, bool is_late, struct arena *arena)
 {
     const struct trend *trend = &trend_result->trend;
     struct trend_page *pages = NULL;
@@ -336,18 +407,18 @@ enum status trends_write(struct buffer *out, const struct request_params *params
     if (params->format == FORMAT_CSV) {
         buffer_append_text(
             out, "i,path,visitors,change,expected,ratio,score,sigma,baseline_minutes,rank,rank_change,"
-                 "new,lower_bound,first_seen,since\r\n");
+                 "new,lower_bound,first_seen\r\n");
         for (size_t i = 0; i < count; i++)
             put_csv_row(out, trend, &pages[i], &trend_result->pages[pages[i].page]);
         return STATUS_OK;
     }
     if (params->callback)
         buffer_append_format(out, "/**/%s(", params->callback);
-    put_json_head(out, params, trend_result, is_stale, is_warming);
+    put_json_head(out, params, trend_result, usual, is_stale, is_warming);
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buffer_append_text(out, ",\n");
-        put_json_row(out, trend, &pages[i], &trend_result->pages[pages[i].page]);
+        put_json_row(out, trend_result, &pages[i], trends->has_sparklines);
     }
     buffer_append_text(out, params->callback ? "]});\n" : "]}\n");
     return STATUS_OK;

@@ -48,6 +48,8 @@ struct waiting *waiting_new(int waiters_max)
 static void forget(struct waiting *waiting, struct awaited *awaited)
 {
     waiting->owed -= awaited->state == AWAITED_ASKED;
+    /* uthash frees its table with the last entry, which the analyzer does not see.
+     * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     HASH_DEL(waiting->all, awaited);
     free(awaited);
 }
@@ -175,10 +177,13 @@ enum waiting_answer waiting_want(struct waiting *waiting, const struct wanted *w
 
 static void take_out(struct waiting *waiting, struct waiter *waiter)
 {
+    struct awaited *awaited = waiter->awaited;
+    if (!awaited)
+        return;
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
-        waiter->awaited->waiters = waiter->next;
+        awaited->waiters = waiter->next;
     if (waiter->next)
         waiter->next->previous = waiter->previous;
     waiter->next = waiter->previous = NULL;
@@ -260,8 +265,7 @@ void waiting_lose(struct waiting *waiting)
 }
 
 void waiting_ask_again(struct waiting *waiting,
-                       void (*ask_one)(void *context, const struct wanted *wanted,
-                                       const struct waiter *first),
+                       void (*ask_one)(void *context, const struct wanted *wanted, struct waiter *first),
                        void *context)
 {
     struct awaited *awaited;
@@ -278,8 +282,7 @@ void waiting_ask_again(struct waiting *waiting,
 
 void waiting_remove(struct waiting *waiting, struct waiter *waiter)
 {
-    if (waiter->awaited)
-        take_out(waiting, waiter);
+    take_out(waiting, waiter);
 }
 
 struct waiter *waiting_next_woken(struct waiting *waiting)

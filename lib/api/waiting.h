@@ -89,7 +89,7 @@ void waiting_lose(struct waiting *waiting);
 
 /* Calls ask() for each refresh that was asked for and has not ended: for a new connection to the fetcher. */
 void waiting_ask_again(struct waiting *waiting,
-                       void (*ask)(void *context, const struct wanted *wanted, const struct waiter *first),
+                       void (*ask)(void *context, const struct wanted *wanted, struct waiter *first),
                        void *context);
 
 /* Takes a request out whose client has gone. One that does not wait is left as it is. */

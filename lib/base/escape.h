@@ -13,8 +13,8 @@ void json_escape(struct buffer *out, const char *text, size_t len_bytes);
  * formula, so such text gets an apostrophe in front. */
 void csv_escape(struct buffer *out, const char *text, size_t len_bytes);
 
-/* Appends text for an element or a quoted attribute of XML 1.0. The text is UTF-8. Characters that XML 1.0 does not
- * allow, not even as references (controls but tab, LF and CR; U+FFFE and U+FFFF), are left out. */
+/* Appends text for an element or a quoted attribute of XML 1.0. The text is UTF-8. Characters that XML 1.0
+ * does not allow, not even as references (controls but tab, LF and CR; U+FFFE and U+FFFF), are left out. */
 void xml_escape(struct buffer *out, const char *text, size_t len_bytes);
 
 #endif

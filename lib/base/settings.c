@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <strings.h>
 
-enum setting_type { TYPE_TEXT, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
+enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
 
 struct setting {
     const char *name;
@@ -17,6 +17,8 @@ struct setting {
     const char *help;
 };
 
+#define DROP_PARAMETERS "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid"
+
 #define AT(field) offsetof(struct settings, field)
 
 static const struct setting TABLE[] = {
@@ -27,6 +29,8 @@ static const struct setting TABLE[] = {
     {"SSL_CERT_FILE", TYPE_TEXT, AT(ca_file), "", 0, 0, false,
      "certificates to trust for Chartbeat, as of a company's proxy; empty: the system's"},
     {"CHARTBEAT_LIMIT", TYPE_INT, AT(chartbeat_limit), "100", 1, 10000, false, "pages to ask for"},
+    {"UPBEAT_DROP_PARAMETERS", TYPE_NAMES, AT(drop_parameters), DROP_PARAMETERS, 0, 0, false,
+     "parameters of a page's address that do not make it another page"},
     {"UPBEAT_TTL_MS", TYPE_INT, AT(ttl_ms), "3000", 100, 60000, false,
      "within it nobody asks Chartbeat again"},
     {"UPBEAT_WAIT_MS", TYPE_INT, AT(wait_ms), "300", 0, 2500, false,
@@ -91,6 +95,19 @@ static bool is_url(const char *value)
     return true;
 }
 
+static bool is_name_list(const char *value)
+{
+    enum { NAMES_MAX_BYTES = 1000 };
+    for (const char *at = value; *at; at++) {
+        bool is_last = at[1] == '\0' || at[1] == ' ';
+        bool is_name = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                       (*at >= '0' && *at <= '9') || strchr("_.-", *at);
+        if (!is_name && !(*at == '*' && is_last) && !(*at == ' ' && at > value && !is_last))
+            return false;
+    }
+    return strlen(value) <= NAMES_MAX_BYTES;
+}
+
 static int index_of(const char *value, const char *const *names, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -114,6 +131,11 @@ static void say_range(const struct setting *row, struct buffer *out)
         break;
     case TYPE_URL:
         buffer_append_text(out, "http(s)://HOST[:PORT]/PATH without user, query or fragment");
+        break;
+    case TYPE_NAMES:
+        buffer_append_text(
+            out,
+            "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty");
         break;
     case TYPE_TEXT:
         buffer_append_text(out, "text");
@@ -139,6 +161,10 @@ static enum status read_row(const struct setting *row, const char *value, struct
         break;
     case TYPE_URL:
         index = is_url(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
+    case TYPE_NAMES:
+        index = is_name_list(value) ? 0 : -1;
         *(const char **)(void *)at = value;
         break;
     case TYPE_TEXT:
@@ -173,7 +199,7 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault)
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
         const struct setting *row = &TABLE[i];
         const char *value = getenv(row->name);
-        if (!value || (*value == '\0' && row->type != TYPE_TEXT))
+        if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES))
             value = row->default_value;
         if (read_row(row, value, &settings) == STATUS_OK)
             continue;
@@ -209,4 +235,16 @@ const char *settings_database(void)
 {
     const char *value = getenv("UPBEAT_DATABASE");
     return value ? value : "";
+}
+
+const char *settings_database_owner(void)
+{
+    const char *value = getenv("UPBEAT_DATABASE_OWNER");
+    return value && *value ? value : settings_database();
+}
+
+const char *settings_drop_parameters(void)
+{
+    const char *value = getenv("UPBEAT_DROP_PARAMETERS");
+    return value ? value : DROP_PARAMETERS;
 }

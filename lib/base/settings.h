@@ -14,9 +14,10 @@ struct settings {
     const char *chartbeat_url; /* scheme, host and path */
     const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;
-    const char *run_dir; /* slot files */
-    const char *fetch_socket; /* "": see settings_fetch_socket() */
-    int chartbeat_limit; /* pages asked for */
+    const char *run_dir;         /* where the sockets are */
+    const char *fetch_socket;    /* "": see settings_fetch_socket() */
+    int chartbeat_limit;         /* pages asked for */
+    const char *drop_parameters; /* names of query parameters that do not tell pages apart, see page_path.h */
     int ttl_ms;
     int wait_ms; /* for a refresh, before a row is served that is older than the TTL */
     int stale_ms;
@@ -24,9 +25,9 @@ struct settings {
     int upstream_timeout_ms;
     int deadline_ms; /* of one request, in all */
     int workers;
-    int waiting_max;          /* requests that wait for a refresh, in one worker */
-    int rate_per_minute;      /* requests to Chartbeat per host */
-    bool prepare;             /* named prepared statements; off behind PgBouncer in transaction mode */
+    int waiting_max;     /* requests that wait for a refresh, in one worker */
+    int rate_per_minute; /* requests to Chartbeat per host */
+    bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
     enum log_level log_level;
     int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;
@@ -38,11 +39,18 @@ struct settings {
  * and *settings_r is untouched. Values of settings that may hold a password are never in the line. */
 enum status settings_read(struct settings *settings_r, struct buffer *fault) MUST_CHECK;
 
-/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to path_bytes. */
+/* The path of the fetcher's socket: UPBEAT_FETCH_SOCKET, or else fetch.sock in UPBEAT_RUN_DIR; cut to
+ * path_bytes. */
 void settings_fetch_socket(const struct settings *settings, char *path_r, size_t path_bytes);
 
 /* UPBEAT_DATABASE, for a program that needs no other setting; "" where it is not set. */
 const char *settings_database(void);
+
+/* UPBEAT_DATABASE_OWNER, or UPBEAT_DATABASE where that is not set, for a program that runs as the owner. */
+const char *settings_database_owner(void);
+
+/* UPBEAT_DROP_PARAMETERS alone, unchecked, or its default. */
+const char *settings_drop_parameters(void);
 
 /* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);

@@ -55,7 +55,7 @@ static int fraction(const char **at)
     return digits > 0 ? millionths : -1;
 }
 
-/* Seconds or milliseconds since 1970: the years 2000 to 2099 make the two apart. */
+/* Reads seconds or milliseconds since 1970. Only one of the two falls into the years 2000 to 2099. */
 static const char *read_epoch(const char *text, time_us *at_r)
 {
     const char *at = text;
@@ -85,7 +85,7 @@ static const char *read_date(const char **at, struct tm *parts)
         return NOT_A_TIME;
     struct tm same = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
     *parts = same;
-    /* Of a day that there is not, timegm() makes another. */
+    /* timegm() turns a day that does not exist into another day. */
     (void)timegm(&same);
     if (same.tm_mon != parts->tm_mon || same.tm_mday != day)
         return NO_SUCH_DAY;

@@ -51,18 +51,88 @@ bool utf8_valid(const char *bytes, size_t len_bytes)
     return true;
 }
 
-bool utf8_json_has_nul_escape(const char *json, size_t len_bytes)
+/* How much of a character that is not well-formed is one broken piece: what could still have become one. */
+static size_t broken_bytes(const unsigned char *at, size_t left)
 {
-    const char *at = json;
-    const char *end = json + len_bytes;
-    while ((at = memchr(at, '\\', (size_t)(end - at)))) {
-        if (end - at >= 6 && memcmp(at + 1, "u0000", 5) == 0)
-            return true;
-        at += 2;
-        if (at >= end)
-            break;
+    unsigned char c = at[0];
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    size_t needed = c < 0xc2 || c > 0xf4 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    size_t n = 1;
+    if (needed > 1 && left > 1 && at[1] >= low && at[1] <= high) {
+        n = 2;
+        while (n < needed && n < left && (at[n] & 0xc0) == 0x80)
+            n++;
     }
-    return false;
+    return n;
+}
+
+static int hexadecimal(unsigned char c)
+{
+    return c >= '0' && c <= '9'                     ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                    : -1;
+}
+
+/* The digits of a \u escape, at most four; *code_r is their number. */
+static size_t read_hexadecimal(const unsigned char *at, const unsigned char *end, unsigned *code_r)
+{
+    size_t n = 0;
+    unsigned code = 0;
+    for (; n < 4 && at + n < end && hexadecimal(at[n]) >= 0; n++)
+        code = code * 16 + (unsigned)hexadecimal(at[n]);
+    *code_r = code;
+    return n;
+}
+
+/* From a backslash on: the bytes of the escape. */
+static size_t escape_bytes(const unsigned char *at, const unsigned char *end, bool *is_good_r)
+{
+    enum { HIGH_FIRST = 0xd800, LOW_FIRST = 0xdc00, LOW_LAST = 0xdfff };
+    unsigned code = 0;
+    unsigned second = 0;
+    if (end - at < 2 || at[1] != 'u') {
+        *is_good_r = end - at >= 2 && at[1] != '\0' && strchr("\"\\/bfnrt", at[1]);
+        return *is_good_r ? 2 : 1;
+    }
+    size_t digits = read_hexadecimal(at + 2, end, &code);
+    bool is_high = digits == 4 && code >= HIGH_FIRST && code < LOW_FIRST;
+    if (is_high && end - at >= 12 && at[6] == '\\' && at[7] == 'u' &&
+        read_hexadecimal(at + 8, end, &second) == 4 && second >= LOW_FIRST && second <= LOW_LAST) {
+        *is_good_r = true;
+        return 12;
+    }
+    *is_good_r = digits == 4 && code != 0 && (code < HIGH_FIRST || code > LOW_LAST);
+    return 2 + digits;
+}
+
+bool utf8_mend_json(struct buffer *out, const char *json, size_t len_bytes)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    const unsigned char *at = (const unsigned char *)json;
+    const unsigned char *end = at + len_bytes;
+    const unsigned char *good = at; /* what is not yet written, and needs no mending */
+    bool is_broken = false;
+    while (at < end) {
+        bool is_good = *at != 0;
+        size_t n = 1;
+        if (*at == '\\') {
+            n = escape_bytes(at, end, &is_good);
+        } else if (*at >= 0x80) {
+            n = char_bytes(at, (size_t)(end - at));
+            is_good = n > 0;
+            n = is_good ? n : broken_bytes(at, (size_t)(end - at));
+        }
+        if (!is_good) {
+            buffer_append(out, good, (size_t)(at - good));
+            buffer_append(out, replacement, sizeof replacement - 1);
+            good = at + n;
+            is_broken = true;
+        }
+        at += n;
+    }
+    buffer_append(out, good, (size_t)(end - good));
+    return is_broken;
 }
 
 size_t utf8_cut(const char *bytes, size_t len_bytes, size_t max_bytes)

@@ -40,8 +40,8 @@ struct sql_param {
 };
 
 /* Makes a database object that has no connection yet. `role`: as which it connects where `conninfo` names no
- * user; NULL: libpq's default. `prepare`: use named prepared statements. `conninfo` and `role` must outlive the
- * object. STATUS_NO_MEMORY: *database_r is untouched. */
+ * user; NULL: libpq's default. `prepare`: use named prepared statements. `conninfo` and `role` must outlive
+ * the object. STATUS_NO_MEMORY: *database_r is untouched. */
 enum status database_new(struct database **database_r, const char *conninfo, const char *role,
                          bool prepare) MUST_CHECK;
 

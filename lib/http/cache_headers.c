@@ -8,7 +8,7 @@ static int seconds(int64_t ms)
     return ms > 0 ? (int)(ms / 1000) : 0;
 }
 
-/* Where the row ends before the copy may be served once more, its time is up with the row. */
+/* A copy may be served once more only while the row that it was made from may be served. */
 static int copy_stale_s(const struct cache_times *times, int64_t copied_for_ms)
 {
     return times->copy_ms >= copied_for_ms + times->copy_stale_ms ? seconds(times->copy_stale_ms) : 0;

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Does an If-None-Match value name this entity tag (given with its quotes)? Weak comparison; "*" matches; a
- * list that is not well-formed matches nothing from the fault on. `header` NULL: no. */
+/* Whether an If-None-Match value names this entity tag (given with its quotes), by weak comparison. "*" names
+ * every tag. In a list that is not well-formed the tags before the fault count. `header` may be NULL: it
+ * names none. */
 bool etag_matches(const char *header, const char *etag);
 
 /* A form in which an answer can be had: "text/csv", and the parameters that it has anyway, as

@@ -1,6 +1,6 @@
 /* Is there room for the copies that nginx keeps? Its file system in memory is shared with others, and in a
- * container small. nginx cuts an answer off whose copy it can't write, so an answer must not be copied where
- * it may not fit. */
+ * container small. A write that fails is work for nothing, and comes in the middle of an answer, so no copy
+ * is asked for where it may not fit. */
 #ifndef UPBEAT_HTTP_COPIES_H
 #define UPBEAT_HTTP_COPIES_H
 

@@ -1,5 +1,6 @@
 #include "http/file_name.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,9 +10,14 @@ enum { WORD_MAX_BYTES = 64 };
 static void put_safe(char *out, const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t text_bytes = strnlen(text, WORD_MAX_BYTES);
     size_t len = 0;
-    for (; text[len] && len < WORD_MAX_BYTES; len++)
-        out[len] = strchr(safe, text[len]) && (len > 0 || text[len] != '.') ? text[len] : '_';
+    for (; len < text_bytes; len++) {
+        bool is_safe = strchr(safe, text[len]) && (len > 0 || text[len] != '.');
+        out[len] = '_';
+        if (is_safe)
+            out[len] = text[len];
+    }
     out[len] = '\0';
 }
 

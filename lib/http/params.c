@@ -5,7 +5,8 @@
 
 enum { SENT_MAX_BYTES = 100 };
 
-/* What was sent, short enough for an answer; NULL where memory is out, which leaves it out. */
+/* The start of the value that was sent, for the answer to show; NULL where memory has run out: the answer
+ * then does without it. */
 static const char *sent(const struct query_parameter *parameter, struct arena *arena)
 {
     return arena_copy(arena, parameter->value,
@@ -85,7 +86,7 @@ static bool is_name_byte(char c, bool first)
            (!first && c >= '0' && c <= '9');
 }
 
-/* Names joined by dots: nothing that could be more than a reference to a function. */
+/* Accepts names joined by dots, so that a callback can only be a reference to a function, never a call. */
 static bool is_callback(const char *text, size_t len_bytes)
 {
     bool first = true;
@@ -147,8 +148,8 @@ static enum status read_format(const struct request_head *input, const struct qu
     else if (strcmp(parameter->value, "atom") == 0 && has_feed(input))
         params->format = FORMAT_ATOM;
     else if (strcmp(parameter->value, "json") != 0)
-        return params_refuse(parameter, "is not a format", has_feed(input) ? "json, csv or atom" : "json or csv",
-                             arena, problem);
+        return params_refuse(parameter, "is not a format",
+                             has_feed(input) ? "json, csv or atom" : "json or csv", arena, problem);
     if (params->callback && params->format != FORMAT_JSON)
         return params_refuse(parameter, "is given together with a callback", "json where there is a callback",
                              arena, problem);
@@ -177,7 +178,7 @@ static bool may_be_shown(const char *name)
 
 static void refuse_query(const struct query *query, const char *why, struct problem *problem)
 {
-    /* Not shown: it may hold a key. */
+    /* The text is not shown, because a key may be in it. */
     *problem =
         (struct problem){.status = 400,
                          .parameter = "query",
@@ -216,6 +217,7 @@ enum status params_read(const struct request_head *input, int host_status, struc
 {
     struct query *query = &params_r->query;
     params_r->cache_key_suffix = "";
+    params_r->drop_parameters = input->drop_parameters ? input->drop_parameters : "";
     const char *why = NULL;
     enum status result = query_parse(input->query ? input->query : "", arena, query, &why);
     if (result != STATUS_OK && result != STATUS_NO_MEMORY) {

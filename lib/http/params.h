@@ -1,4 +1,4 @@
-/* What was asked: a request taken apart and checked, before anybody looks anything up. */
+/* The parameters of a request, parsed and checked before anything is looked up. */
 #ifndef UPBEAT_HTTP_PARAMS_H
 #define UPBEAT_HTTP_PARAMS_H
 
@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* As it came in; any member may be NULL for absent. Owned by the caller. */
+/* The request as the web server passed it on. A member is NULL if the request does not have it. The caller
+ * owns the strings. */
 struct request_head {
     const char *method;
     const char *path;  /* decoded */
@@ -21,6 +22,7 @@ struct request_head {
     const char *if_none_match;
     const char *asked_headers; /* Access-Control-Request-Headers */
     const char *id;
+    const char *drop_parameters; /* of the settings, see struct page_path_rules; NULL: none */
     bool is_behind_cache; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */
     int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
 };
@@ -43,6 +45,7 @@ struct request_params {
     const char *callback;         /* of JSONP; NULL: none. Owned by the arena. */
     const char *cache_key_suffix; /* in words, what else makes the answer what it is; "": nothing. Static or
                                      the arena's. */
+    const char *drop_parameters;  /* as in the head, never NULL */
     struct query query;           /* all parameters, for what an endpoint has of its own */
 };
 
@@ -60,7 +63,7 @@ enum status params_read(const struct request_head *input, int host_status, struc
  * Owned by the arena. */
 const char *params_callback(const struct request_head *input, struct arena *arena);
 
-/* A parameter that is refused: fills *problem_r and returns STATUS_INVALID. `why` and `bound` are static. */
+/* Refuses a parameter: fills *problem_r and returns STATUS_INVALID. `why` and `bound` are static. */
 enum status params_refuse(const struct query_parameter *parameter, const char *why, const char *bound,
                           struct arena *arena, struct problem *problem_r) MUST_CHECK;
 

@@ -12,7 +12,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes in place, which only ever shortens; the new length, or -1 on a bad escape. */
+/* Decodes in place: the text never gets longer. Returns the new length, or -1 at a bad escape. */
 static long decode(char *text, size_t len_bytes)
 {
     size_t to = 0;
@@ -44,7 +44,7 @@ static const char *add_part(struct query *query, char *part, size_t len_bytes)
     size_t name_bytes = equals ? (size_t)(equals - part) : len_bytes;
     char *value = equals ? equals + 1 : part + len_bytes;
     size_t value_bytes = equals ? len_bytes - name_bytes - 1 : 0;
-    /* The value first: the NUL behind the decoded name may fall on the '='. */
+    /* The value is decoded first, because the NUL after the decoded name may overwrite the '='. */
     long value_len = decode(value, value_bytes);
     long name_len = decode(part, name_bytes);
     if (value_len < 0 || name_len < 0)

@@ -1,4 +1,4 @@
-/* A query string taken apart: names and values, percent-decoded, each name at most once. */
+/* Parses a query string into names and values, percent-decoded, each name once at most. */
 #ifndef UPBEAT_HTTP_QUERY_H
 #define UPBEAT_HTTP_QUERY_H
 

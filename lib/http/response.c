@@ -7,7 +7,7 @@ enum {
     HEAD_KEEP_BYTES = 16 * 1024,
     BODY_MAX_BYTES = 16 * 1024 * 1024,
     ASKED_MAX_BYTES = 400,
-    BODY_KEEP_BYTES = 256 * 1024, /* one huge answer must not stay with the worker */
+    BODY_KEEP_BYTES = 256 * 1024, /* a worker gives back the memory of a larger answer */
 };
 
 static const char UTF8_MARK[] = "\xef\xbb\xbf";
@@ -105,7 +105,8 @@ static void put_member(struct buffer *out, const char *name, const char *value)
     json_escape(out, value, strlen(value));
 }
 
-/* "host has a port": a fault of a parameter is said with its name in front. */
+/* The sentence for a person: the name of the parameter, if there is one, and what is wrong ("host has a
+ * port"). */
 static void put_detail(struct buffer *out, const struct problem *problem)
 {
     char text[256];
@@ -153,7 +154,7 @@ void response_preflight(struct response *response, const char *request_id, const
     response_begin(response, 204, request_id);
     response_header(response, "Allow", "GET, HEAD, OPTIONS");
     response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-    /* The asterisk does not stand for Authorization. */
+    /* The asterisk does not include Authorization. */
     response_header(response, "Access-Control-Allow-Headers",
                     "*, Authorization, X-CB-AK, If-None-Match, Accept%s%s", is_repeated ? ", " : "",
                     is_repeated ? asked : "");

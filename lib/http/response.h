@@ -1,4 +1,4 @@
-/* The only writer of an answer: status, headers and body, in the form of CGI (RFC 3875). */
+/* A response: status, headers and body, in the form of CGI (RFC 3875). Nothing else writes to clients. */
 #ifndef UPBEAT_HTTP_RESPONSE_H
 #define UPBEAT_HTTP_RESPONSE_H
 
@@ -8,14 +8,14 @@
 
 struct response {
     int status;              /* of HTTP; 0 until begun */
-    bool nginx_adds_headers; /* nginx adds what is the same in every answer; set by the owner, kept by
-                        response_clear() */
+    bool nginx_adds_headers; /* nginx adds the headers that every answer has; the owner sets it, and
+ response_clear() leaves it */
     bool has_bom; /* a UTF-8 mark stands in front of the body and is none of it; set after response_begin() */
     struct buffer head;
     struct buffer body;
 };
 
-/* What a problem is about. Members that are NULL are left out of the body. */
+/* The contents of an error. The body has no member for a field that is NULL. */
 struct problem {
     int status;
     const char
@@ -28,8 +28,8 @@ struct problem {
     const char *callback;  /* JSONP: the function to call, since a page never hears of a script that failed */
 };
 
-/* An answer without storage; response_release() frees what it took, response_clear() makes it ready for the
- * next answer. */
+/* Makes an empty response, which has no memory yet. response_release() frees its memory; response_clear()
+ * prepares it for the next answer. */
 void response_init(struct response *response);
 void response_release(struct response *response);
 void response_clear(struct response *response);
@@ -39,7 +39,7 @@ void response_clear(struct response *response);
  * dropped. */
 void response_begin(struct response *response, int status, const char *request_id);
 
-/* Appends one header. Control characters in the value come out as spaces, so that a value can never start
+/* Appends one header. Control characters in the value are written as spaces, so that a value can not begin
  * another header. */
 void response_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

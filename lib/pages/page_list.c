@@ -133,36 +133,6 @@ enum status pages_decode(char *text, size_t len_bytes, struct arena *arena, stru
     return STATUS_OK;
 }
 
-static const char *skip_scheme(const char *at, const char *end)
-{
-    static const char *const schemes[] = {"https://", "http://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t len = strlen(schemes[i]);
-        if ((size_t)(end - at) >= len && memcmp(at, schemes[i], len) == 0)
-            return at + len;
-    }
-    return at;
-}
-
-void pages_normal_path(const char *text, size_t len_bytes, const char **path_r, size_t *path_bytes_r)
-{
-    const char *end = text + len_bytes;
-    const char *fragment = memchr(text, '#', len_bytes);
-    if (fragment)
-        end = fragment;
-    const char *at = skip_scheme(text, end);
-    while (at < end && *at != '/' && *at != '?')
-        at++;
-    if (at == end || *at != '/') {
-        /* The bare host; its query, if any, still belongs to the front page, which has one form only. */
-        *path_r = "/";
-        *path_bytes_r = 1;
-        return;
-    }
-    *path_r = at;
-    *path_bytes_r = (size_t)(end - at);
-}
-
 int pages_compare_path(const struct page *a, const struct page *b)
 {
     uint32_t shorter = a->path_bytes < b->path_bytes ? a->path_bytes : b->path_bytes;

@@ -5,14 +5,14 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/status.h"
+#include "pages/page_path.h"
 #include <stdint.h>
 
 enum {
-    PATH_MAX_BYTES = 2000,      /* with the host it must fit PostgreSQL's index entry of 2,704 bytes */
-    TITLE_MAX_BYTES = 4000,     /* longer ones are cut at a character */
-    SECTIONS_MAX_BYTES = 1000,  /* of one page; those that do not fit are left out */
-    SECTION_SEPARATOR = '\x1f', /* ASCII's unit separator */
-    PAGES_TEXT_MAX_BYTES = 4 * 1024 * 1024,
+    TITLE_MAX_BYTES = 4000,                  /* longer ones are cut at a character */
+    SECTIONS_MAX_BYTES = 1000,               /* of one page; those that do not fit are left out */
+    SECTION_SEPARATOR = '\x1f',              /* ASCII's unit separator */
+    PAGES_TEXT_MAX_BYTES = 32 * 1024 * 1024, /* 10,000 rows, the most that can be asked for, of 3 KiB */
 };
 
 /* The sources from which visitors came to a page. */
@@ -44,11 +44,6 @@ void pages_encode(const struct page_list *list, struct buffer *out);
  * form. STATUS_NO_MEMORY. On an error *list_r is untouched. */
 enum status pages_decode(char *text, size_t len_bytes, struct arena *arena,
                          struct page_list *list_r) MUST_CHECK;
-
-/* Brings the path to the one form that is stored: from its first slash on, "/" for the front page, the query
- * kept, the fragment dropped; "host/x" and "https://host/x" lose what stands before the path. *path_r points
- * into `text`, or to a static "/". */
-void pages_normal_path(const char *text, size_t len_bytes, const char **path_r, size_t *path_bytes_r);
 
 /* Adds up pages of the same path, keeps title and sections of the larger row, and sorts by visitors
  * descending, then path by bytes: the order of a snapshot. Sums are capped at 2,147,483,647 (PostgreSQL's

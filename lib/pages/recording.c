@@ -32,19 +32,12 @@ static int split(const char *line, size_t len_bytes, struct field *fields)
 
 const char *recording_header(const char *line, size_t len_bytes, struct recording_columns *columns_r)
 {
-    static const char *const names[] = {"t_ms",   "path",  "visitors", "search",
-                                        "social", "links", "direct",   "internal"};
+    static const char *const names[] = {"t_ms", "path", "visitors", "title", "sections", "sources"};
     struct field fields[RECORDING_COLUMNS_MAX] = {0};
-    int *places[] = {&columns_r->t_ms,
-                     &columns_r->path,
-                     &columns_r->visitors,
-                     &columns_r->sources[SOURCE_SEARCH],
-                     &columns_r->sources[SOURCE_SOCIAL],
-                     &columns_r->sources[SOURCE_LINKS],
-                     &columns_r->sources[SOURCE_DIRECT],
-                     &columns_r->sources[SOURCE_INTERNAL]};
+    int *places[] = {&columns_r->t_ms,  &columns_r->path,     &columns_r->visitors,
+                     &columns_r->title, &columns_r->sections, &columns_r->sources};
     int count = split(line, len_bytes, fields);
-    *columns_r = (struct recording_columns){-1, -1, -1, count, {-1, -1, -1, -1, -1}};
+    *columns_r = (struct recording_columns){-1, -1, -1, count, -1, -1, -1};
     if (count > RECORDING_COLUMNS_MAX)
         return "the header has over 16 columns";
     for (int i = 0; i < count; i++) {
@@ -57,11 +50,6 @@ const char *recording_header(const char *line, size_t len_bytes, struct recordin
             *places[n] = i;
         }
     }
-    int sources = 0;
-    for (int i = 0; i < PAGE_SOURCES; i++)
-        sources += columns_r->sources[i] >= 0;
-    if (sources > 0 && sources < PAGE_SOURCES)
-        return "the header must name all of search, social, links, direct and internal, or none";
     return columns_r->t_ms >= 0 && columns_r->path >= 0 && columns_r->visitors >= 0
                ? NULL
                : "the header must name t_ms, path and visitors, with tabs between them";
@@ -82,6 +70,14 @@ static bool read_whole(const struct field *field, int64_t most, int64_t *number_
     return number <= most;
 }
 
+/* The text of a column that may be left out; false: it is no UTF-8. */
+static bool take_text(const struct field *fields, int place, const char **bytes_r, size_t *len_bytes_r)
+{
+    *bytes_r = place < 0 ? "" : fields[place].bytes;
+    *len_bytes_r = place < 0 ? 0 : fields[place].len_bytes;
+    return utf8_valid(*bytes_r, *len_bytes_r);
+}
+
 const char *recording_row(const char *line, size_t len_bytes, const struct recording_columns *columns,
                           struct recording_row *row_r)
 {
@@ -90,7 +86,6 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
     int64_t visitors = 0;
     if (split(line, len_bytes, fields) != columns->count)
         return "not as many columns as the header";
-    uint32_t sources[PAGE_SOURCES] = {0};
     const struct field *path = &fields[columns->path];
     if (!read_whole(&fields[columns->t_ms], INT64_C(999999999999999), &at_ms))
         return "t_ms must be whole milliseconds since 1970";
@@ -100,13 +95,29 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
         return "the path must have 1 to 2000 bytes";
     if (!utf8_valid(path->bytes, path->len_bytes))
         return "the path must be UTF-8 without NUL";
-    for (int i = 0; i < PAGE_SOURCES && columns->sources[0] >= 0; i++) {
-        int64_t number = 0;
-        if (!read_whole(&fields[columns->sources[i]], TREND_HUNDREDTHS_MAX / 100, &number))
-            return "a source must be a whole number, at most a million";
-        sources[i] = (uint32_t)number;
-    }
-    *row_r = (struct recording_row){at_ms, path->bytes, path->len_bytes, (int32_t)visitors, {0}};
-    memcpy(row_r->sources, sources, sizeof sources);
+    struct recording_row row = {
+        .at_ms = at_ms, .path = path->bytes, .path_bytes = path->len_bytes, .visitors = (int32_t)visitors};
+    if (!take_text(fields, columns->title, &row.title, &row.title_bytes) ||
+        !take_text(fields, columns->sections, &row.sections, &row.sections_bytes) ||
+        !take_text(fields, columns->sources, &row.sources, &row.sources_bytes))
+        return "a text must be UTF-8 without NUL";
+    *row_r = row;
     return NULL;
+}
+
+bool recording_sources(const struct recording_row *row, uint32_t sources_r[PAGE_SOURCES])
+{
+    size_t at = 0;
+    memset(sources_r, 0, PAGE_SOURCES * sizeof *sources_r);
+    for (int k = 0; row->sources_bytes > 0 && k < PAGE_SOURCES; k++) {
+        size_t digits = 0;
+        uint64_t number = 0;
+        for (; at < row->sources_bytes && row->sources[at] >= '0' && row->sources[at] <= '9' && digits < 9;
+             at++, digits++)
+            number = 10 * number + (uint64_t)(row->sources[at] - '0');
+        if (digits == 0 || (k < PAGE_SOURCES - 1 && (at == row->sources_bytes || row->sources[at++] != ',')))
+            return false;
+        sources_r[k] = (uint32_t)number;
+    }
+    return at == row->sources_bytes;
 }

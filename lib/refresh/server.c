@@ -18,9 +18,9 @@ enum {
 };
 
 struct connection {
-    int fd; /* -1: free */
-    uint64_t name;
-    size_t owed; /* answers */
+    int fd;        /* -1: free */
+    uint64_t name; /* its number, times REFRESH_CONNECTIONS_MAX, and its place in the table */
+    size_t owed;   /* answers */
     int64_t sent_ms;
     unsigned char in[REFRESH_MESSAGE_BYTES];
     size_t in_bytes;
@@ -240,13 +240,14 @@ void refresh_server_turn(struct refresh_server *server, int64_t now_ms)
     }
 }
 
-void refresh_server_answer(struct refresh_server *server, uint64_t name, const struct refresh_message *done)
+void refresh_server_answer(struct refresh_server *server, uint64_t connection,
+                           const struct refresh_message *done)
 {
-    struct connection *connection = server->connections[name % REFRESH_CONNECTIONS_MAX];
-    if (!connection || connection->fd < 0 || connection->name != name)
+    struct connection *owed = server->connections[connection % REFRESH_CONNECTIONS_MAX];
+    if (!owed || owed->fd < 0 || owed->name != connection)
         return;
-    connection->owed -= connection->owed > 0;
-    append_message(connection, done);
+    owed->owed -= owed->owed > 0;
+    append_message(owed, done);
 }
 
 int refresh_server_wait_ms(const struct refresh_server *server, int64_t now_ms, int max_ms)

@@ -23,20 +23,19 @@ static const struct statement STATEMENTS[] = {
                  " $6::integer, $7::integer, $8::text, $9::text[], $10::text[], $11::text[], $12::integer[],"
                  " $13::integer[], $14::integer, $15::integer, $16::integer)",
                  PUBLISH_PARAMETERS, true},
-    [FAIL] = {"upbeat_fail",
-              "select fail_refresh($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE, FAIL_PARAMETERS,
-              true},
-    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4,
-                true},
+    [FAIL] = {"upbeat_fail", "select fail_refresh($1::text, $2::uuid, $3::text, $4::integer), " NOT_DURABLE,
+              FAIL_PARAMETERS, true},
+    [REFUSE] = {"upbeat_refuse", "select refuse_key($1::text, $2::uuid, $3::bytea, $4::text)", 4, true},
     [LOOK] = {"upbeat_look",
               "select not coalesce(r.lease_until between clock_timestamp()"
               " and clock_timestamp() + $2::integer * interval '1 ms', false)"
               " from unnest($1::text[]) with ordinality q (host, number) left join refreshes r using (host)"
               " order by q.number",
               2, false},
-    [ASKED] = {"upbeat_asked", "select asked(host), " NOT_DURABLE " from unnest($1::text[]) host order by host", 1,
-               true},
-    /* A host whose lease is held is left out: the other fetcher is at it. More are looked at, to leave out those. */
+    [ASKED] = {"upbeat_asked",
+               "select asked(host), " NOT_DURABLE " from unnest($1::text[]) host order by host", 1, true},
+    /* A host whose lease is held is left out: the other fetcher is at it. More are looked at, to leave out
+       those. */
     [DUE] = {"upbeat_due",
              "select d.host, case when d.due_at > '-infinity' then"
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
@@ -75,8 +74,8 @@ int lease_order(const char *host, const char *other)
 static enum status read_outcome(const struct database_rows *rows, enum claim_outcome *outcome_r)
 {
     static const char *const names[CLAIM_OUTCOMES] = {
-        [CLAIM_GRANTED] = "granted",   [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
-        [CLAIM_BACKOFF] = "backoff",   [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
+        [CLAIM_GRANTED] = "granted", [CLAIM_NOT_NEEDED] = "not_needed",     [CLAIM_HELD] = "held",
+        [CLAIM_BACKOFF] = "backoff", [CLAIM_RATE_LIMITED] = "rate_limited", [CLAIM_BAD_KEYS] = "bad_keys",
         [CLAIM_NO_KEY] = "no_key",
     };
     size_t len = 0;
@@ -136,7 +135,7 @@ enum status lease_claim(struct database *database, const struct lease_request *r
                         const struct lease_bounds *bounds, struct deadline deadline,
                         struct lease_claim *claims_r)
 {
-    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[CLAIM_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage own[LEASE_BATCH][2];
     union sql_param_storage common[4];
     struct database_rows *rows[LEASE_BATCH] = {0};
@@ -189,7 +188,7 @@ static void set_publication(const struct lease_publication *what, union sql_para
 enum status lease_publish(struct database *database, const struct lease_publication *publications,
                           size_t count, struct deadline deadline, bool *stored_r)
 {
-    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[PUBLISH_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH][6];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++)
@@ -204,7 +203,7 @@ enum status lease_publish(struct database *database, const struct lease_publicat
 enum status lease_fail(struct database *database, const struct lease_failure *failures, size_t count,
                        struct deadline deadline, int *back_off_ms_r)
 {
-    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH];
+    struct sql_param parameters[FAIL_PARAMETERS * LEASE_BATCH] = {{0}};
     union sql_param_storage rooms[LEASE_BATCH];
     struct database_rows *rows[LEASE_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {

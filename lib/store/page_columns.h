@@ -1,4 +1,4 @@
-/* A list of pages in the form that publish_refill() takes: compact text, and array literals with an element
+/* A list of pages in the form that publish_refresh() takes: compact text, and array literals with an element
  * for each page. */
 #ifndef UPBEAT_STORE_PAGE_COLUMNS_H
 #define UPBEAT_STORE_PAGE_COLUMNS_H

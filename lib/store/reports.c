@@ -25,70 +25,83 @@ struct report {
     " else page_number($1::text, $2::text) > 0 end)::text"
 
 static const struct report REPORTS[] = {
-    [REPORT_HISTORY] = {{"upbeat_history",
-                       "select 0, $1::text, $2::text, " IS_KNOWN ","
-                       " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
-                       " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
-                       " union all select 1, utc_text(t), visitors::text, low::text, high::text, suspect::text, null"
-                       " from page_history($1, $2, $3, $4, $5)"
-                       " union all select 2, utc_text(t), path, title, was, null, null"
-                       " from headline_changes($1, $2, $3, $4)",
-                       5, false}, {HOST, PATH, FROM, TO, STEP}},
-    [REPORT_HOURS] = {{"upbeat_hours",
-              "with z as materialized (select zone_of($1::text, $5::text) as tz)"
-              " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
-              " utc_text($3::timestamptz), utc_text($4::timestamptz),"
-              " null, null, null, null, null, null, null, null, null, null, null, null, null from z"
-              " union all select 1, utc_text(hour), local_text(hour, z.tz), minutes::text, listed::text,"
-              " round(sum, 2)::text, round(cutoff_sum, 2)::text, avg_listed::text, avg_low::text,"
-              " avg_high::text, round(min, 2)::text, round(max, 2)::text, round(first, 2)::text,"
-              " utc_text(first_at), round(last, 2)::text, utc_text(last_at), round(rise, 2)::text,"
-              " round(fall, 2)::text, round(change, 2)::text, change_prev::text"
-              " from z cross join lateral page_hours($1, $2, $3, $4, z.tz)",
-              5, false}, {HOST, PATH, FROM, TO, ZONE}},
+    [REPORT_HISTORY] =
+        {{"upbeat_history",
+          "select 0, $1::text, $2::text, " IS_KNOWN ","
+          " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
+          " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
+          " union all select 1, utc_text(t), visitors::text, low::text, high::text, suspect::text, null"
+          " from page_history($1, $2, $3, $4, $5)"
+          " union all select 2, utc_text(t), path, title, was, null, null"
+          " from headline_changes($1, $2, $3, $4)",
+          5, false},
+         {HOST, PATH, FROM, TO, STEP}},
+    [REPORT_HOURS] =
+        {{"upbeat_hours",
+          "with z as materialized (select zone_of($1::text, $5::text) as tz)"
+          " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
+          " utc_text($3::timestamptz), utc_text($4::timestamptz),"
+          " null, null, null, null, null, null, null, null, null, null, null, null, null from z"
+          " union all select 1, utc_text(hour), local_text(hour, z.tz), minutes::text, listed::text,"
+          " round(sum, 2)::text, round(cutoff_sum, 2)::text, avg_listed::text, avg_low::text,"
+          " avg_high::text, round(min, 2)::text, round(max, 2)::text, round(first, 2)::text,"
+          " utc_text(first_at), round(last, 2)::text, utc_text(last_at), round(rise, 2)::text,"
+          " round(fall, 2)::text, round(change, 2)::text, change_prev::text"
+          " from z cross join lateral page_hours($1, $2, $3, $4, z.tz)",
+          5, false},
+         {HOST, PATH, FROM, TO, ZONE}},
     [REPORT_PROFILE] = {{"upbeat_profile",
-                       "with z as materialized (select zone_of($1::text, $4::text) as tz)"
-                       " select 0, $1, $2::text, z.tz, " IS_KNOWN ", $3::text, null, null, null, null from z"
-                       " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
-                       " mean::text, min::text, max::text, change::text"
-                       " from z cross join lateral page_profile($1, $2, $3::integer, z.tz)",
-                       4, false}, {HOST, PATH, DAYS, ZONE}},
+                         "with z as materialized (select zone_of($1::text, $4::text) as tz)"
+                         " select 0, $1, $2::text, z.tz, " IS_KNOWN
+                         ", $3::text, null, null, null, null from z"
+                         " union all select 1, hour::text, days::text, median::text, p25::text, p75::text,"
+                         " mean::text, min::text, max::text, change::text"
+                         " from z cross join lateral page_profile($1, $2, $3::integer, z.tz)",
+                         4, false},
+                        {HOST, PATH, DAYS, ZONE}},
     [REPORT_USUAL] = {{"upbeat_usual",
-                           "with z as materialized (select zone_of($1::text, $3::text) as tz)"
-                           " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
-                           " utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
-                           " visitors::text, rank::text, usual::text, usual_low::text, usual_high::text,"
-                           " vs_usual::text, basis, n::text, usual_for_rank::text"
-                           " from z left join lateral page_usual($1, $2, z.tz) on true",
-                           3, false}, {HOST, PATH, ZONE}},
+                       "with z as materialized (select zone_of($1::text, $3::text) as tz)"
+                       " select 0, $1, $2::text, z.tz, " IS_KNOWN ","
+                       " utc_text(as_of), utc_text(slot), local_text(slot, z.tz),"
+                       " visitors::text, rank::text, usual::text, usual_low::text, usual_high::text,"
+                       " vs_usual::text, basis, n::text, usual_for_rank::text"
+                       " from z left join lateral page_usual($1, $2, z.tz) on true",
+                       3, false},
+                      {HOST, PATH, ZONE}},
     [REPORT_PAGES] = {{"upbeat_pages",
                        "with p as materialized (select * from pages_at($1::text, $2::timestamptz))"
                        " select 0, $1, utc_text($2), utc_text(max(minute)), max(samples)::text,"
                        " round(max(cutoff), 2)::text from p"
                        " union all (select 1, rank::text, title, path, round(visitors, 2)::text, null from p"
                        " where rank is not null order by p.rank)",
-                       2, false}, {HOST, AT}},
-    [REPORT_EVENTS] = {{"upbeat_events",
-              "select 0, $1::text, utc_text($2::timestamptz), utc_text($3::timestamptz), null, null, null, null, null, null,"
-              " null, null, null, null, null, null, null, null, null, null"
-              " union all select 1, event_id::text, kind::text, path, title, utc_text(began_at), utc_text(peak_at),"
-              " utc_text(ended_at), round(visitors::numeric, 2)::text, round(expected::numeric, 2)::text,"
-              " round((visitors / nullif(expected, 0))::numeric, 4)::text, round(score::numeric, 2)::text,"
-              " round(peak::numeric, 2)::text, round(peak_expected::numeric, 2)::text,"
-              " nullif(array_to_string(causes, '+'), ''), round(sources[1]::numeric, 2)::text,"
-              " round(sources[2]::numeric, 2)::text, round(sources[3]::numeric, 2)::text,"
-              " round(sources[4]::numeric, 2)::text, round(sources[5]::numeric, 2)::text"
-              " from host_events($1, $2, $3, string_to_array($4::text, ','), $5::boolean, 10000)",
-              5, false}, {HOST, FROM, TO, KINDS, OPEN}},
-    [REPORT_HOSTS] = {{"upbeat_hosts",
-              "with h as materialized (select * from key_hosts($1::bytea))"
-              " select 0, case when exists (select from h) then 'is known' end,"
-              " null, null, null, null, null, null, null, null"
-              " union all select 1, host, (as_of is not null)::text, utc_text(as_of), extract(epoch from "
-              "age)::bigint::text,"
-              " extract(epoch from poll_every)::text, utc_text(next_poll), failures::text, last_error,"
-              " left_alone from h",
-              1, false}, {DIGEST}},
+                       2, false},
+                      {HOST, AT}},
+    [REPORT_EVENTS] =
+        {{"upbeat_events",
+          "select 0, $1::text, utc_text($2::timestamptz), utc_text($3::timestamptz), null, null, null, null,"
+          " null, null, null, null, null, null, null, null, null, null, null, null"
+          " union all select 1, event_id::text, kind::text, path, title, utc_text(began_at), "
+          "utc_text(peak_at),"
+          " utc_text(ended_at), round(visitors::numeric, 2)::text, round(expected::numeric, 2)::text,"
+          " round((visitors / nullif(expected, 0))::numeric, 4)::text, round(score::numeric, 2)::text,"
+          " round(peak::numeric, 2)::text, round(peak_expected::numeric, 2)::text,"
+          " nullif(array_to_string(causes, '+'), ''), round(sources[1]::numeric, 2)::text,"
+          " round(sources[2]::numeric, 2)::text, round(sources[3]::numeric, 2)::text,"
+          " round(sources[4]::numeric, 2)::text, round(sources[5]::numeric, 2)::text"
+          " from host_events($1, $2, $3, string_to_array($4::text, ','), $5::boolean, 10000)",
+          5, false},
+         {HOST, FROM, TO, KINDS, OPEN}},
+    [REPORT_HOSTS] =
+        {{"upbeat_hosts",
+          "with h as materialized (select * from key_hosts($1::bytea))"
+          " select 0, case when exists (select from h) then 'is known' end,"
+          " null, null, null, null, null, null, null, null"
+          " union all select 1, host, (as_of is not null)::text, utc_text(as_of), extract(epoch from "
+          "age)::bigint::text,"
+          " extract(epoch from poll_every)::text, utc_text(next_poll), failures::text, last_error,"
+          " left_alone from h",
+          1, false},
+         {DIGEST}},
 };
 
 /* The zone that is meant, and the midnights of up to three dates in it. */

@@ -12,10 +12,15 @@ enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
 enum { KNOWN, READ, READY };
 
+/* A key that was refused once is doubted: it is served on until it is refused again, or for a minute and the
+ * five seconds that have to lie between the two, one back-off; then it has to be checked. So its check counts
+ * as REVOCATION_MS less that before the doubt. */
+#define CHECKED_AT "greatest(k.checked_at, k.doubted_at - interval '235 s')"
+
 static const struct statement STATEMENTS[] = {
     /* Nearly all that is asked under load; each column more would be felt. */
     [KNOWN] = {"upbeat_known",
-               "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, k.checked_at"
+               "select clock_timestamp(), c.previous_at, c.rate_limit, c.rate_remaining, " CHECKED_AT
                " from cache c join key_checks k on k.host = c.host and k.digest = $2::bytea"
                " where c.host = $1::text and k.state <> 'refused' and c.taken_at = $3::timestamptz",
                KNOWN_PARAMETERS, false},
@@ -23,11 +28,13 @@ static const struct statement STATEMENTS[] = {
      * that has them. */
     [READ] = {"upbeat_read",
               "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining, "
-              "k.state <> 'refused', k.checked_at,"
+              "k.state <> 'refused', " CHECKED_AT ","
               " case when refusal_holds(k.refused_until, clock_timestamp()) then k.refused_until end,"
-              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz then "
+              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from "
+              "$4::timestamptz then "
               "c.pages end,"
-              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from $4::timestamptz then "
+              " case when $5::boolean and k.state <> 'refused' and c.taken_at is distinct from "
+              "$4::timestamptz then "
               "c.previous_pages end,"
               " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
               "clock_timestamp()"

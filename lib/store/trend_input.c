@@ -67,7 +67,8 @@ struct reading {
 
 static struct id_slot *slot_of(const struct id_table *table, int32_t id)
 {
-    size_t at = ((uint32_t)id * UINT32_C(2654435769)) & (table->size - 1);
+    size_t at = (size_t)((uint32_t)id * UINT32_C(2654435769)) & (table->size - 1);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a table without slots has no pages to look for */
     while (table->slots[at].id != 0 && table->slots[at].id != id)
         at = (at + 1) & (table->size - 1);
     return &table->slots[at];
@@ -201,7 +202,7 @@ static enum status read_pages(struct reading *r, struct database *database, stru
     enum status result = take_ids(r);
     if (result != STATUS_OK)
         return result;
-    if (r->table.count == 0)
+    if (r->table.count == 0) /* there are no rows either, so that the table need not exist */
         return take_pages(r, NULL);
     const struct sql_param parameter = {.bytes = write_ids(r)};
     if (!parameter.bytes)

@@ -29,9 +29,9 @@ struct trend_window {
     struct trend_path *paths;  /* by number */
 };
 
-/* Reads the window of window_ms that ends at the snapshot of as_of: the counts, and then what the pages in them
- * are. The arena owns all of it. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as in database.h; STATUS_INVALID:
- * rows that can't be. On an error *window_r is untouched. */
+/* Reads the window of window_ms that ends at the snapshot of as_of: the counts, and then what the pages in
+ * them are. The arena owns all of it. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED, STATUS_NO_MEMORY as
+ * in database.h; STATUS_INVALID: rows that can't be. On an error *window_r is untouched. */
 enum status trend_input_read(struct database *database, const char *host, time_us as_of, int64_t window_ms,
                              struct arena *arena, struct deadline deadline,
                              struct trend_window *window_r) MUST_CHECK;

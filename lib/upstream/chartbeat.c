@@ -31,6 +31,14 @@ struct chartbeat {
 const struct chartbeat_answer chartbeat_no_answer = {
     .rate_limit = -1, .rate_remaining = -1, .body = "", .reason = "the request could not be made"};
 
+size_t chartbeat_answer_max_bytes(int limit)
+{
+    size_t needed = (size_t)limit * ANSWER_ROW_BYTES;
+    return needed < ANSWER_LEAST_BYTES  ? ANSWER_LEAST_BYTES
+           : needed > ANSWER_MOST_BYTES ? ANSWER_MOST_BYTES
+                                        : needed;
+}
+
 /* libcurl's own size limit lets chunked and compressed bodies through, so the cap is here. */
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 {
@@ -81,7 +89,7 @@ static enum status transfer_new(struct transfer **transfer_r, const struct chart
     if (!transfer)
         return STATUS_NO_MEMORY;
     transfer->config = config;
-    buffer_init(&transfer->body, ANSWER_MAX_BYTES);
+    buffer_init(&transfer->body, chartbeat_answer_max_bytes(config->limit));
     transfer->easy = curl_easy_init();
     if (!transfer->easy || !set_options(transfer)) {
         transfer_free(transfer);
@@ -106,28 +114,19 @@ static int header_int(CURL *easy, const char *name, int absent)
 static void read_headers(CURL *easy, struct chartbeat_answer *answer)
 {
     curl_off_t retry_after_s = 0;
+    struct curl_header *header = NULL;
+    char *content_type = NULL;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
+    answer->content_type = content_type;
+    answer->has_retry_after =
+        curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
     if (retry_after_s > RETRY_AFTER_MAX_S)
         retry_after_s = RETRY_AFTER_MAX_S;
     answer->retry_after_s = retry_after_s > 0 ? (int)retry_after_s : 0;
     answer->rate_limit = header_int(easy, "X-RateLimit-Limit", -1);
     answer->rate_remaining = header_int(easy, "X-RateLimit-Remaining", -1);
-}
-
-static enum status result_of_status(long status)
-{
-    switch (status) {
-    case 200:
-        return STATUS_OK;
-    case 401:
-    case 403:
-        return STATUS_REFUSED;
-    case 429:
-        return STATUS_RATE_LIMITED;
-    default:
-        return STATUS_FAILED;
-    }
 }
 
 static enum status result_of_code(const struct transfer *transfer, CURLcode code)
@@ -181,9 +180,11 @@ static enum status prepare(struct transfer *transfer, const char *host, const ch
 {
     char url[URL_MAX_BYTES];
     char header[sizeof "X-CB-AK: " + KEY_MAX_BYTES];
-    int len = snprintf(url, sizeof url, "%s?host=%s&limit=%d", transfer->config->url, host,
+    char *escaped = curl_easy_escape(transfer->easy, host, 0); /* a site ID may have an @ */
+    int len = snprintf(url, sizeof url, "%s?host=%s&limit=%d", transfer->config->url, escaped ? escaped : "",
                        transfer->config->limit);
-    if (len < 0 || (size_t)len >= sizeof url)
+    curl_free(escaped);
+    if (!escaped || len < 0 || (size_t)len >= sizeof url)
         return STATUS_INVALID;
     snprintf(header, sizeof header, "X-CB-AK: %s", key);
     transfer->headers = curl_slist_append(NULL, header);
@@ -196,16 +197,15 @@ static enum status prepare(struct transfer *transfer, const char *host, const ch
     return STATUS_NO_MEMORY;
 }
 
-static void say_reason(struct transfer *transfer, enum status result, CURLcode code, long status)
+static void say_reason(struct transfer *transfer, enum status result, CURLcode code)
 {
     if (result == STATUS_OK)
         transfer->reason[0] = '\0';
     else if (result == STATUS_TOO_LARGE)
-        snprintf(transfer->reason, sizeof transfer->reason, "an answer of over %d bytes", ANSWER_MAX_BYTES);
-    else if (code != CURLE_OK)
-        snprintf(transfer->reason, sizeof transfer->reason, "%s", curl_easy_strerror(code));
+        snprintf(transfer->reason, sizeof transfer->reason, "an answer of over %zu bytes",
+                 transfer->body.max_bytes);
     else
-        snprintf(transfer->reason, sizeof transfer->reason, "status %ld", status);
+        snprintf(transfer->reason, sizeof transfer->reason, "%s", curl_easy_strerror(code));
 }
 
 static enum status take_answer(struct transfer *transfer, CURLcode code, struct chartbeat_answer *answer_r)
@@ -214,9 +214,7 @@ static enum status take_answer(struct transfer *transfer, CURLcode code, struct 
     enum status result = result_of_code(transfer, code);
     read_headers(transfer->easy, answer_r);
     drop_headers(transfer);
-    if (result == STATUS_OK)
-        result = result_of_status(answer_r->status);
-    say_reason(transfer, result, code, answer_r->status);
+    say_reason(transfer, result, code);
     answer_r->reason = transfer->reason;
     answer_r->body = transfer->body.data ? transfer->body.data : "";
     answer_r->body_bytes = transfer->body.len_bytes;

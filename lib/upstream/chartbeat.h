@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 enum {
-    ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* after decompression */
+    ANSWER_ROW_BYTES = 5 * 1024,          /* an answer may have so much for each row that was asked for, */
+    ANSWER_LEAST_BYTES = 2 * 1024 * 1024, /* but at least this, */
+    ANSWER_MOST_BYTES = 64 * 1024 * 1024, /* and at most this, after decompression */
     RETRY_AFTER_MAX_S = 600,
     CHARTBEAT_POLL_MAX = 640, /* descriptors of the caller's in one wait */
 };
@@ -26,11 +28,13 @@ struct chartbeat_config {
 };
 
 struct chartbeat_answer {
-    long status;       /* of HTTP; 0 where none came */
+    long status; /* of HTTP; 0 where none came */
+    bool has_retry_after;
     int retry_after_s; /* 0 where absent; clamped to RETRY_AFTER_MAX_S */
     int rate_limit;    /* X-RateLimit-Limit and -Remaining; -1 where absent */
     int rate_remaining;
-    const char *body; /* owned by the client, until the next call of any of its functions */
+    const char *content_type; /* NULL where absent; owned as the body */
+    const char *body;         /* owned by the client, until the next call of any of its functions */
     size_t body_bytes;
     const char
         *reason; /* why it failed, in words without key or address (owned by the client); "" on STATUS_OK */
@@ -38,6 +42,9 @@ struct chartbeat_answer {
 
 /* Of a request that could not be started. */
 extern const struct chartbeat_answer chartbeat_no_answer;
+
+/* The bound of one answer, for so many pages. */
+size_t chartbeat_answer_max_bytes(int limit);
 
 /* A client of at most `connections` (1 to 256) requests at a time, to be made after the fork.
  * STATUS_NO_MEMORY or STATUS_INVALID (an address libcurl does not take): *client_r is untouched. */
@@ -63,9 +70,9 @@ void chartbeat_poll(struct chartbeat *client, struct pollfd *fds, size_t count, 
 
 /* The next request that has ended. Where none has, waits as chartbeat_poll() does for one, at most for
  * timeout_ms; -1: does not wait, nor goes on with any. True: its context, result and answer are there.
- * *result_r: STATUS_OK: status 200 and a body. STATUS_REFUSED: 401 or 403. STATUS_RATE_LIMITED: 429.
- * STATUS_FAILED: another status. STATUS_TIMEOUT, STATUS_UNREACHABLE. STATUS_TOO_LARGE: over ANSWER_MAX_BYTES.
- * STATUS_INVALID: broken off or not decodable. STATUS_NO_MEMORY. */
+ * *result_r: STATUS_OK: a whole answer, of any status; answer_kind_of() says what it amounts to.
+ * STATUS_TIMEOUT, STATUS_UNREACHABLE. STATUS_TOO_LARGE: over chartbeat_answer_max_bytes(). STATUS_INVALID:
+ * broken off or not decodable. STATUS_NO_MEMORY. */
 bool chartbeat_next(struct chartbeat *client, int timeout_ms, void **context_r, enum status *result_r,
                     struct chartbeat_answer *answer_r);
 

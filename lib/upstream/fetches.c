@@ -65,7 +65,7 @@ static void leave_queue(struct fetches *fetches, struct entry *entry)
 {
     struct entry **queue = queue_of(fetches, entry);
     if (queue)
-        DL_DELETE(*queue, entry);
+        DL_DELETE(*queue, entry); /* NOLINT: the analyzer does not follow the links of a list */
     fetches->queued -= entry->fetch.state == FETCH_QUEUED;
 }
 
@@ -362,7 +362,7 @@ void fetches_drop_due(struct fetches *fetches)
         if (entry->behind)
             continue;
         leave_queue(fetches, entry);
-        HASH_DEL(fetches->hosts, entry);
+        HASH_DEL(fetches->hosts, entry); /* NOLINT: as above */
         drop_entry(fetches, entry);
     }
 }
@@ -377,7 +377,7 @@ void fetches_free(struct fetches *fetches, void (*drop_job)(void *job))
     struct entry *following = NULL;
     HASH_ITER(hh, fetches->hosts, first, following)
     {
-        HASH_DEL(fetches->hosts, first);
+        HASH_DEL(fetches->hosts, first); /* NOLINT: as above */
         for (struct entry *entry = first; entry;) {
             struct entry *behind = entry->behind;
             if (entry->fetch.job)

@@ -1,7 +1,7 @@
 #include "upstream/refresh.h"
 
 #include "base/log.h"
-#include "upstream/toppages.h"
+#include "upstream/answer_kind.h"
 
 static int compare_jobs(const void *job, const void *other)
 {
@@ -59,37 +59,64 @@ enum status refresh_claim(const struct refresh_parts *parts, struct refresh_job 
     return result;
 }
 
-/* Chartbeat answered with 200: that is not yet a list. */
-static void read_list(struct refresh_job *job, const struct chartbeat_answer *answer)
+/* A list was read: says what of it is not as it should be, and keeps it for refresh_store(). */
+static void take_list(struct refresh_job *job, const struct toppages *toppages)
+{
+    struct buffer refused;
+    buffer_init(&refused, REFRESH_REASON_BYTES);
+    toppages_say_refused(toppages, &refused);
+    if (toppages->refused_rows > 0)
+        log_line(LEVEL_WARNING, job->host, "rows refused: %s", refused.data);
+    if (toppages->mended_texts > 0)
+        log_line(LEVEL_DEBUG, job->host, "%zu texts had something broken in them", toppages->mended_texts);
+    snprintf(job->refused_reasons, sizeof job->refused_reasons, "%s", refused.data ? refused.data : "");
+    buffer_release(&refused);
+    job->refused_rows = toppages->refused_rows;
+    job->result = page_columns_encode(&toppages->pages, &job->columns);
+    job->has_columns = true;
+}
+
+static enum status result_of(enum answer_kind kind, long http_status)
+{
+    switch (kind) {
+    case ANSWER_REFUSED:
+        return STATUS_REFUSED;
+    case ANSWER_LIMITED:
+        return STATUS_RATE_LIMITED;
+    default:
+        return http_status == 200 ? STATUS_INVALID : STATUS_FAILED;
+    }
+}
+
+static void read_answer(const struct refresh_parts *parts, struct refresh_job *job,
+                        const struct chartbeat_answer *got)
 {
     struct arena arena;
+    struct buffer why;
     struct toppages toppages = {0};
-    const char *why = "";
-    arena_init(&arena, PARSE_MAX_BYTES);
-    job->result = toppages_parse(answer->body, answer->body_bytes, &arena, &toppages, &why);
-    if (job->result == STATUS_OK) {
-        if (toppages.refused_rows > 0)
-            log_line(LEVEL_WARNING, job->host, "%zu of %zu rows refused: no usable path or count",
-                     toppages.refused_rows, toppages.refused_rows + toppages.pages.count);
-        job->refused_rows = toppages.refused_rows;
-        job->result = page_columns_encode(&toppages.pages, &job->columns);
-        job->has_columns = true;
-        why = status_text(job->result);
+    const struct page_path_rules rules = {job->host, parts->drop_parameters};
+    const struct answer answer = {(int)got->status,    got->has_retry_after,
+                                  got->rate_remaining, got->content_type,
+                                  got->body,           got->body_bytes};
+    arena_init(&arena, PARSE_LEAST_BYTES + 2 * chartbeat_answer_max_bytes(parts->row_limit));
+    buffer_init(&why, REFRESH_REASON_BYTES - 1);
+    enum answer_kind kind = answer_kind_of(&answer, &rules, &arena, &toppages, &why);
+    if (kind == ANSWER_LIST || kind == ANSWER_QUIET) {
+        take_list(job, &toppages);
+    } else {
+        job->result = result_of(kind, got->status);
+        job->is_useless = job->result == STATUS_INVALID;
+        snprintf(job->reason, sizeof job->reason, "%s", why.data ? why.data : "");
+        log_line(kind == ANSWER_REFUSED ? LEVEL_INFO : LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)",
+                 job->reason, got->body_bytes);
     }
-    job->is_useless = job->result != STATUS_OK;
-    if (job->is_useless) {
-        log_line(LEVEL_WARNING, job->host, "Chartbeat's answer of %zu bytes is of no use: %s",
-                 answer->body_bytes, why);
-        snprintf(job->reason, sizeof job->reason, "an answer of %zu bytes: %s", answer->body_bytes, why);
-    }
+    buffer_release(&why);
     arena_release(&arena);
 }
 
 void refresh_read(const struct refresh_parts *parts, struct refresh_job *job, enum status result,
                   const struct chartbeat_answer *answer)
 {
-    const unsigned char *digest = job->claim.digest.bytes;
-    (void)parts;
     job->result = result;
     job->answered_ms = clock_monotonic_ms();
     job->retry_after_s = answer->retry_after_s;
@@ -97,10 +124,7 @@ void refresh_read(const struct refresh_parts *parts, struct refresh_job *job, en
     job->rate_remaining = answer->rate_remaining;
     snprintf(job->reason, sizeof job->reason, "%s", answer->reason);
     if (result == STATUS_OK)
-        read_list(job, answer);
-    else if (result == STATUS_REFUSED)
-        log_line(LEVEL_INFO, job->host, "Chartbeat refused key %02x%02x%02x%02x: %s", digest[0], digest[1],
-                 digest[2], digest[3], answer->reason);
+        read_answer(parts, job, answer);
     else
         log_line(LEVEL_WARNING, job->host, "Chartbeat: %s (%zu bytes)", answer->reason, answer->body_bytes);
 }
@@ -225,12 +249,12 @@ void refresh_store(const struct refresh_parts *parts, struct refresh_job **jobs,
         refresh_drop(jobs[i]);
 }
 
-size_t refresh_kept_bytes(const struct refresh_job *job)
+size_t refresh_columns_bytes(const struct refresh_job *job)
 {
-    size_t kept_bytes = 0;
+    size_t columns_bytes = 0;
     for (int column = 0; job->has_columns && column < COLUMNS; column++)
-        kept_bytes += job->columns.of[column].capacity_bytes;
-    return kept_bytes;
+        columns_bytes += job->columns.of[column].capacity_bytes;
+    return columns_bytes;
 }
 
 void refresh_drop(struct refresh_job *job)

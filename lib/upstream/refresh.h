@@ -17,8 +17,9 @@
 enum {
     LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
     PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
-    PARSE_MAX_BYTES = 12 * 1024 * 1024, /* what one answer may take of an arena, see toppages_parse() */
-    REFRESH_REASON_BYTES = 160,
+    /* What one answer may take of an arena, see toppages_parse(): this and twice the bound of its body. */
+    PARSE_LEAST_BYTES = 8 * 1024 * 1024,
+    REFRESH_REASON_BYTES = 400,
 };
 
 /* None of it is owned. */
@@ -27,6 +28,7 @@ struct refresh_parts {
     const struct secret_box *secret_box;
     struct lease_bounds bounds;
     int row_limit;
+    const char *drop_parameters; /* see struct page_path_rules */
 };
 
 struct refresh_job {
@@ -42,10 +44,11 @@ struct refresh_job {
 
     /* what came of it: set by refresh_claim() and refresh_read(), and final after refresh_store() */
     enum status result;
-    bool from_database; /* it was the database that failed */
-    bool is_useless;    /* Chartbeat answered with 200, but with no list */
-    int wait_ms;        /* nobody asks again before this; 0: no such bound */
-    char reason[REFRESH_REASON_BYTES]; /* why it failed, in words; "" on STATUS_OK */
+    bool from_database;                         /* it was the database that failed */
+    bool is_useless;                            /* Chartbeat answered with 200, but with no list */
+    int wait_ms;                                /* nobody asks again before this; 0: no such bound */
+    char refused_reasons[REFRESH_REASON_BYTES]; /* why rows were left out, in words; "": none was */
+    char reason[REFRESH_REASON_BYTES];          /* why it failed, in words; "" on STATUS_OK */
 
     /* for the way from refresh_read() to refresh_store() */
     bool has_columns;
@@ -76,7 +79,7 @@ void refresh_store(const struct refresh_parts *parts, struct refresh_job **jobs,
                    struct deadline deadline);
 
 /* Bytes that refresh_read() kept for refresh_store(). */
-size_t refresh_kept_bytes(const struct refresh_job *job);
+size_t refresh_columns_bytes(const struct refresh_job *job);
 
 /* Wipes the key and frees what was kept, of a job that was not stored. */
 void refresh_drop(struct refresh_job *job);

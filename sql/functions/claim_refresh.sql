@@ -51,9 +51,14 @@ begin
             return;
         end if;
         is_guess := k.state is null or k.state = 'refused';
-    elsif exists (select from cache c where c.host = p_host and c.taken_at between at - ttl and at + ttl) then
-        outcome := 'not_needed';
-        return;
+    else
+        select c.taken_at + ttl into until from cache c where c.host = p_host and c.taken_at between at - ttl and at + ttl;
+        if found then
+            outcome := 'not_needed';
+            -- Else the host would be found due again and again until then.
+            update refreshes f set next_due_at = until where f.host = p_host and f.next_due_at < until;
+            return;
+        end if;
     end if;
 
     if r.next_try_at between at and at + bound('longest Retry-After') + interval '1 s' then
@@ -107,8 +112,9 @@ begin
     where f.host = p_host;
 end $$;
 comment on function claim_refresh is
-'May the caller ask Chartbeat for this host? The lease is a row with a random token, not a held lock: a holder that freezes loses it by the
-clock, and a failover keeps it. outcome: granted (with the token, the time and the key to use: its digest and its sealed form, which is null
-where it is the caller''s own key); not_needed (it was done meanwhile: look up again); held (by another process); backoff, rate_limited or
-bad_keys (too many keys that were never accepted), for wait_ms; no_key. p_check: the caller wants its own key (p_digest) checked, however fresh
-the snapshot is. p_digest is null for a refresh by the clock, which nobody has asked for. p_step_ms and p_burst_ms are the rate (GCRA).';
+'May the caller ask Chartbeat for this host? The lease is a row with a random token, not a held lock: a holder that freezes loses it by
+the clock, and a failover keeps it. outcome: granted (with the token, the time and the key to use: its digest and its sealed form, which
+is null where it is the caller''s own key); not_needed (it was done meanwhile: look up again); held (by another process); backoff,
+rate_limited or bad_keys (too many keys that were never accepted), for wait_ms; no_key. p_check: the caller wants its own key (p_digest)
+checked, however fresh the snapshot is. p_digest is null for a refresh by the clock, which nobody has asked for. p_step_ms and p_burst_ms
+are the rate (GCRA).';

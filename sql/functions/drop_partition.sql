@@ -16,5 +16,6 @@ exception when lock_not_available then
     return 0;
 end $$;
 comment on function drop_partition is
-'Drops the oldest partition of a table that ends by p_before, and returns 1; 0: there is none, or somebody reads the table. To drop it takes the
-whole table for itself for a moment, and publishes queue behind who waits for that: so it waits 50 ms at most, and tries another time.';
+'Drops the oldest partition of a table that ends by p_before, and returns 1; 0: there is none, or somebody reads the table. To drop it
+takes the whole table for itself for a moment, and publishes queue behind who waits for that: so it waits 50 ms at most, and tries another
+time.';

@@ -1,4 +1,5 @@
-create or replace function forget_pages(p_raw_hours integer, p_minute_days integer, p_quarter_months integer, p_pages integer) returns integer
+create or replace function forget_pages(p_raw_hours integer, p_minute_days integer, p_quarter_months integer, p_pages integer)
+returns integer
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp set lock_timeout = '2s' as $$
 declare
     began  constant timestamptz := clock_timestamp();
@@ -35,10 +36,12 @@ begin
     from (select host from refreshes where host in (select p.host from pages p where p.page_id = any (ids)) for update skip locked) r;
     delete from pages p
     where p.page_id = any (ids) and p.host = any (mine) and p.page_id <> all (coalesce(listed, '{}'))
-      and not exists (select from snapshots s where s.host = p.host and s.taken_at >= began - interval '1 minute' and p.page_id = any (s.page_ids));
+      and not exists (select from snapshots s where s.host = p.host and s.taken_at >= began - interval '1 minute'
+          and p.page_id = any (s.page_ids));
     get diagnostics done = row_count;
     return done;
 end $$;
 comment on function forget_pages is
-'Forgets at most p_pages pages that stand in nothing any more that is kept for these periods, and how they were called. Returns how many; 0: there are none
-that can be forgotten now. A page that was never rolled up counts as seen when there was nothing to forget. Harmless to repeat; one at a time.';
+'Forgets at most p_pages pages that stand in nothing any more that is kept for these periods, and how they were called. Returns how many;
+0: there are none that can be forgotten now. A page that was never rolled up counts as seen when there was nothing to forget. Harmless to
+repeat; one at a time.';

@@ -8,4 +8,5 @@ language sql stable set enable_seqscan = off as $$
     order by l.since, p.path collate "C"
 $$;
 comment on function headline_changes is
-'New titles of a page, or of all pages of the site (no path), from p_from (included) to p_to. Reads what lies in the span and one title before each.';
+'New titles of a page, or of all pages of the site (no path), from p_from (included) to p_to. Reads what lies in the span and one title
+before each.';

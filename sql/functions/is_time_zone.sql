@@ -8,4 +8,5 @@ begin
 exception when invalid_parameter_value then
     return false;
 end $$;
-comment on function is_time_zone is 'Is this the name of an IANA time zone? By asking for one time in it: pg_timezone_names reads hundreds of files.';
+comment on function is_time_zone is
+'Is this the name of an IANA time zone? By asking for one time in it: pg_timezone_names reads hundreds of files.';

@@ -24,5 +24,5 @@ begin
 end $$;
 comment on function maintain_history is
 'Makes the partitions of the next days; where these are there, drops one that is over: raw snapshots after p_raw_hours, minute means after
-p_minute_days, roll-ups after p_quarter_months. Returns how many were made or dropped: to be called again until that is 0. Harmless to repeat;
-one at a time. Nobody waits for it longer than 50 ms: where others use a table, it leaves that for the next time.';
+p_minute_days, roll-ups after p_quarter_months. Returns how many were made or dropped: to be called again until that is 0. Harmless to
+repeat; one at a time. Nobody waits for it longer than 50 ms: where others use a table, it leaves that for the next time.';

@@ -19,4 +19,5 @@ begin
     execute format('comment on table public.%I is %L', part, 'Of ' || p_table || ': ' || p_from || ' to ' || p_to || ' (UTC).');
     return true;
 end $$;
-comment on function make_partition is 'Makes the partition of these days, UTC, and moves what the default partition holds of them; false: it is there.';
+comment on function make_partition is
+'Makes the partition of these days, UTC, and moves what the default partition holds of them; false: it is there.';

@@ -15,4 +15,5 @@ begin
     end loop;
     return made;
 end $$;
-comment on function make_partitions is 'Makes the partitions of today, of the next two days and of the next month where they are not there; returns how many.';
+comment on function make_partitions is
+'Makes the partitions of today, of the next two days and of the next month where they are not there; returns how many.';

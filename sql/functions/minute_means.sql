@@ -18,5 +18,6 @@ language sql stable as $$
     from covered c left join listed l using (minute)
 $$;
 comment on function minute_means is
-'The one-minute means of a host''s snapshots from p_from (included) to p_to, in hundredths of a visitor. A page that stood in some of a minute''s
-snapshots counts in the others with their cut-off. A minute whose snapshots are empty has one row without a page; one without snapshots has none.';
+'The one-minute means of a host''s snapshots from p_from (included) to p_to, in hundredths of a visitor. A page that stood in some of a
+minute''s snapshots counts in the others with their cut-off. A minute whose snapshots are empty has one row without a page; one without
+snapshots has none.';

@@ -17,5 +17,5 @@ begin
     return planes;
 end $$;
 comment on function pack_counts is
-'Counts, none below 0, as byte planes: first the lowest byte of each, then the higher ones, each plane without the zero bytes at its end, and no empty
-plane at the end.';
+'Counts, none below 0, as byte planes: first the lowest byte of each, then the higher ones, each plane without the zero bytes at its end,
+and no empty plane at the end.';

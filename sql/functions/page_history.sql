@@ -26,6 +26,6 @@ language sql stable as $$
     order by 1
 $$;
 comment on function page_history is
-'Steps of a minute, or of some quarters of an hour, from p_from (included) to p_to, of a page or of the site (no path). visitors: the mean while it was
-listed, null where it never was; low: the mean if it had nobody else; high: if it had the cut-off; of the site null where pages below the cut-off are not known. suspect: there are only
-snapshots that cannot be believed.';
+'Steps of a minute, or of some quarters of an hour, from p_from (included) to p_to, of a page or of the site (no path). visitors: the mean
+while it was listed, null where it never was; low: the mean if it had nobody else; high: if it had the cut-off; of the site null where
+pages below the cut-off are not known. suspect: there are only snapshots that cannot be believed.';

@@ -18,5 +18,5 @@ language sql stable as $$
     order by 1
 $$;
 comment on function page_means is
-'The known minutes from p_from (included, a whole minute) to p_to: the mean of one page (null: not listed) or of the site (0), and the cut-off, in
-hundredths. Those of the running quarter too.';
+'The known minutes from p_from (included, a whole minute) to p_to: the mean of one page (null: not listed) or of the site (0), and the
+cut-off, in hundredths. Those of the running quarter too.';

@@ -9,8 +9,8 @@ language sql stable set enable_seqscan = off set enable_memoize = off as $$
                b.today at time zone p_time_zone as end_at
         from bounds b cross join lateral (select (b.today - p_days * interval '1 day') at time zone p_time_zone) f (at)
     ), slots as (
-        -- As page_slots and page_hours. But each array stands on a page of its own (TOAST), and to fetch it is nearly all of the time: so only
-        -- two of a row are read, and the first and the last count of an hour only where they are needed.
+        -- As page_slots and page_hours. But each array stands on a page of its own (TOAST), and to fetch it is nearly all of the time:
+        -- so only two of a row are read, and the first and the last count of an hour only where they are needed.
         select q.slot, q.slot - (l.at - date_trunc('hour', l.at)) as hour, q.minutes, n.place, q.sum[n.place] as sum, q.first, q.last
         from span s cross join quarters q
         cross join lateral (select array_position(q.page_ids, s.number) as place offset 0) n
@@ -40,6 +40,6 @@ language sql stable set enable_seqscan = off set enable_memoize = off as $$
     group by o.hour order by o.hour
 $$;
 comment on function page_profile is
-'For each local hour the days of the p_days before today, since the page was first seen, of which at least 30 minutes are known, and over these:
-quartiles, mean, smallest and largest of avg_low (see page_hours), and the median of change. An hour that the clocks repeat is averaged, a missing
-one left out.';
+'For each local hour the days of the p_days before today, since the page was first seen, of which at least 30 minutes are known, and over
+these: quartiles, mean, smallest and largest of avg_low (see page_hours), and the median of change. An hour that the clocks repeat is
+averaged, a missing one left out.';

@@ -19,5 +19,5 @@ language sql stable as $$
     from taken t group by t.minute
 $$;
 comment on function page_samples is
-'The minutes of the snapshots from p_from (included) to p_to: the mean of one page (null: not listed) or of the site (0), and the cut-off, in
-hundredths. As minute_means, which makes those of all pages.';
+'The minutes of the snapshots from p_from (included) to p_to: the mean of one page (null: not listed) or of the site (0), and the cut-off,
+in hundredths. As minute_means, which makes those of all pages.';

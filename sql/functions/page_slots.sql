@@ -10,4 +10,5 @@ language sql stable as $$
     where q.host = p_host and q.slot >= p_from and q.slot < p_to and (p_page <> 0 or q.page_ids[1] = 0)
 $$;
 comment on function page_slots is
-'The roll-ups of 15 minutes from p_from (included) to p_to, of one page or of the site (0), a page that was not listed too. Hundredths of a visitor.';
+'The roll-ups of 15 minutes from p_from (included) to p_to, of one page or of the site (0), a page that was not listed too. Hundredths of
+a visitor.';

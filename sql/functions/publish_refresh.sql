@@ -17,6 +17,7 @@ declare
     is_moved    boolean; -- a page is in other sections than before
     since       timestamptz; -- of the first list that cannot be believed
     ttl         constant interval := p_ttl_ms * interval '1 ms';
+    at          constant timestamptz := clock_timestamp(); -- a call of it as an argument keeps a function from being inlined
 begin
     select * into r from refreshes where host = p_host for update;
     select taken_at into last from cache where host = p_host;
@@ -43,8 +44,8 @@ begin
         is_accepted = true, failures = 0, next_try_at = null, refused_rows = refused_rows + p_refused_rows,
         token = case when token = p_token then null else token end,
         lease_until = case when token = p_token then null else lease_until end,
-        next_due_at = case when left_alone(true, h.asked_at, clock_timestamp()) is null
-            then greatest(next_poll(p_host, p_taken_at, poll_interval(h.poll_every, h.asked_at, clock_timestamp())), p_taken_at + ttl) end
+        next_due_at = case when left_alone(true, h.asked_at, at) is null
+            then greatest(next_poll(p_host, p_taken_at, poll_interval(h.poll_every, h.asked_at, at)), p_taken_at + ttl) end
     where host = p_host;
 
     -- The check of a key within the TTL brings no snapshot: they would stand too close for a difference.
@@ -104,6 +105,6 @@ begin
     return true;
 end $$;
 comment on function publish_refresh is
-'Chartbeat answered with a list: stores host, key (p_sealed, where it is new) and its state, snapshot and cache row, says when the host is due
-next, and gives the lease back. Sections are joined by chr(31). True: a new snapshot; false: it came too late, or within the TTL. To call it
-again with the same token and time changes nothing.';
+'Chartbeat answered with a list: stores host, key (p_sealed, where it is new) and its state, snapshot and cache row, says when the host is
+due next, and gives the lease back. Sections are joined by chr(31). True: a new snapshot; false: it came too late, or within the TTL. To
+call it again with the same token and time changes nothing.';

@@ -10,4 +10,5 @@ begin
     end loop;
     return done;
 end $$;
-comment on function rebuild_quarters is 'Makes a host''s roll-ups anew from its minute means, slots from p_from (included) to p_to. Returns how many. For the owner.';
+comment on function rebuild_quarters is
+'Makes a host''s roll-ups anew from its minute means, slots from p_from (included) to p_to. Returns how many. For the owner.';

@@ -48,5 +48,6 @@ begin
     return k.state;
 end $$;
 comment on function refuse_key is
-'Chartbeat refused the key for the host: moves the key to its next state, which is returned, and gives the lease back without back-off. Forgets the
-sealed key where no host takes it any more, and refusals that are long over. Null: the lease was lost, and nothing is changed.';
+'Chartbeat refused the key for the host: moves the key to its next state, which is returned, and gives the lease back without back-off.
+Forgets the sealed key where no host takes it any more, and refusals that are long over. Null: the lease was lost, and nothing is
+changed.';

@@ -24,6 +24,7 @@ language sql as $$
            coalesce((select array_agg(visitors order by page_id, at) from grid), '{}')
     where exists (select from means)
     on conflict (host, slot) do update set
-        samples = excluded.samples, cutoffs = excluded.cutoffs, totals = excluded.totals, page_ids = excluded.page_ids, visitors = excluded.visitors
+        samples = excluded.samples, cutoffs = excluded.cutoffs, totals = excluded.totals, page_ids = excluded.page_ids,
+            visitors = excluded.visitors
 $$;
 comment on function roll_minutes is 'Makes the minute means of one quarter, or makes them anew, from the snapshots. Nothing without these.';

@@ -39,5 +39,6 @@ begin
     return done;
 end $$;
 comment on function roll_up is
-'Rolls up the next quarters that are over, of at most p_hosts hosts, and returns how many that were; 0: there is nothing to do, or somebody
-else is at it. Half a minute of grace, since a snapshot is stored a moment after it was taken. Repeating it, or stopping it anywhere, does no harm.';
+'Rolls up the next quarters that are over, of at most p_hosts hosts, and returns how many that were; 0: there is nothing to do, or
+somebody else is at it. Half a minute of grace, since a snapshot is stored a moment after it was taken. Repeating it, or stopping it
+anywhere, does no harm.';

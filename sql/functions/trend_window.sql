@@ -22,5 +22,6 @@ language sql stable as $$
      order by s.taken_at >= b.rolled_up desc, s.taken_at)
 $$;
 comment on function trend_window is
-'All counts that a trend is made of, a row each by kind: minutes: the minute means of a quarter (at its start); unrolled: a snapshot that is not rolled
-up yet; edge: another snapshot at the window''s start or end. Sources where they are wanted. trend_pages tells what the pages are.';
+'All counts that a trend is made of, a row each by kind: minutes: the minute means of a quarter (at its start); unrolled: a snapshot that
+is not rolled up yet; edge: another snapshot at the window''s start or end. Sources where they are wanted. trend_pages tells what the
+pages are.';

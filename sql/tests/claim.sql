@@ -69,7 +69,9 @@ select is(pg_temp.outcome('lease.example'), 'granted', 'a lease of an hour was n
 -- Freshness.
 select pg_temp.host('fresh.example', '{a}', '{10}');
 select pg_temp.snapshot('fresh.example', '2.5 s');
+update refreshes set next_due_at = '-infinity' where host = 'fresh.example';
 select is(pg_temp.outcome('fresh.example'), 'not_needed', 'within the TTL nobody asks');
+select ok((select next_due_at > clock_timestamp() from refreshes where host = 'fresh.example'), 'and it is not due before its end');
 select pg_temp.snapshot('fresh.example', '-2.5 s');
 select is(pg_temp.outcome('fresh.example'), 'not_needed', 'nor a little before a snapshot');
 select pg_temp.snapshot('fresh.example', '3.1 s');
@@ -153,7 +155,7 @@ select is(pg_temp.guesses('guess.example', 12), array_fill('granted'::claim_outc
 select ok(wait_ms between 1 and 3000, 'and says how long') from pg_temp.claim('guess.example', 'x', true);
 select is(pg_temp.outcome('guess.example', 'a', true), 'granted', 'who has a key is not held up by who guesses');
 select pg_temp.give_back('guess.example');
-select is(pg_temp.outcome('guess.example'), 'granted', 'nor is a refill');
+select is(pg_temp.outcome('guess.example'), 'granted', 'nor is a refresh');
 select pg_temp.give_back('guess.example');
 update refreshes set bad_key_tat = bad_key_tat - interval '3 s' where host = 'guess.example';
 select is(pg_temp.guesses('guess.example', 2), '{granted,bad_keys}'::claim_outcome[], 'then one every three seconds');

@@ -46,7 +46,7 @@ select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.wo
 select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.words('
     schema_migrations:select cache:select key_checks:select apikeys:select apikeys.sealed:update
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
-    refreshes.next_due_at:select
+    refreshes.next_due_at:select refreshes.lease_until:select
     claim_refresh() publish_refresh() fail_refresh() refuse_key() asked() due_hosts() bound() refusal_holds()') $$, 'upbeat_fetch refreshes');
 select set_eq($$ select pg_temp.rights('upbeat_history') $$, $$ select pg_temp.words('
     schema_migrations:select roll_up() maintain_history() forget_pages()') $$, 'upbeat_history keeps the history');

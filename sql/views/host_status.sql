@@ -31,6 +31,8 @@ comment on column host_status.refused_keys is 'Keys that it refused and that are
 comment on column host_status.requests is 'Requests to Chartbeat so far.';
 comment on column host_status.refused_rows is 'Rows of its answers that had no usable path or count, so far.';
 comment on column host_status.asked_at is 'When somebody last asked us; at most a minute behind.';
-comment on column host_status.poll_every is 'How often the fetcher refreshes it: every minute for an hour after somebody asked us, else every hour, unless hosts.poll_every says otherwise.';
+comment on column host_status.poll_every is
+'How often the fetcher refreshes it: every minute for an hour after somebody asked us, else every hour, unless hosts.poll_every says
+otherwise.';
 comment on column host_status.next_poll is 'When that is due next.';
 comment on column host_status.left_alone is 'Why it is not refreshed by the clock; null: it is.';

@@ -16,7 +16,8 @@ with points as (
 select t.host, t.minute, p.path, t.visitors / 100.0 as visitors, t.samples, t.cutoff / 100.0 as cutoff
 from points t join pages p using (page_id)
 where t.visitors >= 0;
-comment on view   page_minutes is 'One-minute means, a row for each page and minute in which it was listed; the minutes of the running quarter too. Name the host.';
+comment on view   page_minutes is
+'One-minute means, a row for each page and minute in which it was listed; the minutes of the running quarter too. Name the host.';
 comment on column page_minutes.host is 'Host name.';
 comment on column page_minutes.minute is 'Start of the minute.';
 comment on column page_minutes.path is 'Path of the page.';

@@ -1,5 +1,6 @@
 create view page_quarters as
-select q.host, q.slot, p.path, q.minutes, n.listed, n.sum / 100.0 as sum, n.cutoff_sum / 100.0 as cutoff_sum, n.min / 100.0 as min, n.max / 100.0 as max,
+select q.host, q.slot, p.path, q.minutes, n.listed, n.sum / 100.0 as sum, n.cutoff_sum / 100.0 as cutoff_sum, n.min / 100.0 as min,
+    n.max / 100.0 as max,
        n.first / 100.0 as first, q.slot + n.first_at * interval '1 minute' as first_at,
        n.last / 100.0 as last, q.slot + n.last_at * interval '1 minute' as last_at, n.rise / 100.0 as rise, n.fall / 100.0 as fall,
        round(n.sum / 100.0 / n.listed, 2) as avg_listed, round(n.sum / 100.0 / q.minutes, 2) as avg_low,

@@ -6,7 +6,8 @@ from pg_inherits i join pg_class c on c.oid = i.inhrelid left join pg_stat_user_
 cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''([^'']+)''\) TO \(''([^'']+)''\)')) b (bounds)
 where i.inhparent in ('snapshots'::regclass, 'minutes'::regclass, 'quarters'::regclass)
 order by 1, 2;
-comment on view   storage_use is 'What the history takes on disk, indexes included: a row for each level (raw, minutes, quarters) and partition.';
+comment on view   storage_use is
+'What the history takes on disk, indexes included: a row for each level (raw, minutes, quarters) and partition.';
 comment on column storage_use.level is 'raw: snapshots; minutes: one-minute means; quarters: roll-ups of 15 minutes.';
 comment on column storage_use.day is 'First day (UTC) of the partition; null: the default partition.';
 comment on column storage_use.days is 'Days in it: 1, or a month of roll-ups; 0: the default partition.';

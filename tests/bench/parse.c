@@ -32,6 +32,8 @@ int main(int argc, char **argv)
         return 2;
     size_t len_bytes = fread(body, 1, BODY_MAX_BYTES, file);
     fclose(file);
+    const struct page_path_rules rules = {"demo.example",
+                                          "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid"};
     struct arena arena;
     arena_init(&arena, 64 * 1024 * 1024);
     for (int i = 0; i < TIMES; i++) {
@@ -39,7 +41,7 @@ int main(int argc, char **argv)
         const char *why = NULL;
         arena_clear(&arena);
         double start_us = cpu_us();
-        if (toppages_parse(body, len_bytes, &arena, &answer, &why) != STATUS_OK)
+        if (toppages_parse(body, len_bytes, &rules, &arena, &answer, &why) != STATUS_OK)
             return 1;
         took_us[i] = cpu_us() - start_us;
     }

@@ -29,7 +29,8 @@ static void check_list(const struct page_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct page *page = &list->items[i];
-        MUST_HOLD(page->path_bytes >= 1 && page->path_bytes <= PATH_MAX_BYTES && page->path[0] == '/');
+        MUST_HOLD(page->path_bytes >= 1 && page->path_bytes <= PATH_MAX_BYTES &&
+                  memchr(page->path, '/', page->path_bytes));
         MUST_HOLD(page->title_bytes <= TITLE_MAX_BYTES && page->sections_bytes <= SECTIONS_MAX_BYTES);
         MUST_HOLD(utf8_valid(page->path, page->path_bytes));
         MUST_HOLD(utf8_valid(page->title, page->title_bytes));
@@ -57,13 +58,19 @@ static void parse(const char *front, const uint8_t *data, size_t len_bytes, cons
         memcpy(body + front_bytes, data, len_bytes);
     memcpy(body + front_bytes + len_bytes, back, strlen(back));
     struct arena arena;
+    static const struct page_path_rules rules = {"demo.example", "utm_*"};
     struct toppages toppages = {0};
     const char *why = NULL;
     arena_init(&arena, ARENA_MAX_BYTES);
-    enum status result = toppages_parse(body, all_bytes, &arena, &toppages, &why);
+    enum status result = toppages_parse(body, all_bytes, &rules, &arena, &toppages, &why);
     MUST_HOLD(arena.total_bytes <= ARENA_MAX_BYTES);
     if (result == STATUS_OK) {
         check_list(&toppages.pages);
+        size_t refused = 0;
+        for (int fault = 0; fault < ROW_FAULTS; fault++)
+            refused += toppages.refused[fault];
+        MUST_HOLD(refused == toppages.refused_rows);
+        MUST_HOLD(toppages.rows >= refused + toppages.pages.count);
         check_round_trip(&toppages.pages, &arena);
     } else {
         MUST_HOLD((result == STATUS_INVALID || result == STATUS_TOO_LARGE) && why &&

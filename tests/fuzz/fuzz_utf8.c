@@ -1,4 +1,4 @@
-/* The check for UTF-8 and NUL against a plain decoder, the look for \u0000 against a plain scanner. */
+/* The check for UTF-8 and NUL against a plain decoder, and the mending. */
 #include "fuzz.h"
 
 #include "base/utf8.h"
@@ -24,15 +24,21 @@ static bool is_valid_by_decoding(const uint8_t *at, size_t left)
     return true;
 }
 
-static bool has_nul_escape_by_scanning(const char *text, size_t len_bytes)
+/* What was mended is sound, and mending it again changes nothing. */
+static void check_mending(const char *text, size_t len_bytes, bool is_valid)
 {
-    bool is_escaped = false;
-    for (size_t i = 0; i < len_bytes; i++) {
-        if (is_escaped && len_bytes - i >= 5 && memcmp(text + i, "u0000", 5) == 0)
-            return true;
-        is_escaped = text[i] == '\\' && !is_escaped;
-    }
-    return false;
+    struct buffer once;
+    struct buffer twice;
+    buffer_init(&once, 3 * len_bytes + 1);
+    buffer_init(&twice, 3 * len_bytes + 1);
+    bool was_broken = utf8_mend_json(&once, text, len_bytes);
+    MUST_HOLD(once.status == STATUS_OK);
+    MUST_HOLD(utf8_valid(once.data, once.len_bytes));
+    MUST_HOLD(was_broken ||
+              (is_valid && once.len_bytes == len_bytes && memcmp(once.data, text, len_bytes) == 0));
+    MUST_HOLD(!utf8_mend_json(&twice, once.data, once.len_bytes));
+    buffer_release(&once);
+    buffer_release(&twice);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
@@ -44,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         memcpy(exact, data, len_bytes);
     bool is_valid = utf8_valid(exact, len_bytes);
     MUST_HOLD(is_valid == is_valid_by_decoding(data, len_bytes));
-    MUST_HOLD(utf8_json_has_nul_escape(exact, len_bytes) == has_nul_escape_by_scanning(exact, len_bytes));
+    check_mending(exact, len_bytes, is_valid);
     for (size_t max = 0; is_valid && max <= len_bytes && max < 100; max++) {
         size_t cut = utf8_cut(exact, len_bytes, max);
         MUST_HOLD(cut <= max && max - cut < 4 && utf8_valid(exact, cut));

@@ -1,4 +1,4 @@
-"""The fetcher as a process: one round, for ever, or as it is started for real, behind its socket; and a client of that."""
+"""The fetcher as a process (one round, a loop, or two of them behind their socket), and a client of that socket."""
 
 import enum
 import hashlib

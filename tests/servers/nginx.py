@@ -18,6 +18,7 @@ events {{ worker_connections 2048; }}
 http {{
     include /etc/nginx/mime.types;
     include snippets/upbeat-http.conf;
+    map "" $upbeat_board_files {{ default {board}; }}
     upstream upbeat {{
         server unix:{socket} max_fails=0;
         keepalive 64;
@@ -39,6 +40,7 @@ http {{
         access_log {folder}/nginx-access.log upbeat;
         error_log {folder}/nginx-error.log emerg;
         include snippets/upbeat-locations.conf;
+        include snippets/upbeat-board.conf;
         {cached}
     }}
 }}
@@ -69,6 +71,7 @@ class Nginx:
             CONF.format(
                 user=user,
                 folder=folder,
+                board=ROOT / "nginx" / "board",
                 socket=socket,
                 reports=reports,
                 listen=listen,

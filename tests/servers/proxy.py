@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Takes requests with whole addresses, and CONNECT, behind which it speaks TLS for `name` by a certificate of an authority of its own
-    (`authority`), as companies' proxies do. Whatever is asked for, `upstream` (http://HOST:PORT) answers; `asked` has the hosts."""
+    """Takes requests with whole addresses, and CONNECT, behind which it speaks TLS for `name` by a certificate of an
+    authority of its own (`authority`), as companies' proxies do. Whatever is asked for, `upstream` (http://HOST:PORT)
+    answers; `asked` has the hosts."""
 
     def __init__(self, folder: Path, upstream: str, name: str) -> None:
         parts = urlsplit(upstream)

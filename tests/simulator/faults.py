@@ -113,6 +113,7 @@ def _status(rows: list[Page], form: str, params: dict[str, Any]) -> Answer:
     bodies = {
         "json": (b'{"error":"simulated error"}', "application/json"),
         "html": (HTML, "text/html"),
+        "text": (b"error code: 1020", "text/plain"),
         "empty": (b"", "text/plain"),
     }
     body, content_type = bodies[params["body"]]
@@ -156,6 +157,12 @@ def _deep_nesting(rows: list[Page], form: str, params: dict[str, Any]) -> Answer
     depth = int(params["depth"])
     body = pages.body([rows[0]._replace(extra={"nested": MARK}), *rows[1:]], form)
     return Answer(200, Body(body.replace(f'"{MARK}"'.encode(), b"[" * depth + b"]" * depth)))
+
+
+def _unread(rows: list[Page], form: str, params: dict[str, Any]) -> Answer:
+    """A member of the first page that nobody reads has `value` as it stands."""
+    body = pages.body([rows[0]._replace(extra={"unread": {"avg": MARK}}), *rows[1:]], form)
+    return Answer(200, Body(body.replace(f'"{MARK}"'.encode(), str(params["value"]).encode())))
 
 
 def _counts(change: Callable[[Any, dict[str, Any]], Any]) -> Callable:
@@ -245,11 +252,16 @@ BODIES: dict[str, Callable[[list[Page], str, dict[str, Any]], Answer]] = {
     "not_json": _constant(b"pages: none, JSON: neither"),
     "pages_missing": _by_form(b"{}", b"{}"),
     "pages_null": _by_form(b'{"pages":null}', b"null"),
+    "maintenance": _constant(b'{"status":"error","reason":"maintenance"}'),
+    "data": _constant(b'{"data":{}}'),
     "bom": _wrapped(b"\xef\xbb\xbf", b""),
     "trailing_junk": _wrapped(b"", b" trailing junk"),
     "bad_utf8": _title(b"\xff\xfe \xc3( \xed\xa0\x80"),
     "nul_byte": _title(b"\x00"),
     "nul_escape": _title(rb"\u0000"),
+    "half_pair": _title(rb"\ud83d"),
+    "latin_1": _title(b"\xe9"),
+    "number_that_is_none": _unread,
     "deep_nesting": _deep_nesting,
     "gzip_bomb": _gzip_bomb,
     "huge_counts": _counts(lambda n, params: params["value"]),
@@ -274,6 +286,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "too_large": {"mb": 20},
     "gzip_bomb": {"mb": 100},
     "deep_nesting": {"depth": 1000},
+    "number_that_is_none": {"value": "NaN"},
     "huge_counts": {"rows": 1, "value": 2**32},
     "negative_counts": {"rows": 1, "value": -40},
     "counts_as_strings": {"rows": None},

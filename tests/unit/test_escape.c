@@ -128,10 +128,8 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_xml),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_every_byte_in_json),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_xml),
+        cmocka_unit_test(test_csv),       cmocka_unit_test(test_every_byte_in_json),
         cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

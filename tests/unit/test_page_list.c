@@ -144,56 +144,6 @@ static void test_decode_without_memory(void **state)
     assert_int_equal(list.count, 77);
 }
 
-static void test_normal_path(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        const char *path;
-    } cases[] = {
-        {"/x", "/x"},
-        {"/", "/"},
-        {"", "/"},
-        {"example.com", "/"},
-        {"example.com/", "/"},
-        {"example.com/x", "/x"},
-        {"example.com/x/y/", "/x/y/"},
-        {"https://example.com/x", "/x"},
-        {"http://example.com/x", "/x"},
-        {"https://example.com", "/"},
-        {"https://example.com/", "/"},
-        {"https://", "/"},
-        {"https:///x", "/x"},
-        {"https://example.com:8080/x", "/x"},
-        {"/x?a=1", "/x?a=1"},
-        {"example.com/x?a=1&b=2", "/x?a=1&b=2"},
-        {"/?a=1", "/?a=1"},
-        {"/x?next=https://other.example/y", "/x?next=https://other.example/y"},
-        {"/x#part", "/x"},
-        {"/x?a=1#part", "/x?a=1"},
-        {"/#part", "/"},
-        {"#part", "/"},
-        {"#/part", "/"},
-        {"https://example.com#part", "/"},
-        {"example.com?a=/b", "/"},
-        {"example.com#/b", "/"},
-        {"/x#a#b", "/x"},
-        {"//x", "//x"},
-        {"/\xc3\xa9", "/\xc3\xa9"},
-        {"/%20x", "/%20x"},
-        {"/X", "/X"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *path = NULL;
-        size_t path_bytes = 0;
-        pages_normal_path(cases[i].text, strlen(cases[i].text), &path, &path_bytes);
-        assert_case_bytes(cases[i].text, path, path_bytes, cases[i].path);
-        const char *again = NULL;
-        pages_normal_path(path, path_bytes, &again, &path_bytes);
-        assert_case_bytes(cases[i].text, again, path_bytes, cases[i].path);
-    }
-}
-
 static void test_compare_path(void **state)
 {
     (void)state;
@@ -293,7 +243,6 @@ int main(void)
         cmocka_unit_test(test_decode_refuses),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_decode_without_memory),
-        cmocka_unit_test(test_normal_path),
         cmocka_unit_test(test_compare_path),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_merge_of_sections_and_sources),

@@ -5,13 +5,21 @@
 #include <stdlib.h>
 
 static const char *const NAMES[] = {
-    "UPBEAT_DATABASE",    "CHARTBEAT_URL",
-    "CHARTBEAT_LIMIT",    "UPBEAT_TTL_MS",
-    "UPBEAT_STALE_MS",    "UPBEAT_STALE_ERROR_MS",
-    "UPBEAT_WORKERS",     "UPBEAT_DEADLINE_MS",
-    "UPBEAT_PREPARE",     "UPBEAT_RATE_PER_MINUTE",
-    "UPBEAT_SECRET_FILE", "UPBEAT_RUN_DIR",
-    "UPBEAT_LOG",         "UPBEAT_UPSTREAM_TIMEOUT_MS",
+    "UPBEAT_DATABASE",
+    "CHARTBEAT_URL",
+    "CHARTBEAT_LIMIT",
+    "UPBEAT_DROP_PARAMETERS",
+    "UPBEAT_TTL_MS",
+    "UPBEAT_STALE_MS",
+    "UPBEAT_STALE_ERROR_MS",
+    "UPBEAT_WORKERS",
+    "UPBEAT_DEADLINE_MS",
+    "UPBEAT_PREPARE",
+    "UPBEAT_RATE_PER_MINUTE",
+    "UPBEAT_SECRET_FILE",
+    "UPBEAT_RUN_DIR",
+    "UPBEAT_LOG",
+    "UPBEAT_UPSTREAM_TIMEOUT_MS",
 };
 
 static int set_up(void **state)
@@ -34,12 +42,15 @@ static void test_presets(void **state)
         assert_string_equal(settings.database, "");
         assert_string_equal(settings.chartbeat_url, "https://api.chartbeat.com/live/toppages/v3/");
         assert_int_equal(settings.chartbeat_limit, 100);
+        /* Here empty has a meaning of its own: none. */
+        assert_string_equal(settings.drop_parameters,
+                            round > 0 ? "" : "utm_* fbclid gclid dclid msclkid mc_cid mc_eid igshid");
         assert_int_equal(settings.ttl_ms, 3000);
         assert_int_equal(settings.stale_ms, 10000);
         assert_int_equal(settings.stale_error_ms, 300000);
         assert_int_equal(settings.upstream_timeout_ms, 3000);
         assert_int_equal(settings.deadline_ms, 4500);
-        assert_int_equal(settings.workers, 8);
+        assert_int_equal(settings.workers, 2);
         assert_int_equal(settings.rate_per_minute, 200);
         assert_true(settings.prepare);
         assert_int_equal(settings.log_level, LEVEL_INFO);
@@ -49,8 +60,9 @@ static void test_presets(void **state)
     }
 }
 
-#define TTL "a whole number from 100 to 60000"
-#define URL "http(s)://HOST[:PORT]/PATH without user, query or fragment"
+#define LIST "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty"
+#define TTL  "a whole number from 100 to 60000"
+#define URL  "http(s)://HOST[:PORT]/PATH without user, query or fragment"
 
 static void test_each_setting(void **state)
 {
@@ -101,6 +113,16 @@ static void test_each_setting(void **state)
         {"UPBEAT_PREPARE", "yes", "must be on or off"},
         {"UPBEAT_PREPARE", "ON", "must be on or off"},
         {"UPBEAT_PREPARE", "1", "must be on or off"},
+        {"UPBEAT_DROP_PARAMETERS", "", NULL},
+        {"UPBEAT_DROP_PARAMETERS", "utm_*", NULL},
+        {"UPBEAT_DROP_PARAMETERS", "ref s.id a-b *", NULL},
+        {"UPBEAT_DROP_PARAMETERS", " ref", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "ref ", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "a  b", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "a*b", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "*a", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "a,b", "must be " LIST},
+        {"UPBEAT_DROP_PARAMETERS", "a=1", "must be " LIST},
         {"UPBEAT_LOG", "error", NULL},
         {"UPBEAT_LOG", "warning", NULL},
         {"UPBEAT_LOG", "debug", NULL},

@@ -6,6 +6,8 @@ enum { ARENA_MAX_BYTES = 24 * 1024 * 1024 };
 
 static struct arena arena;
 
+static const struct page_path_rules RULES = {"demo.example", "utm_*"};
+
 static int set_up(void **state)
 {
     (void)state;
@@ -29,7 +31,7 @@ static enum status parse(const char *body, size_t len_bytes, struct toppages *to
     if (len_bytes > 0)
         memcpy(exact, body, len_bytes);
     *why = NULL;
-    enum status result = toppages_parse(exact, len_bytes, &arena, toppages, why);
+    enum status result = toppages_parse(exact, len_bytes, &RULES, &arena, toppages, why);
     test_free(copy);
     return result;
 }
@@ -85,8 +87,6 @@ static void test_forms(void **state)
         {"legacy, null title", "[{\"i\":null,\"path\":\"/\",\"visitors\":40}]", "40\t/\t\n", 0},
         {"legacy does not look at stats", "[{\"i\":\"x\",\"path\":\"/\",\"stats\":{\"people\":4}}]", "", 1},
         {"v3 does not look at visitors", V3("{\"path\":\"/\",\"i\":\"x\",\"visitors\":4}"), "", 1},
-        {"a quiet site: no pages", "{}", "", 0},
-        {"a quiet site: null", "{\"pages\":null}", "", 0},
         {"a quiet site: none", "{\"pages\":[]}", "", 0},
         {"a message beside a list", "{\"message\":\"ok\",\"pages\":[]}", "", 0},
         {"space around", " \r\n\t{\"pages\":[]} \r\n\t", "", 0},
@@ -97,11 +97,12 @@ static void test_forms(void **state)
          "1\t/\t\n", 1},
         {"pages given twice: the first", "{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "],\"pages\":{}}",
          "1\t/a\t\n", 0},
-        {"pages given twice: null first", "{\"pages\":null,\"pages\":[" ROW("\"/a\"", "\"\"", "1") "]}", "",
-         0},
-        {"pages inside another member", "{\"x\":{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "]}}", "", 0},
+        {"a name with escapes", "{\"p\\u0061ges\":[{\"p\\u0061th\":\"/a\",\"stats\":{\"people\":1}}]}",
+         "1\t/a\t\n", 0},
+        {"broken names",
+         "{\"\xff\":1,\"\\ud83d\":2,\"pages\":[{\"path\xff\":7,\"path\":\"/a\",\"stats\":{\"people\":1}}]}",
+         "1\t/a\t\n", 0},
         {"a message behind a list", "{\"pages\":[],\"error\":\"none\"}", "", 0},
-        {"names are case-sensitive", "{\"Pages\":[" ROW("\"/\"", "\"\"", "1") "]}", "", 0},
         {"names are case-sensitive in rows", V3("{\"Path\":\"/\",\"stats\":{\"people\":1}}"), "", 1},
         {"names are case-sensitive in stats", V3("{\"path\":\"/\",\"stats\":{\"People\":1}}"), "", 1},
         {"a name given twice: the first", V3("{\"path\":\"/a\",\"path\":\"/b\",\"stats\":{\"people\":1}}"),
@@ -115,11 +116,11 @@ static void test_paths(void **state)
     (void)state;
     static const struct good_case cases[] = {
         {"a path", V3(ROW("\"/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
-        {"host and path", V3(ROW("\"example.com/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
-        {"an address", V3(ROW("\"https://example.com/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
-        {"escaped slashes", V3(ROW("\"https:\\/\\/example.com\\/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
-        {"the bare host", V3(ROW("\"example.com/\"", "\"\"", "1")), "1\t/\t\n", 0},
-        {"the bare host without a slash", V3(ROW("\"example.com\"", "\"\"", "1")), "1\t/\t\n", 0},
+        {"host and path", V3(ROW("\"demo.example/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
+        {"an address", V3(ROW("\"https://demo.example/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
+        {"escaped slashes", V3(ROW("\"https:\\/\\/demo.example\\/x\"", "\"\"", "1")), "1\t/x\t\n", 0},
+        {"the bare host", V3(ROW("\"demo.example/\"", "\"\"", "1")), "1\t/\t\n", 0},
+        {"the bare host without a slash", V3(ROW("\"demo.example\"", "\"\"", "1")), "1\t/\t\n", 0},
         {"an empty path", V3(ROW("\"\"", "\"\"", "1")), "1\t/\t\n", 0},
         {"a query is kept", V3(ROW("\"/x?a=1\"", "\"\"", "1")), "1\t/x?a=1\t\n", 0},
         {"a fragment is dropped", V3(ROW("\"/x#y\"", "\"\"", "1")), "1\t/x\t\n", 0},
@@ -127,12 +128,12 @@ static void test_paths(void **state)
         {"null path", V3(ROW("null", "\"\"", "1")), "", 1},
         {"number for a path", V3(ROW("7", "\"\"", "1")), "", 1},
         {"list for a path", V3(ROW("[\"/\"]", "\"\"", "1")), "", 1},
-        {"tab and line feed", V3(ROW("\"/a\\tb\\nc\"", "\"\"", "1")), "1\t/a\\tb\\nc\t\n", 0},
+        {"tab and line feed", V3(ROW("\"/a\\tb\\nc\"", "\"\"", "1")), "1\t/a%09b%0Ac\t\n", 0},
         {"twice: added up, the larger row's title",
-         V3(ROW("\"/\"", "\"s\"", "1") "," ROW("\"h/\"", "\"l\"", "2")), "3\t/\tl\n", 0},
+         V3(ROW("\"/\"", "\"s\"", "1") "," ROW("\"demo.example/\"", "\"l\"", "2")), "3\t/\tl\n", 0},
         {"three forms of one",
-         V3(ROW("\"/x\"", "\"a\"", "3") "," ROW("\"h/x\"", "\"b\"", "2") "," ROW("\"http://h/x#y\"", "\"c\"",
-                                                                                 "1")),
+         V3(ROW("\"/x\"", "\"a\"", "3") "," ROW("\"demo.example/x\"", "\"b\"",
+                                                "2") "," ROW("\"http://demo.example/x#y\"", "\"c\"", "1")),
          "6\t/x\ta\n", 0},
     };
     check_good(cases, COUNT(cases));
@@ -244,6 +245,116 @@ static void test_stats_and_rows(void **state)
     check_good(cases, COUNT(cases));
 }
 
+static void test_broken_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        size_t len_bytes;
+        const char *flat;
+        size_t mended, broken_paths;
+    } cases[] = {
+        {BYTES(V3(ROW("\"/\"", "\"goal \\ud83d\"", "1"))), "1\t/\tgoal \xef\xbf\xbd\n", 1, 0},
+        {BYTES(V3(ROW("\"/\"", "\"Go\\u0000al\"", "1"))),
+         "1\t/\tGo\xef\xbf\xbd"
+         "al\n",
+         1, 0},
+        {BYTES(V3(ROW("\"/\"", "\"Go\0al\"", "1"))),
+         "1\t/\tGo\xef\xbf\xbd"
+         "al\n",
+         1, 0},
+        {BYTES(V3(ROW("\"/\"", "\"caf\xe9\"", "1"))), "1\t/\tcaf\xef\xbf\xbd\n", 1, 0},
+        {BYTES(V3(ROW("\"/\"", "\"\xef\xbf\xbd\"", "1"))), "1\t/\t\xef\xbf\xbd\n", 0, 0},
+        {BYTES("[{\"i\":\"\xff\",\"path\":\"/\",\"visitors\":1}]"), "1\t/\t\xef\xbf\xbd\n", 1, 0},
+        {BYTES(V3("{\"path\":\"/"
+                  "\",\"x\":\"\\ud83d\",\"y\":[\"\0\",{\"\xff\":\"\\q\"}],\"stats\":{\"people\":1}}")),
+         "1\t/\t\n", 0, 0},
+        {BYTES(V3(ROW("\"/a\\ud83d\"", "\"\"", "9") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 1, 1},
+        {BYTES(V3(ROW("\"/a\\u0000\"", "\"\"", "9") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 1, 1},
+        {BYTES(V3(ROW("\"/a\0\"", "\"\"", "9") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 1, 1},
+        {BYTES(V3(ROW("\"/a\xe9\"", "\"\xe9\"", "9") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 2, 1},
+        {BYTES(V3(ROW("\"/a\xef\xbf\xbd\"", "\"\"", "1"))), "1\t/a%EF%BF%BD\t\n", 0, 0},
+        {BYTES(V3("{\"path\":\"/a\",\"path\":\"\xff\",\"stats\":{\"people\":1}}")), "1\t/a\t\n", 0, 0},
+        {BYTES("{\"pages\":[" ROW("\"/a\"", "\"\"", "1") "],\"x\":\"\\ud83d\"}"), "1\t/a\t\n", 0, 0},
+        {BYTES("[{\"path\":\"/\",\"visitors\":1}]\0 \0\n"), "1\t/\t\n", 0, 0},
+        {BYTES(V3(ROW("\"/\"", "\"t\"", "\"7\xff\"") "," ROW("\"/b\"", "\"\"", "1"))), "1\t/b\t\n", 1, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct toppages toppages;
+        const char *why = NULL;
+        if (parse(cases[i].body, cases[i].len_bytes, &toppages, &why) != STATUS_OK)
+            fail_msg("%s: %s", cases[i].body, why);
+        assert_case_text(cases[i].body, flat(&toppages), cases[i].flat);
+        assert_case_int(cases[i].body, toppages.mended_texts, cases[i].mended);
+        assert_case_int(cases[i].body, toppages.refused[ROW_BROKEN_PATH], cases[i].broken_paths);
+    }
+}
+
+static void test_numbers_that_are_none(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"NaN", "-Infinity", "Infinity",  "1e999", "01", "+1",
+                                        ".5",  "0x10",      "undefined", "None",  "-",  "True"};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char body[600];
+        snprintf(
+            body, sizeof body,
+            "{\"x\":%s,\"pages\":[{\"path\":\"/"
+            "a\",\"y\":[%s,{\"z\":%s}],\"title\":%s,\"sections\":%s,\"stats\":"
+            "{\"people\":1,\"search\":%s,\"engaged_time\":{\"avg\":%s}}},{\"path\":\"/"
+            "b\",\"stats\":{\"people\":"
+            "%s,\"visits\":7}},{\"path\":%s,\"stats\":{\"people\":1}},{\"path\":\"/c\",\"stats\":%s},%s]}",
+            cases[i], cases[i], cases[i], cases[i], cases[i], cases[i], cases[i], cases[i], cases[i],
+            cases[i], cases[i]);
+        struct toppages toppages;
+        const char *why = NULL;
+        if (parse(body, strlen(body), &toppages, &why) != STATUS_OK)
+            fail_msg("%s: %s", cases[i], why);
+        assert_case_text(cases[i], flat(&toppages), "1\t/a\t\n");
+        assert_case_int(cases[i], toppages.pages.items[0].sources[SOURCE_SEARCH], 0);
+        assert_case_int(cases[i], toppages.refused[ROW_NO_COUNT], 2);
+        assert_case_int(cases[i], toppages.refused[ROW_NO_PATH], 1);
+        assert_case_int(cases[i], toppages.refused[ROW_NO_OBJECT], 1);
+    }
+}
+
+static void test_long_numbers(void **state)
+{
+    (void)state;
+    static const struct good_case cases[] = {
+        {"digits behind the point",
+         COUNTED("7.00000000000000000000000000000000000000000000000000000000000000000000000000000000001"),
+         "7\t/\tt\n", 0},
+        {"zeros",
+         COUNTED("7000000000000000000000000000000000000000000000000000000000000000000000000000000000000e-84"),
+         "7\t/\tt\n", 0},
+        {"too large",
+         COUNTED("7000000000000000000000000000000000000000000000000000000000000000000000000000000000000"), "",
+         1},
+    };
+    check_good(cases, COUNT(cases));
+}
+
+static void test_what_was_refused_in_words(void **state)
+{
+    (void)state;
+    static const struct toppages all = {.rows = 100, .refused_rows = 15, .refused = {1, 2, 3, 4, 5}};
+    static const struct toppages one = {.rows = 2, .refused_rows = 1, .refused = {[ROW_NO_COUNT] = 1}};
+    static const struct toppages none = {.rows = 2};
+    struct buffer out;
+    buffer_init(&out, 1000);
+    toppages_say_refused(&none, &out);
+    assert_int_equal(out.len_bytes, 0);
+    toppages_say_refused(&one, &out);
+    assert_string_equal(out.data, "1 of 2 rows: 1 without a count");
+    buffer_clear(&out, 1000);
+    toppages_say_refused(&all, &out);
+    assert_string_equal(out.data,
+                        "15 of 100 rows: 1 that are no objects, 2 without a path, 3 with a broken path, "
+                        "4 with a path that is too long, 5 without a count");
+    buffer_release(&out);
+}
+
 static void test_refused_answers(void **state)
 {
     (void)state;
@@ -255,8 +366,8 @@ static void test_refused_answers(void **state)
     } cases[] = {
         {"nothing", BYTES(""), "empty"},
         {"space", BYTES(" \n"), "empty"},
-        {"HTML", BYTES("<html><body>502 Bad Gateway</body></html>"), "not JSON"},
-        {"text", BYTES("no"), "not JSON"},
+        {"HTML", BYTES("<html><body>502 Bad Gateway</body></html>"), "neither"},
+        {"text", BYTES("no"), "neither"},
         {"cut short", BYTES("{\"pages\":[{\"path\":\"/\""), "not JSON"},
         {"cut short in a string", BYTES("{\"pages\":[{\"path\":\"/"), "not JSON"},
         {"cut short in an escape", BYTES("{\"pages\":[{\"path\":\"/\\u00"), "not JSON"},
@@ -273,36 +384,34 @@ static void test_refused_answers(void **state)
         {"pages not closed", BYTES("{\"pages\":[{}]"), "not JSON"},
         {"byte-order mark inside", BYTES("[\xef\xbb\xbf{}]"), "not JSON"},
         {"byte-order mark alone", BYTES("\xef\xbb\xbf"), "empty"},
-        {"bare NaN", BYTES(COUNTED("NaN")), "not JSON"},
-        {"bare infinity", BYTES(COUNTED("Infinity")), "not JSON"},
         {"quotes of another kind", BYTES("{'pages':[]}"), "not JSON"},
-        {"half a surrogate pair", BYTES(V3(ROW("\"/\"", "\"\\ud83d\"", "1"))), "not JSON"},
-        {"the other half", BYTES(V3(ROW("\"/\"", "\"\\ude00\"", "1"))), "not JSON"},
-        {"bad escape", BYTES("[\"\\q\"]"), "not JSON"},
         {"trailing junk", BYTES("{\"pages\":[]}x"), "behind"},
         {"two answers", BYTES("{\"pages\":[]}{\"pages\":[]}"), "behind"},
         {"a comma behind", BYTES("[],"), "behind"},
-        {"NUL behind", BYTES("{\"pages\":[]}\0"), "NUL byte"},
-        {"NUL in a title", BYTES(V3(ROW("\"/\"", "\"a\0b\"", "1"))), "NUL byte"},
-        {"NUL in front", BYTES("\0{}"), "NUL byte"},
-        {"escaped NUL in a title", BYTES(V3(ROW("\"/\"", "\"a\\u0000b\"", "1"))), "\\u0000"},
-        {"escaped NUL in a name", BYTES("{\"pages\\u0000\":[]}"), "\\u0000"},
-        {"escaped NUL after a backslash", BYTES("[\"\\\\\\u0000\"]"), "\\u0000"},
-        {"not UTF-8", BYTES(V3(ROW("\"/\"", "\"caf\xe9\"", "1"))), "not UTF-8"},
-        {"overlong NUL", BYTES(V3(ROW("\"/\"", "\"\xc0\x80\"", "1"))), "not UTF-8"},
-        {"a raw surrogate", BYTES(V3(ROW("\"/\"", "\"\xed\xa0\xbd\"", "1"))), "not UTF-8"},
-        {"gzip", BYTES("\x1f\x8b\x08\x01"), "not UTF-8"},
+        {"junk behind a NUL", BYTES("{\"pages\":[]}\0x"), "behind"},
+        {"NUL in front", BYTES("\0{}"), "neither"},
+        {"gzip", BYTES("\x1f\x8b\x08\x01"), "neither"},
+        {"an object", BYTES("{}"), "without a list"},
+        {"maintenance", BYTES("{\"status\":\"error\",\"reason\":\"maintenance\"}"), "without a list"},
+        {"data", BYTES("{\"data\":{}}"), "without a list"},
+        {"pages is null", BYTES("{\"pages\":null}"), "no list"},
+        {"pages is null first", BYTES("{\"pages\":null,\"pages\":[{}]}"), "no list"},
+        {"pages inside another member", BYTES("{\"x\":{\"pages\":[]}}"), "without a list"},
+        {"names are case-sensitive", BYTES("{\"Pages\":[]}"), "without a list"},
+        {"NUL in a name", BYTES("{\"pages\0\":[]}"), "without a list"},
+        {"NUL between values", BYTES("{\"pages\":[\0]}"), "not JSON"},
+        {"bare NaN", BYTES("NaN"), "neither"},
         {"null", BYTES("null"), "neither"},
         {"a number", BYTES("7"), "neither"},
         {"a string", BYTES("\"pages\""), "neither"},
         {"true", BYTES("true"), "neither"},
-        {"pages is an object", BYTES("{\"pages\":{}}"), "not an array"},
-        {"pages is a string", BYTES("{\"pages\":\"\"}"), "not an array"},
-        {"pages is a number", BYTES("{\"pages\":0}"), "not an array"},
-        {"pages is false", BYTES("{\"pages\":false}"), "not an array"},
-        {"an error", BYTES("{\"error\":\"bad key\"}"), "error message"},
-        {"a message", BYTES("{\"message\":\"over the limit\"}"), "error message"},
-        {"an error and null", BYTES("{\"error\":\"x\",\"pages\":null}"), "error message"},
+        {"pages is an object", BYTES("{\"pages\":{}}"), "no list"},
+        {"pages is a string", BYTES("{\"pages\":\"\"}"), "no list"},
+        {"pages is a number", BYTES("{\"pages\":0}"), "no list"},
+        {"pages is false", BYTES("{\"pages\":false}"), "no list"},
+        {"an error", BYTES("{\"error\":\"bad key\"}"), "without a list"},
+        {"a message", BYTES("{\"message\":\"over the limit\"}"), "without a list"},
+        {"an error and null", BYTES("{\"error\":\"x\",\"pages\":null}"), "no list"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct toppages toppages = {.refused_rows = 77};
@@ -353,14 +462,17 @@ static void test_what_takes_too_much_memory(void **state)
         test_free(body);
         arena_release(&arena);
     }
-    char *body = repeated(",1", 1000000);
-    memcpy(body, "{\"xx\":[", 7);
+    char *body = repeated(",{\"path\":\"/\",\"visitors\":1}", 50000);
+    struct arena small;
     struct toppages toppages;
     const char *why = NULL;
-    assert_int_equal(parse(body, strlen(body), &toppages, &why), STATUS_TOO_LARGE);
+    body[0] = '[';
+    body[strlen(body) - 1] = ']';
+    arena_init(&small, 1024 * 1024);
+    assert_int_equal(toppages_parse(body, strlen(body), &RULES, &small, &toppages, &why), STATUS_TOO_LARGE);
     assert_non_null(strstr(why, "memory"));
     test_free(body);
-    arena_release(&arena);
+    arena_release(&small);
 }
 
 /* An answer of full size in every arena that is too small for it: an error, and never anything else. */
@@ -383,7 +495,7 @@ static void test_every_size_of_arena(void **state)
         struct toppages toppages;
         const char *why = NULL;
         arena_init(&small, max);
-        enum status result = toppages_parse(body.data, body.len_bytes, &small, &toppages, &why);
+        enum status result = toppages_parse(body.data, body.len_bytes, &RULES, &small, &toppages, &why);
         assert_true(result == STATUS_OK || result == STATUS_TOO_LARGE);
         assert_true(result == STATUS_OK || why);
         assert_true(!was_ok || result == STATUS_OK);
@@ -514,6 +626,10 @@ int main(void)
         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_stats_and_rows),
+        cmocka_unit_test(test_broken_texts),
+        cmocka_unit_test(test_numbers_that_are_none),
+        cmocka_unit_test(test_long_numbers),
+        cmocka_unit_test(test_what_was_refused_in_words),
         cmocka_unit_test(test_refused_answers),
         cmocka_unit_test(test_nesting),
         cmocka_unit_test(test_what_takes_too_much_memory),

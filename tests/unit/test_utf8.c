@@ -88,43 +88,65 @@ static void test_every_code_point(void **state)
     }
 }
 
-static void test_nul_escape(void **state)
+#define FFFD "\xef\xbf\xbd"
+
+static void test_mend(void **state)
 {
     (void)state;
     static const struct {
         const char *json;
-        bool has_it;
+        size_t len_bytes;
+        const char *mended; /* NULL: as it is */
     } cases[] = {
-        {"\"\\u0000\"", true},
-        {"\"a\\u0000b\"", true},
-        {"\\u0000", true},
-        {"\"\\\\u0000\"", false},
-        {"\"\\\\\\u0000\"", true},
-        {"\"\\\\\\\\u0000\"", false},
-        {"\"\\u0001\"", false},
-        {"\"\\u00001\"", true},
-        {"\"\\u000", false},
-        {"\"\\U0000\"", false},
-        {"\"\\n\\u0000\"", true},
-        {"\"\\\"\\u0000\"", true},
-        {"u0000", false},
-        {"\\", false},
-        {"\\\\", false},
-        {"", false},
-        {"\"\\u0100\\u1000\"", false},
-        {"\"\\u0041\\u0000\"", true},
+        {BYTES(""), NULL},
+        {BYTES("plain, and long enough for words"), NULL},
+        {BYTES("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"), NULL},
+        {BYTES("\\\"\\\\\\/\\b\\f\\n\\r\\t"), NULL},
+        {BYTES("\\u0041\\u00E9\\ud83d\\uDE00\\uD7FF\\ue000\\uffff"), NULL},
+        {BYTES("\\\\u0000"), NULL},
+        {BYTES("\\\\ud83d"), NULL},
+        {BYTES("\x01\x1f\t\n"), NULL},
+        {BYTES("a\0b"), "a" FFFD "b"},
+        {BYTES("\0"), FFFD},
+        {BYTES("a\\u0000b"), "a" FFFD "b"},
+        {BYTES("\\\\\\u0000"), "\\\\" FFFD},
+        {BYTES("\\u00000"), FFFD "0"},
+        {BYTES("What a goal \\ud83d"), "What a goal " FFFD},
+        {BYTES("\\ud83dx"), FFFD "x"},
+        {BYTES("\\ude00"), FFFD},
+        {BYTES("\\ude00\\ud83d"), FFFD FFFD},
+        {BYTES("\\ud83d\\ud83d\\ude00"), FFFD "\\ud83d\\ude00"},
+        {BYTES("\\ud83d\\u0041"), FFFD "\\u0041"},
+        {BYTES("\\ud83d\\n"), FFFD "\\n"},
+        {BYTES("\\ud83d\\u0000"), FFFD FFFD},
+        {BYTES("\\ud83d\xed\xb8\x80"), FFFD FFFD FFFD FFFD},
+        {BYTES("\\ud8"), FFFD},
+        {BYTES("\\u"), FFFD},
+        {BYTES("\\u12g4"), FFFD "g4"},
+        {BYTES("\\q\\x41"), FFFD "q" FFFD "x41"},
+        {BYTES("\\\0"), FFFD FFFD},
+        {BYTES("\\\xff"), FFFD FFFD},
+        {BYTES("caf\xe9 au lait"), "caf" FFFD " au lait"},
+        {BYTES("\xff\xfe"), FFFD FFFD},
+        {BYTES("\x80\x80"), FFFD FFFD},
+        {BYTES("\xc0\x80"), FFFD FFFD},
+        {BYTES("\xed\xa0\xbd"), FFFD FFFD FFFD},
+        {BYTES("\xe2\x82"), FFFD},
+        {BYTES("\xe2\x82x"), FFFD "x"},
+        {BYTES("\xf0\x9f\x98"), FFFD},
+        {BYTES("\xf0\x9f\x98\xc3\xa9"), FFFD "\xc3\xa9"},
+        {BYTES("\xf4\x90\x80\x80"), FFFD FFFD FFFD FFFD},
+        {BYTES("\xc3\xc3\xa9"), FFFD "\xc3\xa9"},
     };
-    for (size_t i = 0; i < COUNT(cases); i++)
-        assert_case_int(cases[i].json, utf8_json_has_nul_escape(cases[i].json, strlen(cases[i].json)),
-                        cases[i].has_it);
-}
-
-static void test_nul_escape_stays_within_its_bytes(void **state)
-{
-    (void)state;
-    assert_false(utf8_json_has_nul_escape("\\u0000", 5));
-    assert_false(utf8_json_has_nul_escape("\\u0000", 1));
-    assert_true(utf8_json_has_nul_escape("\\u0000", 6));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer out;
+        buffer_init(&out, 1000);
+        const char *wanted = cases[i].mended ? cases[i].mended : cases[i].json;
+        bool is_broken = utf8_mend_json(&out, cases[i].json, cases[i].len_bytes);
+        assert_case_bytes(cases[i].json, out.data ? out.data : "", out.len_bytes, wanted);
+        assert_case_int(cases[i].json, is_broken, cases[i].mended != NULL);
+        buffer_release(&out);
+    }
 }
 
 static void test_cut(void **state)
@@ -159,8 +181,7 @@ int main(void)
         cmocka_unit_test(test_valid),
         cmocka_unit_test(test_a_bad_byte_anywhere),
         cmocka_unit_test(test_every_code_point),
-        cmocka_unit_test(test_nul_escape),
-        cmocka_unit_test(test_nul_escape_stays_within_its_bytes),
+        cmocka_unit_test(test_mend),
         cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,7 @@ static void test_lost(void **state)
     waiting_remove(waiting, &waiters[0]);
 }
 
-static void count_asked(void *context, const struct wanted *wanted, const struct waiter *first)
+static void count_asked(void *context, const struct wanted *wanted, struct waiter *first)
 {
     assert_non_null(first);
     assert_string_equal(wanted->host, "a.example");

@@ -1,0 +1,47 @@
+/* One way to ask the service. The key goes in a header; the browser's own cache answers with an ETag. */
+const base = new URL(document.querySelector('meta[name="upbeat-api"]').content, document.baseURI);
+const WITHIN_MS = 6000;
+
+const number = (text) => (/^\d+$/.test(text || "") ? Number(text) : null);
+
+/* What a response says of time, by the server's clock alone: the client's may be wrong by hours. `askedAt` is when we asked, by
+ * performance.now(), so that an age is never said to be smaller than it is. */
+function times(response, body, askedAt) {
+  const date = Date.parse(response.headers.get("Date"));
+  const asOf = Date.parse(body && body.as_of);
+  const ages = [1000 * (number(response.headers.get("Age")) || 0), Number.isFinite(date - asOf) ? date - asOf : 0];
+  const maxAge = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") || "");
+  return {
+    askedAt,
+    ageMs: Math.max(...ages, 0),
+    serverNow: Number.isFinite(date) ? date : asOf,
+    maxAgeS: maxAge ? Number(maxAge[1]) : 0,
+    retryAfterS: number(response.headers.get("Retry-After")),
+  };
+}
+
+/* Asks for a path below the API with these parameters. Gives {status, body, …times}; status 0: there was no answer, and `isTimeout` says
+ * whether we waited in vain. Never throws. */
+export async function ask(path, parameters, key, signal) {
+  const url = new URL(path, base);
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined && value !== null) url.searchParams.set(name, value);
+  const askedAt = performance.now();
+  const ours = new AbortController();
+  const end = () => ours.abort();
+  const timer = setTimeout(end, WITHIN_MS);
+  if (signal) signal.addEventListener("abort", end, { once: true });
+  try {
+    const response = await fetch(url, { headers: { "X-CB-AK": key, Accept: "application/json" }, cache: "no-cache", credentials: "same-origin", redirect: "error", signal: ours.signal });
+    const isJson = /json/.test(response.headers.get("Content-Type") || "");
+    const body = isJson ? await response.json() : null;
+    return { status: response.ok && !body ? 0 : response.status, body, ...times(response, body, askedAt) };
+  } catch {
+    return { status: 0, body: null, isTimeout: ours.signal.aborted && !(signal && signal.aborted), isAborted: Boolean(signal && signal.aborted), askedAt, ageMs: 0, maxAgeS: 0, retryAfterS: null };
+  } finally {
+    clearTimeout(timer);
+    if (signal) signal.removeEventListener("abort", end);
+  }
+}
+
+export const isRefusal = (answer) => answer.status === 401 || answer.status === 403 ||
+  (answer.status === 400 && ["apikey", "host"].includes(answer.body && answer.body.parameter));

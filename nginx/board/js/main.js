@@ -1,0 +1,348 @@
+/* The board: what it is asked to show, what it asks for, and in which state it is. */
+import { addressOf, forgetAccess, isHost, isKey, keepAccess, readAccess, readAddress, writeAddress } from "./access.js";
+import { ask, isRefusal } from "./api.js";
+import { Events } from "./events.js";
+import { formatAge, formatWhole } from "./format.js";
+import { Head } from "./head.js";
+import { List } from "./list.js";
+import { Pace, pauseAfter } from "./pace.js";
+import { keepAwake, startTheme, watchForUpdate } from "./screen.js";
+import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
+import { fillTexts, language, text } from "./texts.js";
+
+const TABS = ["rising", "falling", "top"];
+const LIMIT = 100;
+const TV_LIMIT = 8;
+const DAY_PAUSE_MS = 300000;
+const AGAIN_MS = 20000; // where the past is not known yet
+const ANNOUNCE_MS = 10000;
+
+const find = (id) => document.getElementById(id);
+const html = document.documentElement;
+
+let options = readAddress();
+let access = {};
+let data = null; // of the newest answer that had any: {ageMs, askedAt, wallAt, isWarming, known, needed, isEmpty}
+let failures = 0;
+let failed = null; // the answer that failed last
+let isRefused = false;
+let aborter = new AbortController();
+let dayDueAt = 0;
+let announced = new Set();
+let announcedAt = -ANNOUNCE_MS;
+let pageView = null; // the module page.js, once it was wanted
+let wall = null; // the module wall.js
+let hostsOfKey = [];
+let hasHosts = false; // they were asked for
+
+const tab = () => (TABS.includes(options.get("tab")) ? options.get("tab") : "rising");
+const isTv = () => options.has("tv");
+const isWall = () => options.has("wall") && hostsOfKey.length > 1;
+
+fillTexts(document);
+html.lang = language;
+const head = new Head();
+const list = new List(find("rows"), find("held"), openPage);
+const events = new Events(openPage);
+startTheme(find("theme"));
+const stayAwake = keepAwake(isTv);
+watchForUpdate(isTv, () => { if (!find("notice").textContent) find("notice").textContent = text("updated"); });
+
+/* --- What is wanted ------------------------------------------------------------------------------------------ */
+
+function readWishes() {
+  const stored = readAccess();
+  const host = (options.get("host") || stored.host || "").toLowerCase();
+  const isNew = host !== access.host || stored.key !== access.key;
+  access = { host, key: stored.key };
+  if (isNew) {
+    isRefused = false;
+    failures = 0;
+    failed = data = null;
+    dayDueAt = 0;
+    announced = null;
+    list.clear();
+    head.clear();
+    events.clear();
+    hostsOfKey = [];
+    hasHosts = false;
+    find("hosts").hidden = find("wall-link").hidden = true;
+  }
+  html.toggleAttribute("data-tv", isTv());
+  html.toggleAttribute("data-wall", options.has("wall"));
+  html.dataset.tab = tab();
+  head.host.textContent = (options.has("wall") && text("wall")) || access.host || "upbeat";
+  document.title = access.host ? `${access.host} – upbeat` : "upbeat";
+  for (const name of TABS) {
+    const button = find(`tab-${name}`);
+    button.setAttribute("aria-selected", String(name === tab()));
+    button.tabIndex = name === tab() ? 0 : -1;
+  }
+  find("panel").setAttribute("aria-labelledby", `tab-${tab()}`);
+  find("tv-link").href = addressOf(withOption("tv", ""));
+  find("wall-link").href = addressOf(withOption("wall", options.has("wall") ? null : ""));
+  stayAwake();
+}
+
+function withOption(name, value) {
+  const changed = new URLSearchParams(options);
+  if (access.host) changed.set("host", access.host);
+  if (value === null) changed.delete(name);
+  else changed.set(name, value);
+  return changed;
+}
+
+function go(changed) {
+  options = changed;
+  writeAddress(options);
+  wish();
+}
+
+/* After a change of the address, of the tab or of the key. */
+function wish() {
+  const before = `${access.host} ${tab()}`;
+  readWishes();
+  if (before !== `${access.host} ${html.dataset.tab}`) list.clear();
+  aborter.abort();
+  aborter = new AbortController();
+  showState();
+  showPage();
+  pace.poke();
+}
+
+window.addEventListener("hashchange", () => {
+  const before = tab();
+  options = readAddress();
+  if (before !== tab()) list.clear();
+  wish();
+});
+
+/* --- Asking -------------------------------------------------------------------------------------------------- */
+
+const QUESTIONS = { rising: { direction: "up" }, falling: { direction: "down" }, top: { direction: "all", sort: "visitors" } };
+
+async function turn() {
+  if (!access.host || !access.key) return 3600000;
+  if (isWall()) return turnWall();
+  const { host, key } = access;
+  const wanted = tab();
+  const signal = aborter.signal;
+  const asked = ask("trends", { host, ...QUESTIONS[wanted], spark: 1, limit: isTv() ? TV_LIMIT : LIMIT }, key, signal);
+  const happened = events.load(host, key, signal);
+  const answer = await asked;
+  if (signal.aborted) return 0;
+  if (answer.status === 200) await take(answer, { host, key, wanted, signal });
+  else fail(answer);
+  await happened;
+  if (signal.aborted) return 0;
+  showState();
+  answer.isRefusal = isRefused;
+  return pauseAfter(answer, failures);
+}
+
+function fail(answer) {
+  failures++;
+  failed = answer;
+  isRefused = isRefusal(answer);
+}
+
+async function take(answer, { host, key, wanted, signal }) {
+  const { body } = answer;
+  const isLate = body.warming && answer.ageMs > 1000 * body.recent_s;
+  failures = 0;
+  failed = null;
+  isRefused = false;
+  let pages = body.pages;
+  if (body.warming && !isLate) {
+    const plain = await ask("increasingconcurrents", { host, limit: isTv() ? TV_LIMIT : LIMIT }, key, signal);
+    if (signal.aborted) return;
+    pages = plain.status === 200 ? plain.body : [];
+  }
+  data = { ageMs: answer.ageMs, askedAt: answer.askedAt, wallAt: Date.now(), isWarming: body.warming && !isLate, known: Math.min(body.minutes_known, body.minutes_needed - 1), needed: body.minutes_needed, isEmpty: isLate ? list.rows.size === 0 : pages.length === 0 };
+  if (!isLate) draw(pages, body, wanted, answer.serverNow);
+  if (!hasHosts) loadHosts();
+  if (performance.now() >= dayDueAt) {
+    dayDueAt = performance.now() + DAY_PAUSE_MS * (0.9 + 0.2 * Math.random());
+    head.load(host, key, answer.serverNow).then((isAll) => { if (!isAll) dayDueAt = Math.min(dayDueAt, performance.now() + AGAIN_MS); });
+  }
+}
+
+function draw(pages, body, wanted, serverNow) {
+  performance.mark("upbeat-draw");
+  if (!body.warming) {
+    for (const page of pages) {
+      page.trend = wanted === "rising" ? "up" : wanted === "falling" ? "down" : trendOf(page);
+      page.isSinceBefore = page.spark && page.since && Date.parse(page.since) <= Date.parse(body.as_of) - 1000 * (body.window_s - 60);
+    }
+    for (const name of TABS) find(`tab-${name}`).querySelector("small").textContent = formatWhole(body.site[{ rising: "rising", falling: "falling", top: "listed" }[name]]);
+    head.show(body.site, new Date(serverNow));
+    if (wanted === "rising") announce(pages);
+  }
+  list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming });
+  find("empty").hidden = pages.length > 0;
+  if (pages.length === 0) find("empty").textContent = text(body.warming ? "empty_warming" : `empty_${wanted}`);
+  if (pageView) pageView.update(pages);
+  performance.measure("upbeat-draw", "upbeat-draw");
+  performance.clearMarks("upbeat-draw");
+  if (performance.getEntriesByName("upbeat-draw").length > 200) performance.clearMeasures("upbeat-draw");
+}
+
+/* As /trends has it by default: the tab of all pages shows those too that do neither. */
+function trendOf(page) {
+  const more = page.visitors - page.expected;
+  if (Math.abs(page.score) < 3 || Math.abs(more) < 5) return "steady";
+  return more > 0 ? "up" : "down";
+}
+
+/* New rises, to those who listen: politely, and not more often than every ten seconds. */
+function announce(pages) {
+  const now = new Set(pages.map((page) => page.path));
+  if (announced === null || announced.size === 0) {
+    announced = now;
+    return;
+  }
+  if (performance.now() - announcedAt < ANNOUNCE_MS) return;
+  const fresh = pages.filter((page) => !announced.has(page.path));
+  announced = now;
+  if (fresh.length === 0) return;
+  announcedAt = performance.now();
+  find("live").textContent = text(fresh.length > 1 ? "live" : "live_one", { title: fresh[0].i || fresh[0].path, n: formatWhole(fresh.length - 1) });
+}
+
+/* --- States -------------------------------------------------------------------------------------------------- */
+
+/* Seconds. The computer may have slept, when performance.now() stands still in some browsers: then the wall clock tells. */
+function ageS() {
+  if (!data) return null;
+  const passed = Math.max(performance.now() - data.askedAt, Date.now() - data.wallAt);
+  return (data.ageMs + passed) / 1000;
+}
+
+function showState() {
+  const age = ageS();
+  const state = stateOf({
+    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && failed.isTimeout),
+    isOnline: navigator.onLine, isWarming: Boolean(data && data.isWarming), isEmpty: Boolean(data && data.isEmpty),
+  });
+  const isNew = html.dataset.state !== state;
+  if (isNew) html.dataset.state = state;
+  html.dataset.age = age === null ? "none" : age >= UNKNOWN_S ? "unknown" : age >= FADED_S ? "faded" : age >= STALE_S ? "old" : "fresh";
+  const isAsking = state === "key" || state === "refused";
+  const ageText = age === null || isAsking ? "" : age >= STALE_S ? text("age", { age: formatAge(age) }) : text("age_fresh");
+  if (find("age").textContent !== ageText) find("age").textContent = ageText;
+  find("ask").hidden = !isAsking;
+  find("list").hidden = isAsking || isWall();
+  find("wall").hidden = !isWall() || isAsking;
+  find("leave").hidden = !access.key;
+  const words = isAsking ? "" : noticeOf(state, age);
+  if (find("notice").textContent !== words && (isNew || state !== "live")) find("notice").textContent = words;
+  if (isAsking && isNew) showForm(state);
+}
+
+/* The age is said to the second beside the numbers; in the notice, which is read out, to the half minute. */
+function noticeOf(state, age) {
+  const isOffNet = state === "offline" && !navigator.onLine;
+  const rough = age === null ? 0 : age < 60 ? Math.floor(age / 10) * 10 : Math.floor(age / 60) * 60;
+  const said = text(`state_${state}${isOffNet ? "_net" : ""}`, { age: formatAge(rough), known: data && formatWhole(data.known), needed: data && formatWhole(data.needed) });
+  return said === `state_${state}` ? "" : said;
+}
+
+setInterval(() => { if (!document.hidden) showState(); }, 1000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) showState(); });
+for (const name of ["online", "offline"]) window.addEventListener(name, showState);
+
+/* --- The form ------------------------------------------------------------------------------------------------ */
+
+function showForm(state) {
+  find("ask-why").textContent = state === "refused" ? text("ask_refused", { host: access.host }) : text("ask_first");
+  find("ask-host").value = access.host || "";
+  find("ask-key").value = "";
+  if (!isTv()) (access.host ? find("ask-key") : find("ask-host")).focus();
+}
+
+find("ask-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const host = find("ask-host").value.trim().toLowerCase().replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  const key = find("ask-key").value.trim();
+  if (!isHost(host) || !isKey(key)) {
+    find("ask-why").textContent = text("ask_bad");
+    return;
+  }
+  find("ask-key").value = "";
+  keepAccess({ host, key }, find("ask-keep").checked);
+  access = {};
+  const changed = new URLSearchParams(options);
+  changed.set("host", host);
+  go(changed);
+});
+
+find("leave").addEventListener("click", () => {
+  forgetAccess();
+  go(new URLSearchParams());
+});
+
+/* --- Tabs, hosts, the wall, a page's own view ---------------------------------------------------------------------- */
+
+find("tabs").addEventListener("click", (event) => {
+  const button = event.target.closest("[role=tab]");
+  if (button) go(withOption("tab", button.id.slice(4)));
+});
+find("tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1, Home: -TABS.indexOf(tab()), End: TABS.length - 1 - TABS.indexOf(tab()) }[event.key];
+  if (step === undefined) return;
+  event.preventDefault();
+  const next = TABS[(TABS.indexOf(tab()) + step + TABS.length) % TABS.length];
+  go(withOption("tab", next));
+  find(`tab-${next}`).focus();
+});
+
+/* Once the key has proved good: before that it has no sites. */
+async function loadHosts() {
+  const { key } = access;
+  hasHosts = true;
+  const answer = await ask("hosts", { limit: 200 }, key);
+  if (key !== access.key || answer.status !== 200) return;
+  hostsOfKey = answer.body.hosts.map((one) => one.host);
+  if (hostsOfKey.length < 2) return;
+  const choice = find("host-choice");
+  choice.replaceChildren(...hostsOfKey.map((host) => new Option(host, host, false, host === access.host)));
+  find("hosts").hidden = find("wall-link").hidden = false;
+  if (options.has("wall")) wish();
+}
+find("host-choice").addEventListener("change", (event) => {
+  const changed = withOption("wall", null);
+  changed.delete("page");
+  changed.set("host", event.target.value);
+  go(changed);
+});
+
+async function turnWall() {
+  const signal = aborter.signal;
+  wall = wall || (await import("./wall.js"));
+  const pause = await wall.showWall(find("wall-list"), hostsOfKey, access.key, (host) => {
+    const changed = withOption("wall", null);
+    changed.set("host", host);
+    return addressOf(changed);
+  });
+  return signal.aborted ? 0 : pause;
+}
+
+function openPage(path) {
+  const changed = withOption("page", path);
+  history.pushState(null, "", addressOf(changed));
+  options = changed;
+  showPage();
+}
+
+/* Loaded when it is first wanted, with the chart. */
+async function showPage() {
+  const path = options.get("page");
+  if (!path && !pageView) return;
+  pageView = pageView || (await import("./page.js"));
+  pageView.show(access.host && access.key ? path : null, access, () => go(withOption("page", null)));
+}
+
+/* --- Start --------------------------------------------------------------------------------------------------- */
+
+const pace = new Pace(turn);
+wish();

@@ -1,0 +1,50 @@
+/* When to ask next. */
+const LEAST_MS = 1000;
+const JITTER_MS = 200;
+const FIRST_MS = 1000;
+const MOST_MS = 30000;
+const REFUSED_MS = 60000;
+
+/* Milliseconds to wait after an answer. As often as Cache-Control says while all is well; doubling from one to 30 seconds while it is not,
+ * each time somewhere in the upper half, so that screens that failed together do not come back together; never before Retry-After. */
+export function pauseAfter(answer, failures, random = Math.random) {
+  if (answer.status === 200) return Math.max(LEAST_MS, 1000 * answer.maxAgeS) + JITTER_MS * random();
+  if (answer.isRefusal) return REFUSED_MS * (0.75 + 0.5 * random());
+  const most = Math.min(MOST_MS, FIRST_MS * 2 ** Math.max(0, failures - 1));
+  return Math.max(most * (0.5 + 0.5 * random()), 1000 * Math.min(answer.retryAfterS || 0, 120));
+}
+
+/* Calls `turn` again and again: it gives the milliseconds until the next. Not while the tab is hidden; at once when it is shown again, when
+ * the network is back, and on poke(). One timer, and one turn at a time. */
+export class Pace {
+  constructor(turn) {
+    this.turn = turn;
+    this.timer = 0;
+    this.isAsking = false;
+    this.isAskedAgain = false;
+    this.dueAt = 0;
+    const wake = () => { if (!document.hidden) this.poke(); };
+    document.addEventListener("visibilitychange", wake);
+    window.addEventListener("online", wake);
+    window.addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+  }
+
+  poke() {
+    clearTimeout(this.timer);
+    if (this.isAsking) this.isAskedAgain = true;
+    else this.run();
+  }
+
+  async run() {
+    if (document.hidden) return;
+    this.isAsking = true;
+    this.isAskedAgain = false;
+    let pause = MOST_MS;
+    try {
+      pause = await this.turn();
+    } finally {
+      this.isAsking = false;
+      this.timer = setTimeout(() => this.run(), this.isAskedAgain ? 0 : pause);
+    }
+  }
+}

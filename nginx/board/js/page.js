@@ -1,0 +1,289 @@
+/* A page's own view: a dialog with an address of its own, with the course of the page over its usual band, its hours, its headlines, and the
+ * evidence of its score. Chart.js is loaded when this is. */
+import { ask } from "./api.js";
+import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { localHours, usualAt } from "./head.js";
+import { storyUrl } from "./list.js";
+import { text } from "./texts.js";
+
+const HOUR_MS = 3600000;
+const SPANS = { "1h": { ms: HOUR_MS, step: "1m" }, "24h": { ms: 24 * HOUR_MS, step: "15m" }, "7d": { ms: 168 * HOUR_MS, step: "1h" } };
+const STEP_MS = { "1m": 60000, "15m": 900000, "1h": HOUR_MS };
+const SOURCES = ["social", "search", "links", "direct", "internal"];
+const HEADLINES = 20;
+
+const find = (id) => document.getElementById(id);
+const dialog = find("page");
+const iso = (ms) => new Date(ms).toISOString().slice(0, 19) + "Z";
+
+let path = null; // of the page that is shown
+let access = null;
+let close = null;
+let span = "1h";
+let row = null; // of /trends, the newest
+let isAsked = false; // for the row of this page
+let turn = 0; // tells answers of an earlier wish from those of this one
+let charts = {};
+let library = null;
+
+/* Once; a later try asks again where it failed. */
+function loadLibrary() {
+  library = library || new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = "chart/chart.min.js";
+    script.onload = () => done(window.Chart);
+    script.onerror = () => { library = null; script.remove(); failed(new Error("no chart")); };
+    document.head.append(script);
+  });
+  return library;
+}
+
+const colour = (name) => getComputedStyle(dialog).getPropertyValue(name).trim();
+
+/* Shows this page of the site, or, with null, closes the view. onClose() is called when somebody closes it. */
+export function show(wanted, of, onClose) {
+  close = onClose;
+  if (!wanted) {
+    path = null;
+    if (dialog.open) dialog.close();
+    release();
+    return;
+  }
+  if (wanted === path && dialog.open && access && of.host === access.host) return;
+  if (wanted !== path) row = null;
+  isAsked = false;
+  path = wanted;
+  access = { ...of };
+  const link = find("page-title").firstElementChild;
+  link.firstElementChild.textContent = path;
+  const url = storyUrl(access.host, path);
+  if (url) link.href = url;
+  else link.removeAttribute("href");
+  showRow();
+  if (!dialog.open) {
+    dialog.showModal();
+    find("page-close").focus();
+  }
+  load();
+  loadRow();
+}
+
+/* The newest rows that the list got: the one of this page among them is newer than ours. */
+export function update(pages) {
+  const mine = path && pages.find((page) => page.path === path);
+  if (!mine) return;
+  row = mine;
+  showRow();
+}
+
+function release() {
+  for (const chart of Object.values(charts)) chart.destroy();
+  charts = {};
+  turn++;
+}
+
+dialog.addEventListener("close", () => { if (path) { path = null; release(); close(); } });
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+find("page-close").addEventListener("click", () => dialog.close());
+find("spans").addEventListener("click", (event) => {
+  const wanted = event.target.dataset.span;
+  if (!wanted || wanted === span) return;
+  span = wanted;
+  load();
+});
+
+/* A page that is on no tab that is shown: out of the whole list. */
+async function loadRow() {
+  if (row && row.path === path) return;
+  const asked = path;
+  const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
+  if (asked !== path) return;
+  isAsked = true;
+  row = (answer.status === 200 && answer.body.pages.find((page) => page.path === asked)) || row;
+  showRow();
+}
+
+function showRow() {
+  const isMine = row && row.path === path;
+  if (isMine) find("page-title").querySelector("bdi").textContent = row.i || path;
+  const meta = [];
+  if (isMine && row.rank) meta.push(text("place", { rank: formatWhole(row.rank) }));
+  if (isMine && row.sections.length) meta.push(row.sections.join(", "));
+  if (isMine && row.since) meta.push(text("since", { time: formatTime(new Date(row.since)) }));
+  if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatDayTime(new Date(row.first_seen)) }));
+  find("page-meta").textContent = meta.join(" · ");
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");
+  showSources(isMine ? row.sources : null);
+}
+
+/* expected = median × tide, as the measure has it; the tide is what its own two figures say. */
+function evidenceOf(page) {
+  const median = page.visitors - page.change;
+  const tide = median > 0 ? page.expected / median : 1;
+  return text("evidence", {
+    expected: formatTwo(page.expected), median: formatTwo(median), tide: formatTwo(tide), sigma: formatTwo(page.sigma), score: formatTwo(page.score), visitors: formatTwo(page.visitors),
+  });
+}
+
+function showSources(sources) {
+  const list = find("page-sources");
+  list.hidden = !sources;
+  if (!sources) return;
+  const most = Math.max(1, ...SOURCES.map((name) => sources[name].now));
+  SOURCES.forEach((name, place) => {
+    const li = list.children[place] || list.appendChild(makeSource(name));
+    li.querySelector("b").textContent = formatWhole(sources[name].now);
+    li.querySelector("small").textContent = sources[name].change === null ? "" : formatSigned(sources[name].change);
+    li.querySelector("rect").setAttribute("width", String(Math.max(0, (100 * sources[name].now) / most)));
+  });
+}
+
+function makeSource(name) {
+  const li = document.createElement("li");
+  li.className = name;
+  li.append(Object.assign(document.createElement("span"), { textContent: text(name) }));
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 100 10");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const bar = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+  bar.setAttribute("height", "10");
+  li.append(svg, document.createElement("b"), document.createElement("small"));
+  return li;
+}
+
+/* --- Charts -------------------------------------------------------------------------------------------------- */
+
+async function load() {
+  const mine = ++turn;
+  const { host, key } = access;
+  for (const button of find("spans").children) button.setAttribute("aria-pressed", String(button.dataset.span === span));
+  find("page-note").textContent = text("state_loading");
+  const newest = await ask("usual", { host, path }, key);
+  const now = newest.serverNow || Date.now();
+  const { ms, step } = SPANS[span];
+  const to = Math.floor(now / 60000) * 60000 + 60000;
+  const [course, profile] = await Promise.all([
+    ask("history", { host, path, from: iso(to - ms), to: iso(to), step }, key),
+    ask("profile", { host, path }, key),
+  ]);
+  let Chart = null;
+  try { Chart = await loadLibrary(); } catch { /* said below */ }
+  if (mine !== turn || !path) return;
+  if (course.status !== 200) {
+    find("page-note").textContent = text("state_offline");
+    return;
+  }
+  const hours = profile.status === 200 ? profile.body.hours : null;
+  const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors })), STEP_MS[step]);
+  showHeadlines(course.body.headlines);
+  find("page-note").textContent = Chart ? (points.length ? "" : text("chart_none")) : text("chart_failed");
+  if (!Chart) return;
+  drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: course.body.headlines.map((one) => Date.parse(one.t)) });
+  drawHours(Chart, hours);
+}
+
+function withGaps(points, stepMs) {
+  return points.flatMap((point, i) => (i > 0 && point.x - points[i - 1].x > 2.5 * stepMs ? [{ x: point.x - 1, y: null }, point] : [point]));
+}
+
+function bandOf({ from, to, zone, hours }, name) {
+  if (!hours) return [];
+  const step = (to - from) / 96;
+  return Array.from({ length: 97 }, (_, i) => from + i * step)
+    .map((x) => ({ x, y: usualAt(hours, name, localHours(x, zone)) })).filter((point) => point.y !== null);
+}
+
+/* A point without a neighbour is no line, and is drawn as a dot. */
+const isAlone = (points, i) => [i - 1, i + 1].every((k) => !points[k] || points[k].y === null);
+
+/* Upright lines where the headline changed. */
+const marks = {
+  id: "marks",
+  afterDatasetsDraw(chart, _, given) {
+    const { ctx, chartArea, scales } = chart;
+    ctx.save();
+    ctx.strokeStyle = given.colour;
+    ctx.setLineDash([4, 3]);
+    for (const at of given.at || []) {
+      const x = scales.x.getPixelForValue(at);
+      if (x < chartArea.left || x > chartArea.right) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, chartArea.top);
+      ctx.lineTo(x, chartArea.bottom);
+      ctx.stroke();
+    }
+    ctx.restore();
+  },
+};
+
+/* At full hours, or ten minutes, or days, by the clocks of this browser. */
+function ticksOf({ from, to }) {
+  const step = to - from <= HOUR_MS ? 600000 : to - from <= 25 * HOUR_MS ? 3 * HOUR_MS : 24 * HOUR_MS;
+  const shift = new Date(to).getTimezoneOffset() * 60000;
+  const found = [];
+  for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) found.push({ value: at });
+  return found;
+}
+
+function drawCourse(Chart, points, given) {
+  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDayTime(at) : formatTime(at));
+  const data = { datasets: [
+    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
+    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
+  ] };
+  const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
+  const options = {
+    animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true, interaction: { mode: "nearest", axis: "x", intersect: false },
+    scales: {
+      x: { ...axis, type: "linear", min: given.from, max: given.to, afterBuildTicks: (scale) => { scale.ticks = ticksOf(given); }, ticks: { ...axis.ticks, callback: (at) => tick(at) } },
+      y: { ...axis, beginAtZero: true, suggestedMax: 10, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 7, callback: (n) => formatWhole(n) } },
+    },
+    plugins: {
+      legend: { labels: { color: colour("--soft"), filter: (item) => item.text !== "", boxWidth: 14 } },
+      tooltip: { filter: (item) => item.datasetIndex === 2, callbacks: { title: (items) => items.map((item) => formatDayTime(item.raw.x)), label: (item) => formatTwo(item.raw.y) } },
+      marks: { at: given.marks, colour: colour("--soft") },
+    },
+  };
+  replace(Chart, "chart", { type: "line", data, options, plugins: [marks] });
+  const seen = points.map((point) => point.y).filter((y) => y !== null);
+  find("chart").setAttribute("aria-label", seen.length ? text("chart", { title: find("page-title").textContent, span: text(`span_${span}`), low: formatWhole(Math.min(...seen)), high: formatWhole(Math.max(...seen)) }) : text("chart_none"));
+}
+
+function drawHours(Chart, hours) {
+  const known = (hours || []).filter((hour) => hour.median !== null);
+  find("hours-title").hidden = find("hours-box").hidden = known.length === 0;
+  if (known.length === 0) return;
+  const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
+  const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
+    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
+    { type: "bar", label: text("quartiles"), data: (hours || []).map((hour) => (hour.p25 === null ? null : [hour.p25, hour.p75])), backgroundColor: colour("--band"), barPercentage: 0.9, categoryPercentage: 1 },
+  ] };
+  const options = {
+    animation: false, responsive: true, maintainAspectRatio: false,
+    scales: { x: axis, y: { ...axis, beginAtZero: true, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 4, callback: (n) => formatWhole(n) } } },
+    plugins: { legend: { labels: { color: colour("--soft"), boxWidth: 14 } } },
+  };
+  replace(Chart, "hours", { type: "bar", data, options });
+  find("hours").setAttribute("aria-label", known.length ? `${text("hours")}: ${known.map((hour) => `${hour.hour}: ${formatWhole(hour.median)}`).join(", ")}` : text("chart_none"));
+}
+
+function replace(Chart, name, config) {
+  if (charts[name]) charts[name].destroy();
+  charts[name] = new Chart(find(name), config);
+}
+
+function showHeadlines(changes) {
+  find("headlines-title").hidden = changes.length === 0;
+  find("headlines").replaceChildren(...changes.slice(-HEADLINES).reverse().map((change) => {
+    const li = document.createElement("li");
+    const time = li.appendChild(document.createElement("time"));
+    time.dateTime = change.t;
+    time.textContent = formatDayTime(new Date(change.t));
+    const title = li.appendChild(document.createElement("bdi"));
+    title.dir = "auto";
+    title.textContent = change.title;
+    return li;
+  }));
+}

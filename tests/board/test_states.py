@@ -1,0 +1,246 @@
+"""Each state that the board can be in, in a real browser against the real service."""
+
+import itertools
+import time
+
+import pytest
+
+from board.browser import Browser
+from board.conftest import PAGES, RISES, address, remember, script, steady
+from servers.processes import await_true
+from servers.stack import KEY, KEY_MARK, Stack
+
+# Put in front of the page's own scripts: a clock that jumps, answers that never come, and a server that is tired.
+LATER = """window.skewMs = 0;
+const then = performance.now.bind(performance);
+performance.now = () => then() + window.skewMs;"""
+HELD = """window.isHeld = false;
+const ask = window.fetch;
+window.fetch = (...all) => (window.isHeld ? new Promise(() => {}) : ask(...all));"""
+LIMITED = """const ask = window.fetch;
+const tired = () => new Response('{"status":429}', {
+    status: 429, headers: {"Content-Type": "application/problem+json", "Retry-After": "1"}});
+window.fetch = (url, ...rest) => (window.isLimited && String(url).includes("/trends")
+    ? Promise.resolve(tired()) : ask(url, ...rest));"""
+
+
+def test_key_it_asks_for_a_site_and_a_key_once(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    browser.await_state("key")
+    browser.shot("key")
+    browser.run(
+        "document.getElementById('ask-host').value = arguments[0]; document.getElementById('ask-key').value = "
+        "arguments[1]",
+        f"https://{host}/",
+        KEY,
+    )
+    browser.run("document.querySelector('#ask-form button').click()")
+    browser.await_state("live")
+    assert KEY_MARK not in browser.driver.current_url and host in browser.driver.current_url
+    assert KEY_MARK not in browser.driver.title
+    assert KEY_MARK not in browser.run("return document.documentElement.outerHTML")
+    assert browser.run("return localStorage.getItem('upbeat-access')") is None
+    browser.driver.refresh()
+    browser.await_state("live")
+    browser.run("document.getElementById('leave').click()")
+    browser.await_state("key")
+    assert browser.run("return sessionStorage.getItem('upbeat-access')") is None
+
+
+def test_key_a_screen_keeps_it_where_one_ticks_that(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host, key=None))
+    browser.await_state("key")
+    browser.run(
+        "document.getElementById('ask-key').value = arguments[0]; document.getElementById('ask-keep').checked = true",
+        KEY,
+    )
+    browser.run("document.querySelector('#ask-form button').click()")
+    browser.await_state("live")
+    browser.run("sessionStorage.clear()")
+    browser.driver.refresh()
+    browser.await_state("live")
+
+
+def test_key_one_in_the_fragment_is_taken_out_of_the_address_at_once_and_goes_in_the_header_alone(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host, "&tab=top"))
+    browser.await_state("live")
+    assert browser.driver.current_url.endswith(f"#host={host}&tab=top")
+    sent = [one for one in browser.requests() if "/api/" in one["url"]]
+    assert sent and all(one["headers"].get("X-CB-AK") == KEY for one in sent)
+    assert not any(KEY_MARK in one["url"] for one in sent)
+    browser.driver.back()
+    assert KEY_MARK not in browser.driver.current_url
+
+
+@pytest.mark.talks
+def test_refused(browser: Browser, stack: Stack, host: str) -> None:
+    stack.simulator.script(host, PAGES)
+    browser.open(address(stack, host, key="nobody-knows-this-key"))
+    browser.await_state("refused")
+    assert host in browser.text("#ask-why")
+    browser.shot("refused")
+
+
+def test_loading(browser: Browser, stack: Stack, host: str) -> None:
+    name = browser.before_load("window.fetch = () => new Promise(() => {});")
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("loading")
+    finally:
+        browser.forget_before_load(name)
+
+
+def test_warming_it_says_how_many_minutes_are_known_and_shows_the_plain_list(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    stack.turn(host, PAGES)
+    browser.open(address(stack, host))
+    browser.await_state("warming")
+    factors = itertools.count(1)
+
+    def has_grown() -> bool:
+        """Between two looks, so it has to go on growing."""
+        factor = next(factors)
+        script(stack, host, PAGES, {path: factor * rise for path, rise in RISES.items()})
+        return browser.titles() == ["Story number 3", "Story number 7"]
+
+    await_true(has_grown, 15, "the plain list")
+    assert "of 17 minutes known" in browser.text("#notice")
+    browser.shot("warming")
+
+
+def test_live_rows_say_what_rises_since_when_and_why(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    assert browser.titles() == ["Story number 3", "Story number 7"]
+    row = browser.text("#rows li")
+    for words in ("news", "since ", "social +1", "29 expected", "×", "▲ +1"):
+        assert words in row, (words, row)
+    link = browser.run("const a = document.querySelector('#rows .title'); return [a.href, a.target, a.rel]")
+    assert link == [f"https://{host}/story-3", "_blank", "noopener noreferrer"]
+    line = browser.run("return document.querySelector('#rows .spark .line').getAttribute('d')")
+    assert line.count("L") == 29 and browser.run(
+        "return document.querySelector('#rows .spark .expected').getAttribute('d')"
+    )
+    assert browser.text("#tab-rising small") == "2" and browser.text("#tab-top small") == "14"
+    assert browser.text("#age") == "Live" and browser.text("#notice") == ""
+    browser.shot("desk-light")
+    browser.prefer(prefers_color_scheme="dark")
+    browser.shot("desk-dark")
+
+
+def test_quiet(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES)
+    browser.open(address(stack, host))
+    browser.await_state("quiet")
+    assert "Nothing rises" in browser.text("#empty")
+
+
+def test_new_pages_are_marked_and_a_lower_bound_says_at_least(browser: Browser, stack: Stack, host: str) -> None:
+    pages = [steady(f"/p{n}", 12 + n) for n in range(100)]
+    remember(stack, host, pages)
+    script(stack, host, [steady("/new", 300, "Fresh"), *pages[1:]])
+    browser.open(address(stack, host))
+    browser.await_script("return document.querySelector('#rows .title')?.textContent === 'Fresh'", "the new page", 15)
+    row = browser.text("#rows li")
+    assert "new" in row and "≥" in row and "at least" in row and "at most" in row
+
+
+@pytest.mark.talks
+@pytest.mark.unhurried
+def test_stale_then_faded_then_unknown_and_never_old_data_as_if_they_were_new(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    names = [browser.before_load(LATER), browser.before_load(HELD)]
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        # Chartbeat is away: the service answers from what there is, and says how old that is.
+        stack.simulator.fault(host, "status")
+        browser.await_state("stale", within_s=16)
+        assert "s old" in browser.text("#age") and "old" in browser.text("#notice")
+        browser.shot("stale")
+        browser.run("window.isHeld = true; window.skewMs = 25000")
+        browser.await_script("return document.documentElement.dataset.age === 'faded'", "faded numbers")
+        browser.shot("faded")
+        browser.run("window.skewMs = 400000")
+        browser.await_state("unknown")
+        assert "Nothing is known" in browser.text("#notice")
+        assert not browser.run("return document.querySelector('#rows').checkVisibility()")
+        browser.shot("unknown")
+    finally:
+        stack.simulator.end_faults(host)
+        for name in names:
+            browser.forget_before_load(name)
+
+
+@pytest.mark.talks
+def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    stack.reports.stop()
+    began = time.monotonic()
+    browser.await_state("offline", within_s=10)
+    assert time.monotonic() - began < 10
+    assert "can't be reached" in browser.text("#notice") and browser.titles()
+    browser.shot("offline")
+    stack.reports.start()
+    browser.await_state("live", within_s=20)
+
+
+@pytest.mark.talks
+def test_offline_without_a_network(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    browser.cdp("Network.enable")
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.cdp("Network.emulateNetworkConditions", offline=True, **conditions)
+    browser.await_state("offline", within_s=10)
+    assert "no network" in browser.text("#notice")
+    browser.cdp("Network.emulateNetworkConditions", offline=False, **conditions)
+    browser.await_state("live", within_s=10)
+
+
+def test_limited(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(LIMITED)
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.run("window.isLimited = true")
+        browser.await_state("limited")
+        assert "Too many requests" in browser.text("#notice") and browser.titles()
+        browser.run("window.isLimited = false")
+        browser.await_state("live")
+    finally:
+        browser.forget_before_load(name)
+
+
+def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    if "/api/v1.0/events" in stack.ask("/").json["endpoints"]:
+        pytest.skip("there is one")
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    sent: list[str] = []
+
+    def has_come_again() -> bool:
+        sent.extend(one["url"] for one in browser.requests())
+        return sum("/trends" in url for url in sent) >= 3
+
+    await_true(has_come_again, 15, "three refreshes")
+    assert sum("/api/v1.0/events" in url for url in sent) == 1, sent
+    assert not browser.run("return document.getElementById('events').checkVisibility()")

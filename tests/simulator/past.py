@@ -1,0 +1,143 @@
+"""Simulated history of one site, as samples that upbeat-import takes: `python3 tests/simulator/past.py --help`.
+
+The site is that of model.py with the same seed and host: the same articles, tide and surges. Its counts are drawn
+around what the model expects, not lived through step by step: four weeks of that would take an hour.
+"""
+
+import argparse
+import contextlib
+import math
+import random
+import sys
+import time
+from itertools import accumulate
+from typing import Iterator, TextIO
+
+from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, Surge, tide
+from pages import SECTIONS, _variant
+import zlib
+
+SLOTS = 300
+VISITORS = 8000.0
+ROWS = 100
+QUARTER_S = 900
+MINUTE_S = 60
+SAMPLES = 8  # of an older quarter of an hour: enough of its minutes for the profile of a day
+SOURCE_ORDER = ("search", "social", "links", "direct", "internal")
+HEADER = "t_ms\tpath\tvisitors\ttitle\tsections\tsources\n"
+WOBBLE = 0.06  # of a day's level, so that usual days differ
+WEEKEND = 0.8
+
+
+def level(t: float, seed: int) -> float:
+    """Of the whole site: the tide of the day, quieter at weekends, and no two days alike."""
+    day = math.floor(t / DAY_S)
+    weekend = WEEKEND if (day + 4) % 7 in (0, 6) else 1.0
+    return tide(t) * weekend * random.Random(f"{seed}/day/{day}").gauss(1.0, WOBBLE)
+
+
+def surge_share(surge: Surge, t: float) -> float:
+    """By how much of itself a page has grown: visitors follow arrivals by the time that they stay."""
+    if t <= surge.from_t:
+        return 0.0
+    grown = (surge.factor - 1.0) * (1.0 - math.exp(-(min(t, surge.to_t) - surge.from_t) / STAY_S))
+    return grown * math.exp(-max(0.0, t - surge.to_t) / STAY_S)
+
+
+class Past:
+    def __init__(self, seed: int, host: str) -> None:
+        self.seed, self.site = seed, Site(seed, host, SLOTS)
+        weights = [1.0 / (slot + 1) ** ZIPF_EXPONENT for slot in range(SLOTS)]
+        self.expected = [VISITORS * weight / sum(weights) for weight in weights]
+        self.articles = [self.site.article(slot, 0.0) for slot in range(SLOTS)]
+        self.details: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    def detail(self, path: str) -> tuple[str, tuple[int, ...]]:
+        """Sections, and per mille of direct, links, search and social, as pages.py serves them."""
+        if path not in self.details:
+            number = zlib.crc32(path.encode()) % 64
+            shares, named, _ = _variant(number)
+            sections = [name for name in SECTIONS if f'"{name}"' in named.split("authors")[0]]
+            if len(self.details) > 20000:
+                self.details.clear()
+            self.details[path] = ("|".join(sections), shares)
+        return self.details[path]
+
+    def rows(self, t: float, surges: bool) -> list[tuple[int, str, str, str, str]]:
+        """The list at some time: visitors, path, title, sections, sources."""
+        rng = random.Random(f"{self.seed}/past/{t}")
+        gauss, share = rng.gauss, level(t, self.seed)
+        counts: list[float] = [0.0] * SLOTS
+        grown = [0.0] * SLOTS
+        for surge in self.site.surges(t - 3 * STAY_S, t) if surges else []:
+            grown[surge.slot] = max(grown[surge.slot], surge_share(surge, t))
+        for slot in range(SLOTS):
+            article = self.articles[slot]
+            if not article.from_t <= t < article.to_t:
+                article = self.articles[slot] = self.site.article(slot, t)
+            # A new page fills up; an old one is left at once, which is what a list of 100 would show of it anyway.
+            fill = 1.0 - math.exp(-(t - article.from_t) / STAY_S) if article.from_t > 0 else 1.0
+            mean = self.expected[slot] * share * fill * (1.0 + grown[slot])
+            counts[slot] = mean + gauss(0.0, 1.0) * math.sqrt(mean)
+        order = sorted(range(SLOTS), key=counts.__getitem__, reverse=True)[:ROWS]
+        found = []
+        for slot in order:
+            people, article = int(counts[slot] + 0.5), self.articles[slot]
+            if people <= 0:
+                continue
+            sections, (direct, links, search, social) = self.detail(article.path)
+            # A surge comes by one source, as surges do.
+            extra = int(people * grown[slot] / (1.0 + grown[slot]))
+            base = people - extra
+            parts = {
+                "direct": base * direct // 1000,
+                "links": base * links // 1000,
+                "search": base * search // 1000,
+                "social": base * social // 1000,
+            }
+            parts["internal"] = base - sum(parts.values())
+            parts[SOURCE_ORDER[zlib.crc32(article.path.encode()) // 64 % 3]] += extra
+            found.append(
+                (people, article.path, article.title, sections, ",".join(str(parts[name]) for name in SOURCE_ORDER))
+            )
+        return found
+
+    def write(self, out: TextIO, from_t: float, to_t: float, by_minute: bool) -> None:
+        out.write(HEADER)
+        for t in self.times(from_t, to_t, by_minute):
+            rows = self.rows(t, by_minute)
+            # An older quarter of an hour is one list that holds for its minutes: it knows nothing of surges, which
+            # are over in minutes, nor of sources, which are kept for hours.
+            for k in range(1 if by_minute else SAMPLES):
+                at = int((t + k * MINUTE_S) * 1000)
+                for people, path, title, sections, sources in rows:
+                    out.write(f"{at}\t{path}\t{people}\t{title}\t{sections}\t{sources if by_minute else ''}\n")
+
+    def times(self, from_t: float, to_t: float, by_minute: bool) -> Iterator[float]:
+        step = MINUTE_S if by_minute else QUARTER_S
+        t = math.ceil(from_t / step) * step
+        while t < to_t:
+            yield float(t)
+            t += step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="past", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--host", default="demo.example")
+    parser.add_argument("--from", dest="from_t", type=float, required=True, help="Unix time, included")
+    parser.add_argument("--to", dest="to_t", type=float, required=True, help="Unix time, not included")
+    parser.add_argument(
+        "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
+    )
+    given = parser.parse_args()
+    if given.to_t > time.time() + 1:
+        raise SystemExit("past: --to is in the future")
+    with contextlib.suppress(BrokenPipeError):  # the reader says why it has had enough
+        Past(given.seed, given.host).write(sys.stdout, given.from_t, given.to_t, given.by_minute)
+
+
+if __name__ == "__main__":
+    main()
