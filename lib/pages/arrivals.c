@@ -377,9 +377,13 @@ static double score_of(const struct arrivals *a, size_t at, const struct past *p
     double usual = a->factors[HORIZONS] * track->baseline;
     double most = 0;
     for (int h = 0; h < HORIZONS; h++) {
+        /* Both factors must agree: that of a level ahead is shaky where few pages make it. */
         double expected = a->factors[h] * track->baseline;
-        /* The factor of a level ahead is shaky where few pages make it. */
-        expected = a->ahead[at][h] > expected ? fmax(expected, usual) : fmin(expected, usual);
+        double least = fmin(expected, usual);
+        double most_expected = fmax(expected, usual);
+        if (a->ahead[at][h] >= least && a->ahead[at][h] <= most_expected)
+            continue;
+        expected = a->ahead[at][h] < least ? least : most_expected;
         double more = a->ahead[at][h] - expected;
         if (pasts[h].slot < 0 || fabs(more) < MIN_AHEAD)
             continue;

@@ -12,6 +12,7 @@
  * - E = s * b; z = (A - E) / sqrt(2 E tau / T + 0.6 E + (1.9 phi E)^2 + 7). 0.6 E is the noise of b itself, 7
  * keeps pages of a few visitors quiet; phi is the wobble of the site's pages, that part of their spread about
  * E which counts do not explain, followed over an hour.
+ *   Where the site_factor of the newest minute gives an E that is nearer to A, that one is taken.
  * - score = 6 z / z_T, the largest over the horizons T of 60 s (z_T = 6.6), 120 s (6.2), 180 s (5.9), 240 s
  * (5.35), 360 s (5.0) and 600 s (4.8): fast rules that are strict beside slow ones that are sure. A horizon
  * speaks where A >= 1.5 E, A - E >= 25, and N - E >= 12 has already come. Falling is the mirror image.
