@@ -27,8 +27,8 @@ enum {
     MINUTE_MS = 60000,
     QUARTER_MINUTES = 15,
     QUARTER_MS = QUARTER_MINUTES * MINUTE_MS,
-    MINUTES_KEPT_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
-    RAW_KEPT_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
+    MINUTES_AGE_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
+    RAW_AGE_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
     GRACE_MS = 30000,           /* of roll_up(): a quarter is over so long after its end */
     SAMPLE_MAX = 100000,        /* rows */
     QUARTER_MAX_BYTES = 256 * 1024 * 1024,
@@ -156,7 +156,7 @@ static const char *store_quarter(struct import *in, bool is_over)
         .literals = literals,
         .row_limit = in->row_limit,
         .is_over = is_over,
-        .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_KEPT_MS,
+        .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_AGE_MS,
         .replaces = in->replaces,
     };
     bool is_done = false;
@@ -225,7 +225,7 @@ static const char *end_sample(struct import *in)
     int64_t *total = &in->totals[(in->sample.at_ms - in->slot_ms) / MINUTE_MS];
     for (size_t i = 0; i < in->sample.count; i++)
         *total += in->entries[i].visitors;
-    return in->sample.at_ms >= in->now_ms - RAW_KEPT_MS ? keep_raw(in) : NULL;
+    return in->sample.at_ms >= in->now_ms - RAW_AGE_MS ? keep_raw(in) : NULL;
 }
 
 /* Of a quarter that is not over only the samples as they are count: the service rolls them up with its own.

@@ -1,4 +1,5 @@
-"""sql/migrate: numbered files, forward only, then functions, views and rights; harmless to repeat; and the way from the last release."""
+"""sql/migrate: numbered files, forward only, then functions, views and rights; harmless to repeat. And the way from
+the last release."""
 
 import shutil
 import subprocess
