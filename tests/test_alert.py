@@ -143,8 +143,8 @@ def test_however_it_is_cut_into_runs_the_events_are_the_same(database: Database)
         elif minutes > 40 and dice.random() < 0.5:
             # All of it for the one, the newest process for the other.
             database.rows(
-                "update cache set taken_at = coalesce((select looked_at from event_progress e where e.host = cache.host),"
-                " taken_at) where host = 'b.example'"
+                "update cache set taken_at = coalesce((select looked_at from event_progress e"
+                " where e.host = cache.host), taken_at) where host = 'b.example'"
             )
             alert(database)
             database.rows("update cache set taken_at = %s where host = 'b.example'", sites[1].at)
@@ -174,7 +174,8 @@ def test_a_new_headline_with_what_it_did_and_a_suspect_measurement(database: Dat
     site.play(30)
     alert(database)
     found = database.rows(
-        "select kind, path, title, peak, visitors, expected, score > 2 from events where kind <> 'rise' order by began_at"
+        "select kind, path, title, peak, visitors, expected, score > 2 from events"
+        " where kind <> 'rise' order by began_at"
     )
     assert [(row[0], row[1]) for row in found] == [("headline", "/p10"), ("outage", None)]
     headline = found[0]
@@ -250,16 +251,18 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     one.simulator.script("site.example", [page("/p1", 50), page("/p2", 40)])
     assert one.rising("site.example").status == 200
     one.database.rows(
-        "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score, peak,"
-        " peak_expected, causes, sources) select p.host, p.page_id, e.kind::event_kind, now() - e.age, now() - e.age,"
+        "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score,"
+        " peak, peak_expected, causes, sources) select p.host, p.page_id, e.kind::event_kind, now() - e.age,"
+        " now() - e.age,"
         " case when e.is_over then now() end, p.path, %s, 410, 128, 9.5, 420, 130, '{search,social}', '{100,160,2,3,4}'"
-        " from pages p join (values ('/p1', 'rise', interval '5 minutes', false), ('/p2', 'fall', '2 hours', true)) e (path, kind, age,"
-        " is_over) using (path)",
+        " from pages p join (values ('/p1', 'rise', interval '5 minutes', false), ('/p2', 'fall', '2 hours', true))"
+        " e (path, kind, age, is_over) using (path)",
         "<b>Fünf & \x01 mehr</b>",
     )
     one.database.rows(
         "insert into events (host, kind, began_at, peak_at, ended_at, visitors, expected, score, peak, peak_expected)"
-        " values ('site.example', 'outage', now() - interval '30 hours', now(), now() - interval '29 hours', 0, 0, 0, 0, 0)"
+        " values ('site.example', 'outage', now() - interval '30 hours', now(), now() - interval '29 hours',"
+        " 0, 0, 0, 0, 0)"
     )
     return one
 

@@ -42,8 +42,8 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
         pass
     one.database.rows(
         "insert into events (host, page_id, kind, began_at, peak_at, path, title, visitors, expected, score, peak,"
-        " peak_expected, causes, sources) select host, page_id, kind, now() - interval '1 minute', now(), path, title, 410,"
-        " 128, 9.5, 420, 130, '{social}', '{1,260,2,3,4}' from pages, unnest('{rise,headline}'::event_kind[]) kind"
+        " peak_expected, causes, sources) select host, page_id, kind, now() - interval '1 minute', now(), path, title,"
+        " 410, 128, 9.5, 420, 130, '{social}', '{1,260,2,3,4}' from pages, unnest('{rise,headline}'::event_kind[]) kind"
         " where path = '/p1'"
     )
     return one

@@ -287,8 +287,9 @@ def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
     )
     assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"]
     stack.database.rows(
-        "insert into events (host, page_id, kind, began_at, peak_at, path, visitors, expected, score, peak, peak_expected)"
-        " select host, page_id, 'rise', '2026-01-02T03:04:05Z', now(), path, 1, 1, 1, 1, 1 from pages where host = %s and path = '/p3'",
+        "insert into events (host, page_id, kind, began_at, peak_at, path, visitors, expected, score, peak,"
+        " peak_expected) select host, page_id, 'rise', '2026-01-02T03:04:05Z', now(), path, 1, 1, 1, 1, 1"
+        " from pages where host = %s and path = '/p3'",
         host,
     )
     told = trends(stack, host, window="20m", spark="1").json["pages"][0]

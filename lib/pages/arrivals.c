@@ -132,9 +132,9 @@ static bool make_room(struct arrivals *a, const struct trend_sample *sample)
     }
     if (pages > a->track_capacity) {
         pages += pages / 2 + 64;
-        if (!grow((void **)&a->tracks, pages, sizeof *a->tracks))
+        if (!grow((void **)&a->tracks, pages, sizeof(struct track *)))
             return false;
-        memset(a->tracks + a->track_capacity, 0, (pages - a->track_capacity) * sizeof *a->tracks);
+        memset(a->tracks + a->track_capacity, 0, (pages - a->track_capacity) * sizeof(struct track *));
         a->track_capacity = pages;
     }
     size_t most = a->alive_count + sample->count;
@@ -466,7 +466,7 @@ static bool sum_minutes(const struct arrivals *a, const struct track *track, int
         known++;
         page += (track->minutes[m % MINUTES] + slot->cutoffs) / slot->samples;
         for (size_t i = 0; i < a->alive_count; i++)
-            all += a->tracks[a->alive[i]]->minutes[m % MINUTES] / slot->samples;
+            all += (double)a->tracks[a->alive[i]]->minutes[m % MINUTES] / slot->samples;
     }
     if (known < LEAST)
         return false;

@@ -132,10 +132,11 @@ static struct watch *watch_of(struct event_rules *rules, uint32_t page)
         return &rules->site;
     if (page >= rules->watch_capacity) {
         size_t capacity = (size_t)page + page / 2 + 64;
-        struct watch **watches = realloc(rules->watches, capacity * sizeof *watches);
+        struct watch **watches = realloc(rules->watches, capacity * sizeof(struct watch *));
         if (!watches)
             return NULL;
-        memset(watches + rules->watch_capacity, 0, (capacity - rules->watch_capacity) * sizeof *watches);
+        memset(watches + rules->watch_capacity, 0,
+               (capacity - rules->watch_capacity) * sizeof(struct watch *));
         rules->watches = watches;
         rules->watch_capacity = capacity;
     }

@@ -53,7 +53,7 @@ struct sample_row samples_row(const struct database_rows *rows, size_t number)
                              .visitors = database_int(rows, number, 2, 0),
                              .has_sources = database_int(rows, number, 3, -1) >= 0};
     for (int i = 0; i < PAGE_SOURCES && row.has_sources; i++)
-        row.sources[i] = (uint32_t)database_int(rows, number, (size_t)(3 + i), 0);
+        row.sources[i] = (uint32_t)database_int(rows, number, 3 + i, 0);
     row.path = database_bytes(rows, number, 1, &row.path_bytes);
     return row;
 }
