@@ -237,23 +237,6 @@ static const char *end_quarter(struct import *in)
                                   : store_quarter(in, in->slot_ms + QUARTER_MS + GRACE_MS <= in->now_ms);
 }
 
-/* "1,2,3,4,5" in the order of `enum page_source`; false: it is no such thing. */
-static bool read_sources(const struct recording_row *row, uint32_t sources[PAGE_SOURCES])
-{
-    size_t at = 0;
-    for (int k = 0; row->sources_bytes > 0 && k < PAGE_SOURCES; k++) {
-        size_t digits = 0;
-        uint64_t number = 0;
-        for (; at < row->sources_bytes && row->sources[at] >= '0' && row->sources[at] <= '9' && digits < 9;
-             at++, digits++)
-            number = 10 * number + (uint64_t)(row->sources[at] - '0');
-        if (digits == 0 || (k < PAGE_SOURCES - 1 && (at == row->sources_bytes || row->sources[at++] != ',')))
-            return false;
-        sources[k] = (uint32_t)number;
-    }
-    return at == row->sources_bytes;
-}
-
 /* Copies what a page is called; a title that is left out in one row is taken from another of the quarter. */
 static bool describe(struct import *in, struct page *page, const struct recording_row *row)
 {
@@ -343,7 +326,7 @@ static const char *add_row(struct import *in, const struct recording_row *given)
         return why;
     if (in->sample.count == SAMPLE_MAX)
         return "over 100000 rows in one sample";
-    if (!read_sources(row, listed.sources))
+    if (!recording_sources(row, listed.sources))
         return "sources must be five numbers with commas between them: search, social, links, direct, "
                "internal";
     struct known *known = know(in, row);

@@ -138,9 +138,10 @@ bool answer_begin(struct response *response, const struct request_head *input,
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",
-                    params->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
-                    : params->callback           ? "application/javascript; charset=utf-8"
-                                                 : "application/json");
+                    params->format == FORMAT_CSV    ? "text/csv; charset=utf-8; header=present"
+                    : params->format == FORMAT_ATOM ? "application/atom+xml; charset=utf-8"
+                    : params->callback              ? "application/javascript; charset=utf-8"
+                                                    : "application/json");
     if (params->format == FORMAT_CSV) {
         char name[FILE_NAME_BYTES];
         file_name_csv(params->host, input->path, lookup->taken_at / 1000000, name);

@@ -22,6 +22,7 @@ static route_read read_hours;
 static route_read read_profile;
 static route_read read_usual;
 static route_read read_pages;
+static route_read read_events;
 static route_write write_increase;
 static route_write write_trends;
 static route_write write_report;
@@ -32,8 +33,8 @@ static const struct route ROUTES[] = {
     {"/api/v1.0/increasingconcurrents", ROUTE_ROW, read_increase, write_increase, NULL, 400, true, true,
      false, "pages whose concurrents increase; parameters host, " BOTH},
     {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
-     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, sort, "
-     "section, spark, " BOTH},
+     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
+     "min_ratio, sort, section, spark, " BOTH},
     {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
     {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true,
@@ -44,6 +45,8 @@ static const struct route ROUTES[] = {
      "what is usual now, and now against it; parameters host, path, tz, " BOTH},
     {"/api/v1.0/pages", ROUTE_ROW, read_pages, write_report, NULL, 403, false, false, true,
      "the list as it stood at a minute; parameters host, at, " BOTH},
+    {"/api/v1.0/events", ROUTE_ROW, read_events, write_report, NULL, 403, false, false, true,
+     "what happened on the site; parameters host, since, until, kind, open, " BOTH},
     {"/api/v1.0/hosts", ROUTE_QUERY, read_hosts, NULL, answer_hosts, 403, false, false, true,
      "the hosts of a key, and how fresh each is; parameters " BOTH},
     {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false,
@@ -198,6 +201,11 @@ static enum status read_usual(struct request *request, struct problem *problem_r
 static enum status read_pages(struct request *request, struct problem *problem_r)
 {
     return read_report(request, REPORT_PAGES, 400, problem_r);
+}
+
+static enum status read_events(struct request *request, struct problem *problem_r)
+{
+    return read_report(request, REPORT_EVENTS, 400, problem_r);
 }
 
 static enum status read_hosts(struct request *request, struct problem *problem_r)

@@ -15,6 +15,7 @@ enum {
     VARIANT_BYTES = 160,
     SECTION_MAX_BYTES = 100,
     SCORE_MAX = 1000,
+    RATIO_MAX = 10,
     VISITORS_MAX = 1000000
 };
 
@@ -64,15 +65,17 @@ static bool is_decimal(const char *text, size_t len_bytes)
            (whole == len_bytes || (rest > 0 && whole + 1 + rest == len_bytes));
 }
 
-static enum status read_decimal(const struct query *query, const char *name, double most, const char *bound,
-                                struct arena *arena, double *number, struct problem *problem)
+static enum status read_decimal(const struct query *query, const char *name, double least, double most,
+                                const char *bound, struct arena *arena, double *number,
+                                struct problem *problem)
 {
     const struct query_parameter *parameter = query_find(query, name);
     if (!parameter)
         return STATUS_OK;
-    if (!is_decimal(parameter->value, parameter->value_bytes) || strtod(parameter->value, NULL) > most)
+    double value = strtod(parameter->value, NULL);
+    if (!is_decimal(parameter->value, parameter->value_bytes) || value < least || value > most)
         return params_refuse(parameter, "is not such a number", bound, arena, problem);
-    *number = strtod(parameter->value, NULL);
+    *number = value;
     return STATUS_OK;
 }
 
@@ -92,9 +95,10 @@ static enum status name_variant(struct request_params *params, const struct tren
     char *text = arena_alloc(arena, VARIANT_BYTES + SECTION_MAX_BYTES);
     if (!text)
         return STATUS_NO_MEMORY;
-    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %d %d %s",
+    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %.12g %d %d %s",
              trends->window_ms, trends->is_all ? -1 : (int)trends->bounds.direction, trends->bounds.min_score,
-             trends->bounds.min_visitors, (int)trends->sort, trends->has_sparklines, trends->section);
+             trends->bounds.min_visitors, trends->bounds.min_ratio, (int)trends->sort, trends->has_sparklines,
+             trends->section);
     params->cache_key_suffix = text;
     return STATUS_OK;
 }
@@ -112,7 +116,8 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
     size_t direction = 0;
     size_t sort = 0;
     size_t spark = 0;
-    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS}};
+    *trends_r =
+        (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO}};
     enum status result = read_window(query, arena, trends_r, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "direction", directions, sizeof directions / sizeof *directions,
@@ -121,11 +126,14 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
         result = read_name(query, "sort", sorts, sizeof sorts / sizeof *sorts, "score, change or visitors",
                            arena, &sort, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_score", SCORE_MAX, "a number from 0 to 1000", arena,
+        result = read_decimal(query, "min_score", 0, SCORE_MAX, "a number from 0 to 1000", arena,
                               &trends_r->bounds.min_score, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_visitors", VISITORS_MAX, "a number from 0 to 1000000", arena,
+        result = read_decimal(query, "min_visitors", 0, VISITORS_MAX, "a number from 0 to 1000000", arena,
                               &trends_r->bounds.min_visitors, problem_r);
+    if (result == STATUS_OK)
+        result = read_decimal(query, "min_ratio", 1, RATIO_MAX, "a number from 1 to 10", arena,
+                              &trends_r->bounds.min_ratio, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "spark", switches, sizeof switches / sizeof *switches, "0 or 1", arena,
                            &spark, problem_r);
@@ -225,7 +233,9 @@ static void put_sources(struct writer *writer, const struct window_sources *sour
     writer_object_end(writer);
 }
 
-static void put_spark(struct writer *writer, const struct sparklines *lines, const struct trend_page *page)
+/* `since`: when the event began that is open; `spark_since`: what the line says. */
+static void put_spark(struct writer *writer, const struct sparklines *lines, const struct trend_page *page,
+                      time_us since)
 {
     const int32_t *values = lines->values + page->page * lines->count;
     struct buffer *out = writer->out;
@@ -242,6 +252,7 @@ static void put_spark(struct writer *writer, const struct sparklines *lines, con
     buffer_append_char(out, ']');
     int64_t minute = sparkline_since(lines, page->page, page->expected, page->sigma,
                                      page->visitors < page->expected ? -1 : 1);
+    put_time(writer, "since", since != 0, since);
     put_time(writer, "spark_since", minute >= 0, minute * INT64_C(60000000));
 }
 
@@ -269,7 +280,7 @@ static void put_row(struct writer *writer, const struct trend_result *trend_resu
         put_sections(writer, &of->page);
         put_sources(writer, &of->sources);
         if (has_sparklines)
-            put_spark(writer, &trend_result->sparklines, page);
+            put_spark(writer, &trend_result->sparklines, page, of->since);
     }
     writer_row_end(writer);
 }
@@ -277,8 +288,9 @@ static void put_row(struct writer *writer, const struct trend_result *trend_resu
 /* How many pages there are to see: rising and falling by the default bounds, and listed now. */
 static void put_counts(struct writer *writer, const struct trend *trend)
 {
-    static const struct trend_bounds up = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS};
-    static const struct trend_bounds down = {TREND_DOWN, TREND_MIN_SCORE, TREND_MIN_VISITORS};
+    static const struct trend_bounds up = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO};
+    static const struct trend_bounds down = {TREND_DOWN, TREND_MIN_SCORE, TREND_MIN_VISITORS,
+                                             TREND_MIN_RATIO};
     int rising = 0;
     int falling = 0;
     int listed = 0;
@@ -299,6 +311,7 @@ static void put_site(struct writer *writer, const struct trend *trend, const str
     put_decimal(writer, "visitors", has_enough_data, trend->site_visitors, 4);
     put_decimal(writer, "expected", has_enough_data, trend->site_expected, 4);
     put_decimal(writer, "tide", has_enough_data, trend->site_factor, 6);
+    put_decimal(writer, "wobble", has_enough_data, trend->site_wobble, 6);
     put_decimal(writer, "usual", usual->is_known, usual->usual, 2);
     put_decimal(writer, "usual_low", usual->is_known, usual->low, 2);
     put_decimal(writer, "usual_high", usual->is_known, usual->high, 2);

@@ -36,6 +36,30 @@ static void test_json(void **state)
     }
 }
 
+static void test_xml(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *xml;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"<a href=\"x\">&amp;</a>", "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;"},
+        {"a\x01\x08\x0b\x1f z\t\r\n", "a z\t\r\n"},
+        {"\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf", "\xef\xbf\xbd"},
+        {"\xc3\xa9\xf0\x9f\x98\x80", "\xc3\xa9\xf0\x9f\x98\x80"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer out;
+        buffer_init(&out, 1000);
+        buffer_append_text(&out, "");
+        xml_escape(&out, cases[i].text, strlen(cases[i].text));
+        assert_case_text(cases[i].xml, out.data ? out.data : "", cases[i].xml);
+        buffer_release(&out);
+    }
+}
+
 static void test_csv(void **state)
 {
     (void)state;
@@ -104,9 +128,8 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_every_byte_in_json),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_xml),
+        cmocka_unit_test(test_csv),       cmocka_unit_test(test_every_byte_in_json),
         cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
