@@ -1,6 +1,7 @@
 #include "api/event_feed.h"
 
 #include "base/escape.h"
+#include "store/reports.h"
 
 #include <string.h>
 

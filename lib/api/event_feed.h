@@ -3,7 +3,8 @@
 #define UPBEAT_API_EVENT_FEED_H
 
 #include "base/buffer.h"
-#include "db/database.h"
+
+struct database_rows;
 
 /* Appends the feed out of the rows of REPORT_EVENTS (store/reports.h), at most `limit` entries; see
  * out->status. The id of an entry never changes, and its `updated` only when its text does: when it begins,

@@ -354,7 +354,7 @@ static enum status read_events(const struct query *query, int64_t now_ms, struct
         return STATUS_OK;
     report->to.at = (now_ms / MINUTE_MS + 1) * MINUTE_US;
     enum status result = read_time(query, "until", arena, &report->to, problem);
-    report->from.at = report->to.at - 24 * 60 * MINUTE_US;
+    report->from.at = report->to.at - INT64_C(1440) * MINUTE_US;
     if (result == STATUS_OK)
         result = read_time(query, "since", arena, &report->from, problem);
     if (result == STATUS_OK)

@@ -411,7 +411,7 @@ static void weigh(struct arrivals *a, struct arrivals_look *look, bool is_new_mi
         a->factors[h] = site_factor(a, h);
     if (is_new_minute)
         follow_wobble(a);
-    look->is_warming = a->baseline_minutes < ARRIVALS_WARM_MINUTES;
+    look->has_enough_data = a->baseline_minutes >= ARRIVALS_WARM_MINUTES;
     look->site_factor = a->factors[HORIZONS];
     look->site_wobble = a->wobble;
     look->pages = a->pages;
@@ -425,7 +425,7 @@ static void weigh(struct arrivals *a, struct arrivals_look *look, bool is_new_mi
             .now = track->level + a->cutoff,
             .visitors = a->ahead[i][HORIZONS],
             .expected = a->factors[HORIZONS] * track->baseline,
-            .score = look->is_warming ? 0 : score_of(a, i, pasts),
+            .score = look->has_enough_data ? score_of(a, i, pasts) : 0,
         };
     }
 }

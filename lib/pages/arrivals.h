@@ -49,8 +49,8 @@ struct arrival {
 struct arrivals_look {
     const struct arrival *pages; /* owned by the arrivals, valid until the next look */
     size_t count;
-    bool is_warming; /* too little is known: every score is 0 */
-    double total;    /* of the listed pages */
+    bool has_enough_data; /* else every score is 0 */
+    double total;         /* of the listed pages */
     double site_factor, site_wobble;
 };
 
