@@ -6,13 +6,11 @@
 #include "watch.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 enum {
-    HELP_MAX_BYTES = 16 * 1024,
     PAUSE_MS = 1000,
     BACK_OFF_MAX_MS = 10000, /* while the database is away */
     HOSTS_MS = 10000,
@@ -28,31 +26,17 @@ struct alert {
     size_t count;
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void ask_stop(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
 static int say_help(void)
 {
-    struct buffer text;
-    buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(
-        &text, "upbeat-alert " UPBEAT_VERSION
-               ", finds what happens on the sites in the snapshots that were stored, and keeps the log\n"
-               "of it (the table events). Without --loop it looks at what is new and ends: status 0; 1 when\n"
-               "it could not; 2 for a bad setting or option.\n\n"
-               "  --loop       keep going until TERM or INT\n"
-               "  --once       what is new, as without an option\n"
-               "  --dry-run    the same, but print the events, and store nothing\n"
-               "  --help\n\nSettings, from the environment:\n");
-    settings_help(&text);
-    fputs(text.status == STATUS_OK ? text.data : "", stdout);
-    buffer_release(&text);
-    return EXIT_SUCCESS;
+    return program_say_help(
+        "upbeat-alert " UPBEAT_VERSION
+        ", finds what happens on the sites in the snapshots that were stored, and keeps the log\n"
+        "of it (the table events). Without --loop it looks at what is new and ends: status 0; 1 when\n"
+        "it could not; 2 for a bad setting or option.\n\n"
+        "  --loop       keep going until TERM or INT\n"
+        "  --once       what is new, as without an option\n"
+        "  --dry-run    the same, but print the events, and store nothing\n"
+        "  --help\n\nSettings, from the environment:\n");
 }
 
 /* -1: go on; else the status to end with. */
@@ -143,7 +127,7 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
     enum status result = event_log_hosts(alert->database, deadline_in(HOSTS_MS), &rows);
     if (result != STATUS_OK)
         return result;
-    for (size_t i = 0; i < database_rows_count(rows) && result == STATUS_OK && !stop_asked; i++) {
+    for (size_t i = 0; i < database_rows_count(rows) && result == STATUS_OK && !program_must_stop(); i++) {
         const struct event_host host = event_log_host(rows, i);
         result = look_at_host(alert, &host, dry, more_r);
         if (result == STATUS_FAILED) {
@@ -159,7 +143,7 @@ static int once(struct alert *alert, bool dry)
 {
     bool more = true;
     enum status result = STATUS_OK;
-    while (more && result == STATUS_OK && !stop_asked) {
+    while (more && result == STATUS_OK && !program_must_stop()) {
         more = false;
         result = look(alert, dry, &more);
     }
@@ -172,7 +156,7 @@ static int loop(struct alert *alert)
 {
     int64_t pause_ms = PAUSE_MS;
     log_line(LEVEL_INFO, NULL, "looking for events");
-    while (!stop_asked) {
+    while (!program_must_stop()) {
         bool more = false;
         enum status result = look(alert, false, &more);
         if (result != STATUS_OK)
@@ -180,7 +164,7 @@ static int loop(struct alert *alert)
         pause_ms = result == STATUS_OK              ? PAUSE_MS
                    : 2 * pause_ms < BACK_OFF_MAX_MS ? 2 * pause_ms
                                                     : BACK_OFF_MAX_MS;
-        if (!stop_asked && !(result == STATUS_OK && more))
+        if (!program_must_stop() && !(result == STATUS_OK && more))
             deadline_sleep(deadline_in(pause_ms), pause_ms);
     }
     log_line(LEVEL_INFO, NULL, "stopped");
@@ -204,18 +188,13 @@ static int run(const struct settings *settings, enum mode mode)
 
 int main(int argc, char **argv)
 {
-    static const int stops[] = {SIGTERM, SIGINT};
     struct settings settings;
-    struct sigaction action = {.sa_handler = ask_stop};
     enum mode mode = MODE_ONCE;
     int status = read_options(argc, argv, &mode);
     if (status >= 0)
         return status;
     program_forbid_cores();
-    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
-        sigaction(stops[i], &action, NULL);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
+    program_catch_stops();
     status = program_read_settings(&settings, NULL);
     if (status != EXIT_SUCCESS)
         return status;
