@@ -56,11 +56,11 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack, host: str) -> None:
     assert browser.run("return document.activeElement.textContent") == "Story number 7"
     press(browser, Keys.TAB, Keys.ENTER)
     browser.await_script("return document.getElementById('page').open", "the page's own view")
-    assert "page=/story-7" in browser.driver.current_url
+    await_true(lambda: "page=/story-7" in browser.driver.current_url, 5, "the address of the page's own view")
     press(browser, Keys.ESCAPE)
     browser.await_script("return !document.getElementById('page').open", "the list again")
-    assert "page=" not in browser.driver.current_url
-    assert focused(browser) == "spark"
+    await_true(lambda: "page=" not in browser.driver.current_url, 5, "the address of the list")
+    await_true(lambda: focused(browser) == "spark", 5, "the focus where it was")
 
 
 def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Browser, stack: Stack, host: str) -> None:
