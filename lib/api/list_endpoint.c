@@ -20,6 +20,9 @@ static void make_etag(char *etag, const struct request_params *params, const str
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
              (int)params->format * 2 + params->has_bom);
+    /* What a token leaves out makes another answer. */
+    if (params->fields)
+        snprintf(parameters + strlen(parameters), 16, "%u %d ", params->fields, params->has_rank);
     uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
@@ -63,7 +66,7 @@ static void put_cache_headers(struct response *response, const struct request_he
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,
                         const struct store_lookup *lookup, const struct policy_bounds *bounds,
-                        enum answer_freshness freshness)
+                        enum answer_freshness freshness, bool has_fewer_fields)
 {
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
@@ -72,6 +75,9 @@ static void put_headers(struct response *response, const struct request_head *in
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
         response_header(response, "Warning", "111 - \"Revalidation Failed\"");
+    /* What a token leaves out of the rows is not to be guessed from headers. */
+    if (has_fewer_fields)
+        return;
     if (lookup->rate_limit >= 0)
         response_header(response, "X-RateLimit-Limit", "%d", lookup->rate_limit);
     if (lookup->rate_remaining >= 0)
@@ -83,21 +89,45 @@ static void put_headers(struct response *response, const struct request_head *in
     }
 }
 
+static void put_field(struct writer *writer, const char *name, const struct increase *row, size_t rank)
+{
+    switch (name[0]) {
+    case 'r':
+        writer_int(writer, name, (int64_t)rank);
+        break;
+    case 'i':
+        writer_text(writer, name, row->page->title, row->page->title_bytes);
+        break;
+    case 'p':
+        writer_text(writer, name, row->page->path, row->page->path_bytes);
+        break;
+    case 'v':
+        writer_int(writer, name, row->page->visitors);
+        break;
+    default:
+        writer_int(writer, name, row->change);
+    }
+}
+
 static void put_list(struct buffer *out, const struct increase_list *list,
                      const struct request_params *params)
 {
-    static const char *const columns[] = {"i", "path", "visitors", "change"};
+    static const char *const columns[] = {"rank", "i", "path", "visitors", "change"};
+    const char *seen[sizeof columns / sizeof *columns];
+    size_t count = 0;
     struct writer writer;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        if (i == 0 ? params->has_rank : params_sees(params, columns[i]))
+            seen[count++] = columns[i];
+    }
     writer_begin(&writer, out, params->format == FORMAT_CSV ? WRITE_CSV : WRITE_JSON, params->callback);
-    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_header(&writer, seen, count);
     writer_rows_begin(&writer, NULL);
     for (size_t i = 0; i < list->count; i++) {
         const struct increase *row = &list->items[i];
         writer_row_begin(&writer);
-        writer_text(&writer, "i", row->page->title, row->page->title_bytes);
-        writer_text(&writer, "path", row->page->path, row->page->path_bytes);
-        writer_int(&writer, "visitors", row->page->visitors);
-        writer_int(&writer, "change", row->change);
+        for (size_t k = 0; k < count; k++)
+            put_field(&writer, seen[k], row, i + 1);
         writer_row_end(&writer);
     }
     writer_rows_end(&writer);
@@ -134,7 +164,7 @@ bool answer_begin(struct response *response, const struct request_head *input,
     /* A 304 would be of use to one client, a copy of the list is of use to all: nginx makes its own 304s. */
     bool is_known = !input->is_behind_cache && etag_matches(input->if_none_match, etag);
     response_begin(response, is_known ? 304 : 200, input->id);
-    put_headers(response, input, etag, lookup, bounds, freshness);
+    put_headers(response, input, etag, lookup, bounds, freshness, params->fields != 0);
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",

@@ -20,7 +20,17 @@ static enum status read_key(const struct request_head *input, const struct query
         "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
     const struct query_parameter *parameter = query_find(query, "apikey");
     const char *why = "is missing";
-    params->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
+    params->key = input->key && *input->key       ? input->key
+                  : input->token && *input->token ? input->token
+                  : parameter                     ? parameter->value
+                                                  : NULL;
+    params->is_token = params->key && token_has_mark(params->key);
+    params->fields = 0;
+    params->has_rank = false;
+    if (params->is_token && token_check(params->key, strlen(params->key), &why) != STATUS_OK) {
+        *problem = problem_token(why);
+        return STATUS_INVALID;
+    }
     if (params->key && validate_key(params->key, strlen(params->key), &why) == STATUS_OK)
         return secret_box_digest(params->key, strlen(params->key), &params->digest);
     if (params->key) {
@@ -180,6 +190,12 @@ static void refuse_query(const struct query *query, const char *why, struct prob
         problem->detail = "is given twice";
         problem->bound = "each parameter once";
     }
+}
+
+bool params_sees(const struct request_params *params, const char *name)
+{
+    unsigned bit = token_field_of(name, strlen(name));
+    return params->fields == 0 || bit == 0 || (params->fields & bit) != 0;
 }
 
 const char *params_callback(const struct request_head *input, struct arena *arena)
