@@ -23,8 +23,8 @@ enum {
     DUE_LOOK_MAX_MS = 10000, /* while the database is away */
     DUE_MAX = 100000,        /* hosts of one round */
     DUE_MAX_BYTES = 4 * 1024 * 1024,
-    ASKED_MS = 250,  /* hosts that somebody asked for are noted together */
-    USED_MS = 1000,  /* so is the use of view tokens */
+    ASKED_MS = 250, /* hosts that somebody asked for are noted together */
+    USED_MS = 1000, /* so is the use of view tokens */
     WAIT_MS = 60000,
     DRAIN_MS = 4500, /* for what is under way when we are told to stop */
     FLUSH_MS = 200,
@@ -338,11 +338,10 @@ static void keep_asked(struct fetcher *fetcher, const char *host)
 
 static void note_used(struct fetcher *fetcher)
 {
-    enum status result =
-        fetcher->used_count == 0
-            ? STATUS_OK
-            : tokens_count(fetcher->database, fetcher->used_tokens, fetcher->used_requests,
-                           fetcher->used_count, deadline_in(DATABASE_MS));
+    enum status result = fetcher->used_count == 0
+                             ? STATUS_OK
+                             : tokens_count(fetcher->database, fetcher->used_tokens, fetcher->used_requests,
+                                            fetcher->used_count, deadline_in(DATABASE_MS));
     if (result != STATUS_OK)
         log_line(LEVEL_WARNING, NULL, "the use of view tokens could not be noted: %s", status_text(result));
     fetcher->used_count = 0;

@@ -69,8 +69,10 @@ static int say_help(void)
           "  upbeat-token list\n"
           "  upbeat-token show ID\n"
           "  upbeat-token revoke ID                   takes it away; within 5 s it is refused\n"
-          "  upbeat-token rotate ID [--overlap 24h]   makes another one in its place; it expires after the overlap\n"
-          "  upbeat-token key add HOST < FILE         gives a host its API key, once Chartbeat has accepted it\n"
+          "  upbeat-token rotate ID [--overlap 24h]   makes another one in its place; it expires after the "
+          "overlap\n"
+          "  upbeat-token key add HOST < FILE         gives a host its API key, once Chartbeat has accepted "
+          "it\n"
           "  upbeat-token key remove HOST             takes the keys of a host away\n\n"
           "Options of add:\n"
           "  --may list         list: /increasingconcurrents and /pages; board: what the board asks for;\n"
@@ -78,13 +80,15 @@ static int say_help(void)
           "  --limit N          rows of an answer at most\n"
           "  --fields i,path    fields of a row: i, path, visitors, change; with --may list\n"
           "  --origins https://news.example[,...]   pages that browsers let read the answers\n"
-          "  --until 2027-06-30 expires at the beginning of that day, UTC, or at a time as 2027-06-30T12:00Z\n\n"
+          "  --until 2027-06-30 expires at the beginning of that day, UTC, or at a time as "
+          "2027-06-30T12:00Z\n\n"
           "UPBEAT_DATABASE names the database. key add reads the other settings, too, to find the fetcher.\n",
           stdout);
     return EXIT_SUCCESS;
 }
 
-/* --- Options ------------------------------------------------------------------------------------------------
+/* --- Options
+ * ------------------------------------------------------------------------------------------------
  */
 
 /* NULL, or what is wrong. The names are written to options->hosts in lower case. */
@@ -129,7 +133,8 @@ static const char *check_origins(const char *text)
     for (const char *at = text;; at++) {
         size_t len = strcspn(at, ",");
         if (!is_origin(at, len))
-            return "--origins must be as https://news.example or http://127.0.0.1:8080, with commas between them";
+            return "--origins must be as https://news.example or http://127.0.0.1:8080, with commas between "
+                   "them";
         at += len;
         if (!*at)
             return NULL;
@@ -189,8 +194,9 @@ static const char *read_option(int option, const char *value, struct options *op
     case 'u':
         return read_until(value, &grant->until);
     default:
-        return duration_parse(value, &options->overlap_ms) == STATUS_OK ? NULL
-                                                                        : "--overlap must be as 90s, 30m, 24h or 7d";
+        return duration_parse(value, &options->overlap_ms) == STATUS_OK
+                   ? NULL
+                   : "--overlap must be as 90s, 30m, 24h or 7d";
     }
 }
 
@@ -216,7 +222,8 @@ static int read_options(int argc, char **argv, struct options *options)
     return -1;
 }
 
-/* --- Tokens -------------------------------------------------------------------------------------------------
+/* --- Tokens
+ * -------------------------------------------------------------------------------------------------
  */
 
 /* False: the system has no random bytes. */
@@ -294,9 +301,10 @@ static int list(struct database *database)
         int column;
         int width;
         const char *name;
-    } columns[] = {{TOKENS_ID, 6, "id"},        {TOKENS_STATE, 9, "state"},    {TOKENS_MAY, 7, "may"},
-                   {TOKENS_UNTIL, 19, "until"}, {TOKENS_USED, 19, "last used"}, {TOKENS_REQUESTS, 10, "requests"},
-                   {TOKENS_HOSTS, 26, "hosts"}, {TOKENS_NOTE, 0, "note"}};
+    } columns[] = {{TOKENS_ID, 6, "id"},           {TOKENS_STATE, 9, "state"},
+                   {TOKENS_MAY, 7, "may"},         {TOKENS_UNTIL, 19, "until"},
+                   {TOKENS_USED, 19, "last used"}, {TOKENS_REQUESTS, 10, "requests"},
+                   {TOKENS_HOSTS, 26, "hosts"},    {TOKENS_NOTE, 0, "note"}};
     struct database_rows *rows = NULL;
     enum status status = tokens_read(database, 0, deadline_in(DATABASE_MS), &rows);
     if (status != STATUS_OK)
@@ -306,7 +314,7 @@ static int list(struct database *database)
     putchar('\n');
     for (size_t row = 0; row < database_rows_count(rows); row++) {
         for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-            put_text(rows, row, columns[i].column, columns[i].width - 1);
+            put_text(rows, row, columns[i].column, columns[i].width > 0 ? columns[i].width - 1 : 0);
             putchar(i + 1 < sizeof columns / sizeof *columns ? ' ' : '\n');
         }
     }
@@ -316,9 +324,9 @@ static int list(struct database *database)
 
 static int show(struct database *database, int id)
 {
-    static const char *const names[TOKENS_COLUMNS] = {
-        "id",      "state", "may",     "hosts",    "limit",     "fields",   "origins",
-        "created", "until", "revoked", "replaces", "last used", "requests", "note"};
+    static const char *const names[TOKENS_COLUMNS] = {"id",       "state",     "may",      "hosts", "limit",
+                                                      "fields",   "origins",   "created",  "until", "revoked",
+                                                      "replaces", "last used", "requests", "note"};
     struct database_rows *rows = NULL;
     enum status status = tokens_read(database, id, deadline_in(DATABASE_MS), &rows);
     if (status != STATUS_OK)
@@ -332,7 +340,8 @@ static int show(struct database *database, int id)
     return EXIT_SUCCESS;
 }
 
-/* --- Keys ---------------------------------------------------------------------------------------------------
+/* --- Keys
+ * ---------------------------------------------------------------------------------------------------
  */
 
 static const char *words_of(enum refresh_outcome outcome)
@@ -433,7 +442,8 @@ static int remove_keys(struct database *database, const char *host)
     return EXIT_SUCCESS;
 }
 
-/* --- Main ---------------------------------------------------------------------------------------------------
+/* --- Main
+ * ---------------------------------------------------------------------------------------------------
  */
 
 static int run_key(struct database *database, const char *what, const char *host_given)

@@ -22,8 +22,7 @@ static enum status make_parts(struct api *api)
     api->waiting = waiting_new(settings->waiting_max);
     api->asked = asked_new();
     api->token_use = token_use_new();
-    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked ||
-        !api->token_use)
+    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked || !api->token_use)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
     settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);

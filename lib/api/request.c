@@ -81,8 +81,7 @@ static void prepare_lookup(struct request *request, const struct api *api)
     time_us lists_at = 0;
     struct store_lookup *lookup = &request->lookup;
     bool needs_page_lists = request->route->needs_page_lists;
-    *lookup = (struct store_lookup){
-        .host = request->params.host,
+    *lookup = (struct store_lookup){.host = request->params.host,
                                     .digest = &request->params.digest,
                                     .is_token = request->params.is_token,
                                     .needs_lists = needs_page_lists};

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/secret_box.h"
 #include "base/status.h"
-#include "base/validate.h"
 #include "base/token.h"
+#include "base/validate.h"
 #include "http/query.h"
 #include "http/response.h"
 #include <stdbool.h>
@@ -43,7 +43,7 @@ struct request_params {
     const char *key; /* owned by the input or the arena */
     bool is_token;   /* it is a view token of ours, of good form */
     struct digest digest;
-    int limit; /* LIMIT_MAX where not given */
+    int limit;       /* LIMIT_MAX where not given */
     unsigned fields; /* bits of enum token_field: what the token sees of a row; 0: all */
     bool has_rank;   /* rows of the list have their rank, which is all that a box says of numbers */
     enum request_format format;
@@ -56,10 +56,11 @@ struct request_params {
 };
 
 /* Reads key, host, limit, format, bom and callback. The key is taken from the header, else from
- * Authorization, else from the parameter `apikey`; a view token may stand in each place. Without a good one the answer is 401. host_status: what to answer where the host is missing or
- * malformed (401 is the old contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host
- * empty. On STATUS_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
- * *params_r is undefined. STATUS_NO_MEMORY, STATUS_FAILED.
+ * Authorization, else from the parameter `apikey`; a view token may stand in each place. Without a good one
+ * the answer is 401. host_status: what to answer where the host is missing or malformed (401 is the old
+ * contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host empty. On STATUS_INVALID
+ * *problem_r says what to answer (its strings are static or owned by the arena) and *params_r is undefined.
+ * STATUS_NO_MEMORY, STATUS_FAILED.
  */
 enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
                         struct request_params *params_r, struct problem *problem_r) MUST_CHECK;

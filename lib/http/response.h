@@ -7,9 +7,10 @@
 #include <stdbool.h>
 
 struct response {
-    int status;              /* of HTTP; 0 until begun */
-    const char *origin; /* NULL: browsers may show the answer to every page; else to pages of this origin alone
-                           ("": to none). The owner sets it, and response_clear() leaves it. */
+    int status; /* of HTTP; 0 until begun */
+    const char
+        *origin; /* NULL: browsers may show the answer to every page; else to pages of this origin alone
+                    ("": to none). The owner sets it, and response_clear() leaves it. */
     bool nginx_adds_headers; /* nginx adds the headers that every answer has; the owner sets it, and
  response_clear() leaves it */
     bool has_bom; /* a UTF-8 mark stands in front of the body and is none of it; set after response_begin() */

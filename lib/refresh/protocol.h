@@ -49,11 +49,12 @@ enum refresh_outcome {
 
 struct refresh_message {
     enum refresh_type type;
-    char host[HOST_MAX_BYTES + 1]; /* checked by validate_host() on both sides; "" only in REFRESH_ALIVE and REFRESH_USED */
-    struct digest digest;          /* of the client's key */
-    bool check;                    /* ask Chartbeat with the client's key, however new the row is */
-    bool has_key;                  /* the client's key comes along: it may be one that is not stored yet */
-    char key[KEY_MAX_BYTES + 1];   /* "" without has_key; to be wiped by whoever has it */
+    char host[HOST_MAX_BYTES +
+              1]; /* checked by validate_host() on both sides; "" only in REFRESH_ALIVE and REFRESH_USED */
+    struct digest digest;        /* of the client's key */
+    bool check;                  /* ask Chartbeat with the client's key, however new the row is */
+    bool has_key;                /* the client's key comes along: it may be one that is not stored yet */
+    char key[KEY_MAX_BYTES + 1]; /* "" without has_key; to be wiped by whoever has it */
     enum refresh_outcome outcome;
     int wait_ms;  /* nobody asks Chartbeat for this host before; 0: no such bound */
     int token_id; /* REFRESH_USED: at least 1; else 0, as requests */

@@ -254,7 +254,8 @@ static enum status read_known(struct store *store, struct store_lookup *lookups,
     size_t known_count = 0;
     *left_r = 0;
     for (size_t i = 0; i < count; i++) {
-        if (lookups[i].is_token || !lookups[i].if_changed_since || !may_be_fresh(store, lookups[i].if_changed_since)) {
+        if (lookups[i].is_token || !lookups[i].if_changed_since ||
+            !may_be_fresh(store, lookups[i].if_changed_since)) {
             left[(*left_r)++] = &lookups[i];
             continue;
         }

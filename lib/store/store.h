@@ -90,8 +90,9 @@ enum status store_ready(struct store *store, struct deadline deadline) MUST_CHEC
 
 /* Reads count (1 to STORE_BATCH) cache rows: those whose if_changed_since is still the newest snapshot, and
  * fresh, in one round trip, and the others, of which there is more to know, in another; at once, where
- * if_changed_since is older than the TTL. Those of view tokens take a round trip of their own. Failures are looked up only where a row is older than the TTL. The
- * arena owns the lists. On an error some may be filled in. */
+ * if_changed_since is older than the TTL. Those of view tokens take a round trip of their own. Failures are
+ * looked up only where a row is older than the TTL. The arena owns the lists. On an error some may be filled
+ * in. */
 enum status store_read(struct store *store, struct store_lookup *lookups, size_t count, struct arena *arena,
                        struct deadline deadline) MUST_CHECK;
 

@@ -42,8 +42,12 @@ static void test_checking(void **state)
         {BYTES(ZERO "0000000"), "longer"},
         {BYTES(ZERO "000000"), "checksum"},
         {BYTES("ubt_00000000000000000000000000-000000"), "neither"},
-        {BYTES("ubt_00000000000000000000000000\0" "000000"), "neither"},
-        {BYTES("ubt_0000000000000000000000000\xc3\xa4" "000000"), "neither"},
+        {BYTES("ubt_00000000000000000000000000\0"
+               "000000"),
+         "neither"},
+        {BYTES("ubt_0000000000000000000000000\xc3\xa4"
+               "000000"),
+         "neither"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *why = NULL;
@@ -62,7 +66,8 @@ static void test_typing_errors(void **state)
     token_write(random, text);
     for (size_t i = 4; i < TOKEN_BYTES; i++) {
         char was = text[i];
-        for (const char *other = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"; *other; other++) {
+        for (const char *other = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"; *other;
+             other++) {
             text[i] = *other;
             assert_case(text, (token_check(text, TOKEN_BYTES, &why) == STATUS_OK) == (*other == was));
         }
@@ -84,8 +89,14 @@ static void test_words(void **state)
         const char *text;
         unsigned fields; /* 0: refused */
     } cases[] = {
-        {"i", 1}, {"i,path", 3}, {"path,i", 3}, {"visitors,change", 12}, {"i,i", 1}, {"i,path,visitors,change", 15},
-        {"", 0}, {",", 0}, {"i,", 0}, {",i", 0}, {"I", 0}, {"i path", 0}, {"rank", 0}, {"pathx", 0}, {"pat", 0},
+        {"i", 1},      {"i,path", 3},
+        {"path,i", 3}, {"visitors,change", 12},
+        {"i,i", 1},    {"i,path,visitors,change", 15},
+        {"", 0},       {",", 0},
+        {"i,", 0},     {",i", 0},
+        {"I", 0},      {"i path", 0},
+        {"rank", 0},   {"pathx", 0},
+        {"pat", 0},
     };
     enum token_may may = TOKEN_MAYS;
     for (size_t i = 0; i < COUNT(cases); i++) {
