@@ -1,5 +1,6 @@
 #include "api/list_endpoint.h"
 
+#include "base/escape.h"
 #include "base/hash.h"
 #include "base/writer.h"
 #include "http/cache_headers.h"
@@ -109,6 +110,41 @@ static void put_field(struct writer *writer, const char *name, const struct incr
     }
 }
 
+/* https, since a list says nothing of the scheme, and a site without it is an exception. "": no address that
+ * a reader is sent to. */
+static void put_address(struct buffer *out, const char *host, const struct page *page)
+{
+    const char *mark = strchr(host, '@');
+    bool is_own = page->path_bytes > 0 && page->path[0] == '/';
+    if (is_own && page->path_bytes > 1 && page->path[1] == '/')
+        return;
+    buffer_append_text(out, "https://");
+    if (is_own)
+        buffer_append_text(out, mark ? mark + 1 : host);
+    html_escape(out, page->path, page->path_bytes);
+}
+
+/* For server-side includes: links in a list, and nothing to style or run. */
+static void put_html(struct buffer *out, const struct increase_list *list,
+                     const struct request_params *params)
+{
+    buffer_append_text(out, "<ol>\n");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct page *page = list->items[i].page;
+        bool has_title = page->title_bytes > 0 && params_sees(params, "i");
+        buffer_append_text(out, "<li><a href=\"");
+        if (params_sees(params, "path"))
+            put_address(out, params->host, page);
+        buffer_append_text(out, "\" rel=\"noopener\">");
+        if (has_title)
+            html_escape(out, page->title, page->title_bytes);
+        else if (params_sees(params, "path"))
+            html_escape(out, page->path, page->path_bytes);
+        buffer_append_text(out, "</a></li>\n");
+    }
+    buffer_append_text(out, "</ol>\n");
+}
+
 static void put_list(struct buffer *out, const struct increase_list *list,
                      const struct request_params *params)
 {
@@ -168,9 +204,12 @@ bool answer_begin(struct response *response, const struct request_head *input,
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",
-                    params->format == FORMAT_CSV ? "text/csv; charset=utf-8; header=present"
-                    : params->callback           ? "application/javascript; charset=utf-8"
-                                                 : "application/json");
+                    params->format == FORMAT_CSV    ? "text/csv; charset=utf-8; header=present"
+                    : params->format == FORMAT_HTML ? "text/html; charset=utf-8"
+                    : params->callback              ? "application/javascript; charset=utf-8"
+                                                    : "application/json");
+    if (params->format == FORMAT_HTML) /* somebody may open it by itself */
+        response_header(response, "Content-Security-Policy", "default-src 'none'");
     if (params->format == FORMAT_CSV) {
         char name[FILE_NAME_BYTES];
         file_name_csv(params->host, input->path, lookup->taken_at / 1000000, name);
@@ -197,6 +236,9 @@ enum status answer_increase(struct response *response, const struct request_head
         return result;
     if (list.count > (size_t)params->limit)
         list.count = (size_t)params->limit;
-    put_list(&response->body, &list, params);
+    if (params->format == FORMAT_HTML)
+        put_html(&response->body, &list, params);
+    else
+        put_list(&response->body, &list, params);
     return STATUS_OK;
 }

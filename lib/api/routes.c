@@ -175,11 +175,22 @@ static enum status write_report(struct request *request, struct api *api, enum a
     return result;
 }
 
+/* Only the list has that form. */
+static enum status refuse_html(struct request *request, struct problem *problem_r)
+{
+    const struct query_parameter *format = query_find(&request->params.query, "format");
+    if (request->params.format != FORMAT_HTML || !format)
+        return STATUS_OK;
+    return params_refuse(format, "is only a format of the list", "json or csv", &request->arena, problem_r);
+}
+
 static enum status read_report(struct request *request, enum report_kind kind, int host_status,
                                struct problem *problem_r)
 {
     enum status result =
         params_read(&request->head, host_status, &request->arena, &request->params, problem_r);
+    if (result == STATUS_OK)
+        result = refuse_html(request, problem_r);
     if (result != STATUS_OK)
         return result;
     return report_read(kind, &request->params, clock_wall_ms(), &request->arena, &request->report, problem_r);
@@ -249,6 +260,8 @@ static enum status write_increase(struct request *request, struct api *api, enum
 static enum status read_trends(struct request *request, struct problem *problem_r)
 {
     enum status result = params_read(&request->head, 400, &request->arena, &request->params, problem_r);
+    if (result == STATUS_OK)
+        result = refuse_html(request, problem_r);
     if (result != STATUS_OK)
         return result;
     return trends_read(&request->params, &request->arena, &request->trends, problem_r);

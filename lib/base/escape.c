@@ -72,3 +72,13 @@ void csv_escape(struct buffer *out, const char *text, size_t len_bytes)
     }
     buffer_append_char(out, '"');
 }
+
+void html_escape(struct buffer *out, const char *text, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++) {
+        if (strchr("&<>\"'", text[i]) && text[i] != '\0')
+            buffer_append_format(out, "&#%d;", text[i]);
+        else
+            buffer_append_char(out, text[i]);
+    }
+}

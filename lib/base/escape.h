@@ -1,4 +1,4 @@
-/* Text as JSON and as CSV. */
+/* Text as JSON, as CSV and as HTML. */
 #ifndef UPBEAT_BASE_ESCAPE_H
 #define UPBEAT_BASE_ESCAPE_H
 
@@ -12,5 +12,8 @@ void json_escape(struct buffer *out, const char *text, size_t len_bytes);
 /* Appends a quoted CSV field (RFC 4180). A spreadsheet takes text that starts with = + - @ tab or CR for a
  * formula, so such text gets an apostrophe in front. */
 void csv_escape(struct buffer *out, const char *text, size_t len_bytes);
+
+/* Appends text as the content of an element or of an attribute in double quotes (HTML). */
+void html_escape(struct buffer *out, const char *text, size_t len_bytes);
 
 #endif

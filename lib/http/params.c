@@ -149,9 +149,11 @@ static enum status read_format(const struct request_head *input, const struct qu
     }
     if (strcmp(parameter->value, "csv") == 0)
         params->format = FORMAT_CSV;
+    else if (strcmp(parameter->value, "html") == 0)
+        params->format = FORMAT_HTML;
     else if (strcmp(parameter->value, "json") != 0)
-        return params_refuse(parameter, "is not a format", "json or csv", arena, problem);
-    if (params->callback && params->format == FORMAT_CSV)
+        return params_refuse(parameter, "is not a format", "json, csv or, of the list, html", arena, problem);
+    if (params->callback && params->format != FORMAT_JSON)
         return params_refuse(parameter, "is given together with a callback", "json where there is a callback",
                              arena, problem);
     return STATUS_OK;
@@ -213,7 +215,7 @@ const char *params_callback(const struct request_head *input, struct arena *aren
     const struct query_parameter *format = query_find(&query, "format");
     bool is_doubled =
         query.twice && (strcmp(query.twice, "callback") == 0 || strcmp(query.twice, "jsonp") == 0);
-    if ((callback && jsonp) || is_doubled || (format && strcmp(format->value, "csv") == 0))
+    if ((callback && jsonp) || is_doubled || (format && strcmp(format->value, "json") != 0))
         return NULL;
     const struct query_parameter *one = callback ? callback : jsonp;
     return one && is_callback(one->value, one->value_bytes) ? one->value : NULL;
