@@ -215,7 +215,8 @@ const char *params_callback(const struct request_head *input, struct arena *aren
     const struct query_parameter *format = query_find(&query, "format");
     bool is_doubled =
         query.twice && (strcmp(query.twice, "callback") == 0 || strcmp(query.twice, "jsonp") == 0);
-    if ((callback && jsonp) || is_doubled || (format && strcmp(format->value, "json") != 0))
+    bool is_other_form = format && (strcmp(format->value, "csv") == 0 || strcmp(format->value, "html") == 0);
+    if ((callback && jsonp) || is_doubled || is_other_form)
         return NULL;
     const struct query_parameter *one = callback ? callback : jsonp;
     return one && is_callback(one->value, one->value_bytes) ? one->value : NULL;

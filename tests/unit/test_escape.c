@@ -36,6 +36,27 @@ static void test_json(void **state)
     }
 }
 
+static void test_html(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len_bytes;
+        const char *html;
+    } cases[] = {
+        {BYTES(""), ""},
+        {BYTES("plain \xc3\xa9"), "plain \xc3\xa9"},
+        {BYTES("<a href=\"x\">'&amp;"), "&#60;a href=&#34;x&#34;&#62;&#39;&#38;amp;"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer out;
+        buffer_init(&out, 1000);
+        html_escape(&out, cases[i].text, cases[i].len_bytes);
+        assert_case_text(cases[i].html, out.data ? out.data : "", cases[i].html);
+        buffer_release(&out);
+    }
+}
+
 static void test_csv(void **state)
 {
     (void)state;
@@ -104,9 +125,8 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_every_byte_in_json),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_html),
+        cmocka_unit_test(test_csv),       cmocka_unit_test(test_every_byte_in_json),
         cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
