@@ -30,10 +30,12 @@ static void forget(struct token_use *use, struct used *used)
 
 void token_use_free(struct token_use *use)
 {
+    struct used *used;
+    struct used *next;
     if (!use)
         return;
-    while (use->all)
-        forget(use, use->all);
+    HASH_ITER(hh, use->all, used, next)
+    forget(use, used);
     free(use);
 }
 

@@ -41,7 +41,8 @@ class Site:
 
     def show(self, service: str, box: str) -> None:
         self.policy = f"default-src 'none'; script-src {service}; connect-src {service}"
-        self.text = f'<!doctype html><title>News</title><script type="module" src="{service}/board/box.js"></script>{box}'
+        script = f'<script type="module" src="{service}/board/box.js"></script>'
+        self.text = f"<!doctype html><title>News</title>{script}{box}"
 
 
 @pytest.fixture
