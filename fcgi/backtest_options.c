@@ -11,10 +11,12 @@ enum { EVERY_MS = 60000 };
 
 static int say_help(void)
 {
-    fputs("upbeat-backtest " UPBEAT_VERSION ", what would have been called rising\n\n"
+    fputs("upbeat-backtest " UPBEAT_VERSION ", what would have been called rising, or told as an event\n\n"
           "  upbeat-backtest [options] < samples.tsv\n"
           "  upbeat-backtest [options] --from-db HOST     the database's history (UPBEAT_DATABASE)\n\n"
-          "A header line names the columns t_ms, path and visitors, in any order; others are passed over. "
+          "A header line names the columns t_ms, path and visitors, in any order, and may name sources\n"
+          "(search,social,links,direct,internal: numbers), which give events their causes; others are passed "
+          "over. "
           "Then a line\n"
           "for each page and sample, samples in order of time.\n\n"
           "  --host HOST          pages of this host and of www.HOST are known without it\n"
@@ -22,8 +24,10 @@ static int say_help(void)
           "  --window 30m         5m to 24h\n"
           "  --every 60s          how often to look\n"
           "  --direction up       up, down or both\n"
-          "  --min-score 3        in sigmas\n"
+          "  --min-score 2.8      in sigmas\n"
           "  --min-visitors 10\n"
+          "  --min-ratio 1        of visitors to expected, 1 to 10\n"
+          "  --events             the events that would have been told (--min-score 6)\n"
           "  --json               JSON lines in place of TSV\n",
           stdout);
     return EXIT_SUCCESS;
@@ -82,12 +86,20 @@ static const char *take_option(struct backtest_options *options, int option, con
         return take_direction(value, &options->bounds.direction) ? NULL
                                                                  : "--direction must be up, down or both";
     case 's':
-        return take_number(value, 0, 1000, &options->bounds.min_score) ? NULL
-                                                                       : "--min-score must be 0 to 1000";
+        if (!take_number(value, 0, 1000, &options->bounds.min_score))
+            return "--min-score must be 0 to 1000";
+        options->event_bounds.min_score = options->bounds.min_score;
+        return NULL;
+    case 'r':
+        if (!take_number(value, 1, 10, &options->bounds.min_ratio))
+            return "--min-ratio must be 1 to 10";
+        options->event_bounds.min_ratio = options->bounds.min_ratio;
+        return NULL;
     default:
-        return take_number(value, 0, 1e6, &options->bounds.min_visitors)
-                   ? NULL
-                   : "--min-visitors must be 0 to 1000000";
+        if (!take_number(value, 0, 1e6, &options->bounds.min_visitors))
+            return "--min-visitors must be 0 to 1000000";
+        options->event_bounds.min_visitors = options->bounds.min_visitors;
+        return NULL;
     }
 }
 
@@ -100,6 +112,8 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         {"direction", required_argument, NULL, 'd'},
         {"min-score", required_argument, NULL, 's'},
         {"min-visitors", required_argument, NULL, 'v'},
+        {"min-ratio", required_argument, NULL, 'r'},
+        {"events", no_argument, NULL, 'n'},
         {"host", required_argument, NULL, 'H'},
         {"json", no_argument, NULL, 'j'},
         {"from-db", required_argument, NULL, 'f'},
@@ -111,7 +125,8 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
         .window_ms = TREND_WINDOW_S * INT64_C(1000),
         .every_ms = EVERY_MS,
         .site = "",
-        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS},
+        .bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO},
+        .event_bounds = {.min_score = EVENT_MIN_SCORE},
     };
     int option = 0;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -122,6 +137,8 @@ int backtest_options_read(int argc, char **argv, struct backtest_options *option
             return BACKTEST_EXIT_USAGE;
         if (option == 'j')
             options_r->json = true;
+        else if (option == 'n')
+            options_r->events = true;
         else if (option == 'f')
             options_r->host = options_r->site = optarg;
         else if (option == 'H')

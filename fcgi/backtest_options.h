@@ -2,6 +2,7 @@
 #ifndef UPBEAT_FCGI_BACKTEST_OPTIONS_H
 #define UPBEAT_FCGI_BACKTEST_OPTIONS_H
 
+#include "pages/event_rules.h"
 #include "pages/trend_model.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,8 +17,10 @@ struct backtest_options {
     int64_t window_ms, every_ms;
     struct trend_bounds bounds;
     bool json;
-    const char *host; /* of --from-db, owned by argv; NULL: stdin */
-    const char *site; /* whose pages lose their host: that of --from-db or --host; "": none */
+    bool events;
+    struct event_bounds event_bounds; /* of --events */
+    const char *host;                 /* of --from-db, owned by argv; NULL: stdin */
+    const char *site;                 /* whose pages lose their host: that of --from-db or --host; "": none */
 };
 
 /* Reads the command line; options that it leaves out have the defaults that --help shows. Returns -1 if the

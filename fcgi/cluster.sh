@@ -4,7 +4,7 @@
 
 pg_bin=/usr/lib/postgresql/15/bin
 cluster=$state/cluster
-program_roles=(upbeat_worker upbeat_fetch upbeat_history upbeat_token)
+program_roles=(upbeat_worker upbeat_fetch upbeat_history upbeat_alert upbeat_token)
 
 # PostgreSQL refuses root.
 as_cluster_user() {
@@ -38,6 +38,7 @@ configure_cluster() {
         echo "upbeat $pool_user upbeat_worker"
         echo "upbeat $fetch_user upbeat_fetch"
         echo "upbeat $fetch_user upbeat_history"
+        echo "upbeat $fetch_user upbeat_alert"
         echo "upbeat $cluster_user postgres"
     } | as_cluster_user tee "$cluster/pg_ident.conf" >/dev/null
     as_cluster_user tee "$cluster/upbeat.conf" >/dev/null <<CONF

@@ -2,8 +2,46 @@
 
 #include "base/log.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+
+enum { HELP_MAX_BYTES = 16 * 1024 };
+
+static volatile sig_atomic_t stop_asked;
+
+int program_say_help(const char *text)
+{
+    struct buffer help;
+    buffer_init(&help, HELP_MAX_BYTES);
+    buffer_append_text(&help, text);
+    settings_help(&help);
+    fputs(help.status == STATUS_OK ? help.data : "", stdout);
+    buffer_release(&help);
+    return EXIT_SUCCESS;
+}
+
+static void ask_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+void program_catch_stops(void)
+{
+    struct sigaction action = {.sa_handler = ask_stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+bool program_must_stop(void)
+{
+    return stop_asked;
+}
 
 /* The leak sanitizer traces its own process, so it needs the right to. */
 void program_forbid_cores(void)

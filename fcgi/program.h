@@ -5,7 +5,19 @@
 #include "base/secret_box.h"
 #include "base/settings.h"
 
+#include <stdbool.h>
+
 enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
+
+/* Prints what --help says: `text`, which ends with "Settings, from the environment:", and all settings.
+ * Returns EXIT_SUCCESS. */
+int program_say_help(const char *text);
+
+/* Lets TERM and INT ask the program to stop, without ending a call that is under way; PIPE is ignored. */
+void program_catch_stops(void);
+
+/* Whether TERM or INT has come. */
+bool program_must_stop(void);
 
 /* Forbids core files and debuggers, because keys are in the memory of the process. */
 void program_forbid_cores(void);

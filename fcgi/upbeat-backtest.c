@@ -1,4 +1,5 @@
 /* Runs the trend model over recorded samples, and prints the pages that /trends would have shown. */
+#include "backtest_events.h"
 #include "backtest_options.h"
 #include "base/arena.h"
 #include "base/settings.h"
@@ -39,9 +40,12 @@ struct backtest {
     struct page_index *index;
     struct trend_path *paths; /* by number */
     size_t path_count, path_capacity;
-    struct trend_entry *entries; /* of the sample that is being read */
+    struct trend_entry *entries;       /* of the sample that is being read */
+    uint32_t (*sources)[PAGE_SOURCES]; /* of the same */
+    bool has_sources;
     struct trend_sample sample;
     bool has_sample;
+    struct backtest_events *events; /* NULL: it is not events that are asked for */
     struct minutes *minutes;
     struct trend_sample recent[RECENT_MAX];
     size_t recent_count;
@@ -156,6 +160,13 @@ static const char *end_sample(struct backtest *test)
     if (!test->has_sample)
         return NULL;
     test->has_sample = false;
+    if (test->events) {
+        sample->entries = test->entries;
+        return backtest_events_look(test->events, sample, test->has_sources ? test->sources : NULL) ==
+                       STATUS_OK
+                   ? NULL
+                   : "out of memory";
+    }
     int64_t recent_ms = trend_recent_ms(test->options.window_ms);
     if (test->next_look_ms == INT64_MIN)
         test->next_look_ms = sample->at_ms;
@@ -212,7 +223,7 @@ static struct known *know(struct backtest *test, const char *path, size_t len_by
 
 /* Returns NULL, or the error in words. */
 static const char *add_row(struct backtest *test, int64_t at_ms, const char *path, size_t path_bytes,
-                           int64_t visitors)
+                           int64_t visitors, const uint32_t *sources)
 {
     const struct page_path_rules rules = {test->options.site, settings_drop_parameters()};
     char spelled[PATH_MAX_BYTES];
@@ -234,6 +245,8 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
     if (!known)
         return "out of memory";
     if (known->last_at_ms == at_ms) {
+        for (int i = 0; sources && i < PAGE_SOURCES; i++)
+            test->sources[known->entry][i] += sources[i];
         /* Another spelling of the same page: they are added up, as the service does. */
         int64_t sum = test->entries[known->entry].visitors + visitors;
         test->entries[known->entry].visitors =
@@ -241,6 +254,9 @@ static const char *add_row(struct backtest *test, int64_t at_ms, const char *pat
         return NULL;
     }
     known->last_at_ms = at_ms;
+    if (sources)
+        memcpy(test->sources[test->sample.count], sources, sizeof *test->sources);
+    test->has_sources = sources != NULL;
     known->entry = test->sample.count;
     test->entries[test->sample.count++] = (struct trend_entry){known->number, (int32_t)visitors};
     return NULL;
@@ -262,9 +278,13 @@ static const char *read_lines(struct backtest *test, FILE *in)
             continue;
         }
         struct recording_row row = {0};
+        uint32_t sources[PAGE_SOURCES];
         why = recording_row(line, (size_t)len, &columns, &row);
+        if (!why && !recording_sources(&row, sources))
+            why = "sources must be five numbers with commas between them";
         if (!why)
-            why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
+            why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors,
+                          row.sources_bytes > 0 ? sources : NULL);
     }
     free(line);
     if (!why && ferror(in))
@@ -290,7 +310,8 @@ static const char *read_slice(struct backtest *test, struct database *database, 
         struct sample_row row = samples_row(rows, i);
         if (row.visitors > TREND_HUNDREDTHS_MAX / 100)
             row.visitors = TREND_HUNDREDTHS_MAX / 100;
-        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors);
+        why = add_row(test, row.at_ms, row.path, row.path_bytes, row.visitors,
+                      row.has_sources ? row.sources : NULL);
     }
     database_rows_free(rows);
     return why;
@@ -324,9 +345,13 @@ static int run(struct backtest *test)
     test->index = page_index_new(&none, &test->arena);
     test->minutes = minutes_new();
     test->entries = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->entries);
-    if (!test->index || !test->minutes || !test->entries)
+    test->sources = calloc(BACKTEST_SAMPLE_MAX, sizeof *test->sources);
+    if (test->options.events)
+        test->events = backtest_events_new(&test->options.event_bounds);
+    if (!test->index || !test->minutes || !test->entries || !test->sources ||
+        (test->options.events && !test->events))
         return fail(test, "out of memory");
-    if (!test->options.json)
+    if (!test->options.json && !test->events)
         puts("look_ms\tpath\tvisitors\tchange\texpected\tratio\tscore\tnew\tlower_bound");
     const char *why = test->options.host ? read_database(test) : read_lines(test, stdin);
     if (!why) {
@@ -336,6 +361,9 @@ static int run(struct backtest *test)
         if (!why && test->next_look_ms != INT64_MIN && look_until(test, last_ms + 1) != STATUS_OK)
             why = "a look failed";
     }
+    if (!why && test->events &&
+        backtest_events_print(test->events, test->paths, test->options.json, stdout, stderr) != STATUS_OK)
+        why = "the events can't be printed";
     if (!why && fflush(stdout) != 0)
         why = "stdout can't be written to";
     return why ? fail(test, why) : EXIT_SUCCESS;
@@ -354,7 +382,9 @@ int main(int argc, char **argv)
     forget_recent(&test, INT64_MAX);
     minutes_free(test.minutes);
     page_index_free(test.index);
+    backtest_events_free(test.events);
     free(test.entries);
+    free(test.sources);
     free(test.paths);
     arena_release(&test.look);
     arena_release(&test.arena);

@@ -10,17 +10,11 @@
 
 static int say_help(void)
 {
-    struct buffer text;
-    buffer_init(&text, 16384);
-    buffer_append_text(
-        &text, "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
-               "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
-               "  upbeat-fcgi --check      check the settings and end\n"
-               "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
-    settings_help(&text);
-    fputs(text.status == STATUS_OK ? text.data : "", stdout);
-    buffer_release(&text);
-    return EXIT_SUCCESS;
+    return program_say_help(
+        "upbeat-fcgi " UPBEAT_VERSION ", the FastCGI worker of upbeat\n\n"
+        "  spawn-fcgi -n -s SOCKET -M 0660 -- multiwatch -r 1000000 -f WORKERS -- upbeat-fcgi\n"
+        "  upbeat-fcgi --check      check the settings and end\n"
+        "  upbeat-fcgi --help\n\nSettings, from the environment:\n");
 }
 
 static int serve(const struct settings *settings)

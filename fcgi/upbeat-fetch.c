@@ -17,7 +17,6 @@
 
 enum {
     DUE_MAX_BYTES = 64 * 1024 * 1024,
-    HELP_MAX_BYTES = 16 * 1024,
     BESIDE_WORKERS = 5, /* nice: nearly all answers need no refresh, and come first */
 };
 
@@ -37,10 +36,7 @@ struct progress {
 
 static int say_help(void)
 {
-    struct buffer text;
-    buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(
-        &text,
+    return program_say_help(
         "upbeat-fetch " UPBEAT_VERSION ", the fetcher of upbeat: asks Chartbeat for the hosts that workers\n"
         "ask for and for those that are due. Without --loop it does one round of the hosts that are "
         "due and ends:\n"
@@ -58,10 +54,6 @@ static int say_help(void)
         "  --reseal OLD_SECRET_FILE\n"
         "               after a change of UPBEAT_SECRET_FILE: seal the stored API keys anew, and end\n"
         "  --help\n\nSettings, from the environment:\n");
-    settings_help(&text);
-    fputs(text.status == STATUS_OK ? text.data : "", stdout);
-    buffer_release(&text);
-    return EXIT_SUCCESS;
 }
 
 /* -1: go on; else the status to end with. */

@@ -5,12 +5,10 @@
 #include "store/maintenance.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-    HELP_MAX_BYTES = 16 * 1024,
     ONCE_MS = 60000,         /* --once begins nothing after */
     TURN_MS = 500,           /* nor does one turn of --loop */
     PAUSE_MS = 1000,         /* between two turns that left nothing to do */
@@ -28,31 +26,17 @@ struct upkeep {
     int64_t forgot_ms;
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void ask_stop(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
 static int say_help(void)
 {
-    struct buffer text;
-    buffer_init(&text, HELP_MAX_BYTES);
-    buffer_append_text(
-        &text, "upbeat-history " UPBEAT_VERSION
-               ", the upkeep of what upbeat has stored: one-minute means, roll-ups of 15 minutes,\n"
-               "partitions ahead of time, and what is over. Without --loop it does what is due, for a "
-               "minute at most, and\n"
-               "ends: status 0; 1 when it could not; 2 for a bad setting or option.\n\n"
-               "  --loop       keep going until TERM or INT\n"
-               "  --once       what is due, as without an option\n"
-               "  --help\n\nSettings, from the environment:\n");
-    settings_help(&text);
-    fputs(text.status == STATUS_OK ? text.data : "", stdout);
-    buffer_release(&text);
-    return EXIT_SUCCESS;
+    return program_say_help(
+        "upbeat-history " UPBEAT_VERSION
+        ", the upkeep of what upbeat has stored: one-minute means, roll-ups of 15 minutes,\n"
+        "partitions ahead of time, and what is over. Without --loop it does what is due, for a "
+        "minute at most, and\n"
+        "ends: status 0; 1 when it could not; 2 for a bad setting or option.\n\n"
+        "  --loop       keep going until TERM or INT\n"
+        "  --once       what is due, as without an option\n"
+        "  --help\n\nSettings, from the environment:\n");
 }
 
 /* -1: go on; else the status to end with. */
@@ -103,7 +87,7 @@ static enum status roll_up(struct upkeep *upkeep, struct deadline until, bool *m
     int done = 1;
     int rolled = 0;
     enum status result = STATUS_OK;
-    while (result == STATUS_OK && done > 0 && deadline_left_ms(until) > 0 && !stop_asked) {
+    while (result == STATUS_OK && done > 0 && deadline_left_ms(until) > 0 && !program_must_stop()) {
         result = maintenance_roll_up(upkeep->maintenance, deadline_in(STEP_MS), &done);
         rolled += result == STATUS_OK ? done : 0;
     }
@@ -118,7 +102,7 @@ static void forget_pages(struct upkeep *upkeep, struct deadline until)
 {
     enum status result = STATUS_OK;
     int done = 1;
-    while (is_due(upkeep->forgot_ms) && deadline_left_ms(until) > 0 && !stop_asked) {
+    while (is_due(upkeep->forgot_ms) && deadline_left_ms(until) > 0 && !program_must_stop()) {
         result =
             maintenance_forget(upkeep->maintenance, &upkeep->periods, deadline_in(FORGET_STEP_MS), &done);
         if (result != STATUS_OK)
@@ -154,13 +138,13 @@ static int loop(struct upkeep *upkeep)
 {
     int64_t pause_ms = PAUSE_MS;
     log_line(LEVEL_INFO, NULL, "keeping the history");
-    while (!stop_asked) {
+    while (!program_must_stop()) {
         bool more = false;
         enum status result = do_due(upkeep, TURN_MS, &more);
         pause_ms = result == STATUS_OK              ? PAUSE_MS
                    : 2 * pause_ms < BACK_OFF_MAX_MS ? 2 * pause_ms
                                                     : BACK_OFF_MAX_MS;
-        if (!stop_asked && !(result == STATUS_OK && more))
+        if (!program_must_stop() && !(result == STATUS_OK && more))
             deadline_sleep(deadline_in(pause_ms), pause_ms);
     }
     log_line(LEVEL_INFO, NULL, "stopped");
@@ -183,18 +167,13 @@ static int run(const struct settings *settings, bool is_loop)
 
 int main(int argc, char **argv)
 {
-    static const int stops[] = {SIGTERM, SIGINT};
     struct settings settings;
-    struct sigaction action = {.sa_handler = ask_stop};
     bool is_loop = false;
     int status = read_options(argc, argv, &is_loop);
     if (status >= 0)
         return status;
     program_forbid_cores();
-    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
-        sigaction(stops[i], &action, NULL);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
+    program_catch_stops();
     status = program_read_settings(&settings, NULL);
     if (status != EXIT_SUCCESS)
         return status;

@@ -27,10 +27,10 @@ enum {
     MINUTE_MS = 60000,
     QUARTER_MINUTES = 15,
     QUARTER_MS = QUARTER_MINUTES * MINUTE_MS,
-    MINUTES_KEPT_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
-    RAW_KEPT_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
-    GRACE_MS = 30000,           /* of roll_up(): a quarter is over so long after its end */
-    SAMPLE_MAX = 100000,        /* rows */
+    MINUTES_SINCE_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
+    RAW_SINCE_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
+    GRACE_MS = 30000,            /* of roll_up(): a quarter is over so long after its end */
+    SAMPLE_MAX = 100000,         /* rows */
     QUARTER_MAX_BYTES = 256 * 1024 * 1024,
     NUMBERS_MAX_BYTES = 64 * 1024 * 1024,
     STATEMENT_MS = 60000,
@@ -110,7 +110,8 @@ static enum status put_minutes(struct import *in, struct buffer *literals)
         figures[QUARTER_MINUTES + at] = minutes[i].cutoff;
         figures[QUARTER_MINUTES + QUARTER_MINUTES + at] = trend_mean(in->totals[at], 0, minutes[i].samples);
         for (size_t k = 0; k < minutes[i].count; k++)
-            visitors[minutes[i].entries[k].page * QUARTER_MINUTES + at] = minutes[i].entries[k].visitors;
+            visitors[(size_t)minutes[i].entries[k].page * QUARTER_MINUTES + at] =
+                minutes[i].entries[k].visitors;
     }
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         imports_put(&literals[IMPORT_MINUTES], figures[i]);
@@ -155,7 +156,7 @@ static const char *store_quarter(struct import *in, bool is_over)
         .literals = literals,
         .row_limit = in->row_limit,
         .is_over = is_over,
-        .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_KEPT_MS,
+        .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_SINCE_MS,
         .replaces = in->replaces,
     };
     bool is_done = false;
@@ -224,7 +225,7 @@ static const char *end_sample(struct import *in)
     int64_t *total = &in->totals[(in->sample.at_ms - in->slot_ms) / MINUTE_MS];
     for (size_t i = 0; i < in->sample.count; i++)
         *total += in->entries[i].visitors;
-    return in->sample.at_ms >= in->now_ms - RAW_KEPT_MS ? keep_raw(in) : NULL;
+    return in->sample.at_ms >= in->now_ms - RAW_SINCE_MS ? keep_raw(in) : NULL;
 }
 
 /* Of a quarter that is not over only the samples as they are count: the service rolls them up with its own.
@@ -234,23 +235,6 @@ static const char *end_quarter(struct import *in)
     const char *why = end_sample(in);
     return why || in->slot_ms < 0 ? why
                                   : store_quarter(in, in->slot_ms + QUARTER_MS + GRACE_MS <= in->now_ms);
-}
-
-/* "1,2,3,4,5" in the order of `enum page_source`; false: it is no such thing. */
-static bool read_sources(const struct recording_row *row, uint32_t sources[PAGE_SOURCES])
-{
-    size_t at = 0;
-    for (int k = 0; row->sources_bytes > 0 && k < PAGE_SOURCES; k++) {
-        size_t digits = 0;
-        uint64_t number = 0;
-        for (; at < row->sources_bytes && row->sources[at] >= '0' && row->sources[at] <= '9' && digits < 9;
-             at++, digits++)
-            number = 10 * number + (uint64_t)(row->sources[at] - '0');
-        if (digits == 0 || (k < PAGE_SOURCES - 1 && (at == row->sources_bytes || row->sources[at++] != ',')))
-            return false;
-        sources[k] = (uint32_t)number;
-    }
-    return at == row->sources_bytes;
 }
 
 /* Copies what a page is called; a title that is left out in one row is taken from another of the quarter. */
@@ -342,7 +326,7 @@ static const char *add_row(struct import *in, const struct recording_row *given)
         return why;
     if (in->sample.count == SAMPLE_MAX)
         return "over 100000 rows in one sample";
-    if (!read_sources(row, listed.sources))
+    if (!recording_sources(row, listed.sources))
         return "sources must be five numbers with commas between them: search, social, links, direct, "
                "internal";
     struct known *known = know(in, row);

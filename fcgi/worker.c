@@ -285,7 +285,8 @@ static void look_up(struct worker *worker)
     struct queue *queue = &worker->lookups;
     struct request *requests[CONNECTIONS_MAX];
     size_t count = queue->count;
-    memcpy(requests, queue->items, count * sizeof queue->items[0]);
+    for (size_t i = 0; i < count; i++)
+        requests[i] = queue->items[i];
     queue->count = 0; /* what has to be looked up again is for the next turn */
     for (size_t done = 0, taken = 0; done < count; done += taken) {
         api_look_up(worker->api, requests + done, count - done, &taken);

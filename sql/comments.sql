@@ -87,6 +87,8 @@ comment on column snapshots.page_ids is 'Pages, by rank.';
 comment on column snapshots.visitors is 'Their concurrents, in the same order, packed: unpack_counts makes numbers of them.';
 comment on column snapshots.sources is
 'Where they came from, five numbers a page: search, social, links, direct, internal; none where Chartbeat says nothing of it. Packed.';
+comment on column snapshots.suspect_since is
+'Where it cannot be believed: when the first of these in a row was taken. It is left out of means, roll-ups, trends, usual and events; null: good.';
 comment on index  snapshots_taken_at is 'The hosts of a quarter, without a look at the rest of the day.';
 
 comment on table  minutes is 'One-minute means, a quarter of an hour of one host a row. For people: the view page_minutes.';
@@ -148,3 +150,28 @@ comment on table  token_use is 'How much each view token is used; in a table of 
 comment on column token_use.token_id is 'Number of the token.';
 comment on column token_use.requests is 'Requests that reached a worker so far; those that nginx answers with a copy are not counted.';
 comment on column token_use.last_used_at is 'When it was last counted; at most a minute behind.';
+
+comment on type   event_kind is 'What an event is.';
+comment on table  events is 'What happened on the sites, a row an event; written by upbeat-alert.';
+comment on column events.event_id is 'Number of the event; it never changes.';
+comment on column events.host is 'Host name.';
+comment on column events.page_id is 'Page; 0: the whole site.';
+comment on column events.kind is
+'rise, takeoff (of a page new to the list), fall, record, site_high, site_low, headline (what a new title did), outage (of the measurement).';
+comment on column events.began_at is 'The snapshot at which it was told, never dated back; of a headline, when it changed.';
+comment on column events.peak_at is 'When it had most visitors, of a fall fewest; of a headline, when its effect was known.';
+comment on column events.ended_at is 'When it was over; null: it is open.';
+comment on column events.path is 'Path of the page; null: the whole site.';
+comment on column events.title is 'Its title when the event began.';
+comment on column events.visitors is 'Visitors when it began; of a headline, the mean of the 15 minutes after.';
+comment on column events.expected is 'What was expected then.';
+comment on column events.score is 'How sure it is: 6 is the least that is told of a rise; of a headline, sigmas.';
+comment on column events.peak is 'Visitors at the peak, a mean of a minute; of a headline, the mean of the 15 minutes before.';
+comment on column events.peak_expected is 'What was expected before it began, beside the peak.';
+comment on column events.causes is 'The smallest set of sources that makes up two thirds of the change.';
+comment on column events.sources is 'Change by source up to the peak: search, social, links, direct, internal; null: not known.';
+comment on index  events_host is 'The events of a host by time.';
+comment on index  events_open is 'Those that are not over.';
+comment on table  event_progress is 'How far upbeat-alert has looked; written with the events that it found.';
+comment on column event_progress.host is 'Host name.';
+comment on column event_progress.looked_at is 'The newest snapshot that it has seen.';

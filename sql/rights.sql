@@ -11,18 +11,18 @@ do $$ declare one text; begin
         where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'usage')
           and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
     loop
-        execute format('revoke all on %s from public, upbeat_worker, upbeat_fetch, upbeat_history, upbeat_token', one);
+        execute format('revoke all on %s from public, upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert, upbeat_token', one);
     end loop;
 end $$;
 
 -- Each program asks whether the database is migrated.
-grant select on schema_migrations to upbeat_worker, upbeat_fetch, upbeat_history, upbeat_token;
+grant select on schema_migrations to upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert, upbeat_token;
 
 -- upbeat-fcgi, and upbeat-backtest: reads what answers are made of. It sees no sealed key and no token of a lease.
-grant select on hosts, key_checks, cache, pages, titles, snapshots, minutes, quarters, access_tokens to upbeat_worker;
+grant select on hosts, key_checks, cache, pages, titles, snapshots, minutes, quarters, events, access_tokens to upbeat_worker;
 grant select (host, failures, last_error, last_error_at, next_try_at, next_due_at) on refreshes to upbeat_worker;
 grant execute on function
-    bound, count_at, first_seen, headline_changes, is_time_zone, key_hosts, left_alone, local_text, minute_means, minute_totals, page_history,
+    bound, count_at, first_seen, headline_changes, host_events, is_time_zone, key_hosts, left_alone, local_text, minute_means, minute_totals, page_history,
     page_hours, page_means, page_number, page_profile, page_samples, page_slots, page_usual, pages_at, poll_interval, refusal_holds, sum_counts, trend_pages, trend_window,
     unpack_counts, usual_days, usual_of, utc_text, zone_of
 to upbeat_worker;
@@ -41,3 +41,10 @@ grant execute on function roll_up, maintain_history, forget_pages to upbeat_hist
 -- upbeat-token: the same way, and reads what it shows.
 grant execute on function add_token, revoke_token, rotate_token, remove_keys to upbeat_token;
 grant select on tokens to upbeat_token;
+
+-- upbeat-alert: reads snapshots, and writes what it finds in them through one function.
+grant select on hosts, cache, pages, titles, snapshots, quarters, events, event_progress to upbeat_alert;
+grant select (host, failures) on refreshes to upbeat_alert;
+grant execute on function
+    event_hosts, event_samples, first_seen, is_time_zone, page_number, page_usual, record_events, unpack_counts, usual_days, usual_of, zone_of
+to upbeat_alert;

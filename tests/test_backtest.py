@@ -58,7 +58,7 @@ def test_a_page_that_rises_is_called_rising() -> None:
     last = found[-1]
     assert last["look_ms"] == START_MS + 39 * 60_000
     assert (last["visitors"], last["change"], last["expected"]) == (133, 100, 33)
-    assert last["score"] == pytest.approx(100 / 34**0.5, abs=1e-4)
+    assert last["score"] == pytest.approx(100 / (34 + 0.99**2) ** 0.5, abs=1e-4)
     assert not last["new"] and not last["lower_bound"]
 
 
@@ -106,6 +106,11 @@ def test_a_newcomer_has_the_cut_off_as_its_past() -> None:
     assert short[-1]["new"] and full[-1]["new"] and short[-1]["ratio"] is None
 
 
+def test_a_smallest_ratio() -> None:
+    text = lines(steady(40, rise_at=38))
+    assert rows(text, "--min-ratio", "4") != [] and rows(text, "--min-ratio", "5") == []
+
+
 def test_falling_and_both() -> None:
     samples = [
         (at_ms, {p: 1 if p == "/p7" and n >= 38 else c for p, c in sample.items()})
@@ -132,12 +137,62 @@ def test_every_spelling_of_a_page_is_that_page() -> None:
     assert {row["path"] for row in apart} == {"/p3", "/p3?utm_source=x"}
 
 
+EVENTS = "began_ms\tended_ms\tkind\tpath\tpeak\texpected\tratio\tscore\tcause"
+
+
+def risen(minutes: int, more: int) -> list[tuple[int, dict[str, int]]]:
+    """Forty pages, four samples a minute; /p3 has more from minute 40 to 50."""
+    return [
+        (
+            START_MS + step * 15_000,
+            {f"/p{n}": 60 + n + (more if n == 3 and 160 <= step < 200 else 0) for n in range(40)},
+        )
+        for step in range(4 * minutes)
+    ]
+
+
+def test_events_with_their_end_and_how_many_a_day() -> None:
+    ended = backtest(lines(risen(80, 200)), "--events")
+    header, *found = [line.split("\t") for line in ended.stdout.splitlines()]
+    assert "\t".join(header) == EVENTS and len(found) == 1
+    row = dict(zip(header, found[0], strict=True))
+    assert (row["kind"], row["path"], row["cause"]) == ("rise", "/p3", "")
+    assert (row["peak"], row["expected"]) == ("263.0000", "63.0000")
+    assert 0 <= int(row["began_ms"]) - (START_MS + 2_400_000) <= 60_000
+    assert 0 <= int(row["ended_ms"]) - (START_MS + 3_000_000) <= 60_000
+    assert float(row["ratio"]) == pytest.approx(263 / 63, abs=1e-4)
+    assert "1 events in 0.06 days" in ended.stderr and "rise 1" in ended.stderr
+    assert rows(lines(risen(80, 200)), "--events", "--min-score", "1000") == []
+    assert rows(lines(risen(80, 0)), "--events") == []
+    still = rows(lines(risen(45, 200)), "--events")
+    assert [(one["kind"], one["ended_ms"]) for one in still] == [("rise", None)]
+
+
+def test_the_cause_of_an_event() -> None:
+    text = "t_ms\tpath\tvisitors\tsources\n" + "".join(
+        f"{at}\t{path}\t{count}\t0,{max(0, count - 100)},0,{min(count, 100)},0\n"
+        for at, pages in risen(60, 200)
+        for path, count in pages.items()
+    )
+    assert [(row["path"], row["cause"]) for row in rows(text, "--events")] == [("/p3", "social")]
+
+
+def test_a_gap_and_three_rows_in_place_of_forty_are_outages() -> None:
+    samples = risen(80, 0)
+    broken = [(at, dict(list(pages.items())[:3]) if 240 <= n < 248 else pages) for n, (at, pages) in enumerate(samples)]
+    found = rows(lines(broken[:200] + broken[224:]), "--events")
+    assert [row["kind"] for row in found] == ["outage", "outage"]
+    assert [row["began_ms"] for row in found] == [START_MS + 199 * 15_000 + 300_000, START_MS + 240 * 15_000]
+    assert [row["ended_ms"] for row in found] == [START_MS + 224 * 15_000, START_MS + 248 * 15_000]
+
+
 BAD = [
     ("", "there is no header line"),
     ("t_ms\tpath\n", "line 1: the header must name"),
     ("t_ms\tpath\tpath\tvisitors\n", "line 1: the header names a column twice"),
     (HEADER + "1\t/a\n", "line 2: not as many columns"),
     (HEADER + "1\t/a\t2\t3\n", "line 2: not as many columns"),
+    ("t_ms\tpath\tvisitors\tsources\n1\t/a\t2\t1,1,x,0,0\n", "line 2: sources must be"),
     (HEADER + "1\t/a\t2\nx\t/a\t3\n", "line 3: t_ms"),
     (HEADER + "1\t/a\t-2\n", "line 2: visitors"),
     (HEADER + "1\t/a\t2.5\n", "line 2: visitors"),
@@ -167,6 +222,8 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_number(text: str, said:
         ["--every", "0s"],
         ["--direction", "sideways"],
         ["--min-score", "x"],
+        ["--min-ratio", "0.5"],
+        ["--min-ratio", "11"],
         ["--unknown"],
         ["file.tsv"],
     ],

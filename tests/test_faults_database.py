@@ -343,7 +343,7 @@ def test_pgbouncer_restarted_or_its_pool_full(
         load.await_status(200, 1.5)
         holders = [
             subprocess.Popen(
-                ["psql", "-X", "-q", conninfo, "-c", "begin; select pg_sleep(2.5); commit"],
+                ["psql", "-X", "-q", f"{conninfo} user=upbeat_worker", "-c", "begin; select pg_sleep(2.5); commit"],
                 stdout=subprocess.DEVNULL,
             )
             for _ in range(2)

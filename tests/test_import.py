@@ -160,6 +160,7 @@ def test_bad_options_are_said(database: Database) -> None:
         assert said.returncode == 2 and "upbeat-import: " in said.stderr
 
 
+@pytest.mark.once
 def test_memory_does_not_grow_with_the_samples(database: Database, host: str) -> None:
     """The maximum resident size, of twelve days against one."""
     program = Path(worker_program()).parent / "upbeat-import"

@@ -1,4 +1,5 @@
-"""sql/migrate: numbered files, forward only, then functions, views and rights; harmless to repeat; and the way from the last release."""
+"""sql/migrate: numbered files, forward only, then functions, views and rights; harmless to repeat. And the way from
+the last release."""
 
 import shutil
 import subprocess
@@ -145,20 +146,25 @@ def test_functions_and_views_are_made_anew_where_one_has_changed(
 # --- From the last release ---------------------------------------------------------------------------------
 
 OLD_DATA = """
-insert into hosts (host, poll_every, time_zone) values ('a.example', '5 s', 'Europe/Berlin'), ('b.example', null, 'UTC');
+insert into hosts (host, poll_every, time_zone) values
+    ('a.example', '5 s', 'Europe/Berlin'), ('b.example', null, 'UTC');
 insert into apikeys (digest, sealed) values (sha256('one'), 'sealed one');
 insert into key_checks (host, digest, accepted, checked_at, refusals, refused_until) values
     ('a.example', sha256('one'), true, '2026-01-01 00:00Z', 0, null),
     ('b.example', sha256('bad'), false, '2026-01-01 00:00Z', 2, '2026-01-01 00:02Z');
 insert into refills (host, known, failures, last_error, requests, refused_rows, tat, check_tat) values
-    ('a.example', true, 2, 'status 503', 7, 3, '2026-01-01 00:00Z', '2026-01-01 00:01Z'), ('b.example', false, 0, null, 1, 0, null, null);
-insert into pages (host, path, title, sections) values ('a.example', '/', 'Front', '{news}'), ('a.example', '/b', 'B', '{}');
+    ('a.example', true, 2, 'status 503', 7, 3, '2026-01-01 00:00Z', '2026-01-01 00:01Z'),
+    ('b.example', false, 0, null, 1, 0, null, null);
+insert into pages (host, path, title, sections) values ('a.example', '/', 'Front', '{news}'),
+    ('a.example', '/b', 'B', '{}');
 insert into titles select page_id, '2026-01-01 00:00Z', title from pages;
 insert into snapshots (host, taken_at, row_limit, page_ids, visitors)
     select 'a.example', t, 100, array_agg(page_id order by path), pack_counts('{300,2}')
     from pages, unnest(array[now(), '2026-01-01 00:00Z']) t group by t;
-insert into cache (host, taken_at, pages, previous_at, previous_pages) select 'a.example', max(taken_at), 'now', min(taken_at), 'then' from snapshots;
-select roll_minutes('a.example', '2026-01-01 00:00Z'), roll_quarter('a.example', '2026-01-01 00:00Z'), note_months('a.example', '2026-01-01 00:00Z');
+insert into cache (host, taken_at, pages, previous_at, previous_pages) select 'a.example', max(taken_at), 'now',
+    min(taken_at), 'then' from snapshots;
+select roll_minutes('a.example', '2026-01-01 00:00Z'), roll_quarter('a.example', '2026-01-01 00:00Z'),
+    note_months('a.example', '2026-01-01 00:00Z');
 """
 RENAMED = {
     "refills": ("refreshes", {"known": "is_accepted", "tat": "budget_tat", "check_tat": "bad_key_tat"}),

@@ -21,6 +21,7 @@ ASKED = [(path, {}) for path in DESCRIPTION["paths"]] + [
     (API + "profile", {"path": "/never"}),
     (API + "usual", {"path": "/p1"}),
     (API + "pages", {"at": "2020-01-01T00:00Z"}),
+    (API + "events", {"kind": "rise,fall", "open": "true", "since": "2026-01-01"}),
 ]
 
 
@@ -39,6 +40,12 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     )
     while one.database.value("select roll_up(50)"):
         pass
+    one.database.rows(
+        "insert into events (host, page_id, kind, began_at, peak_at, path, title, visitors, expected, score, peak,"
+        " peak_expected, causes, sources) select host, page_id, kind, now() - interval '1 minute', now(), path, title,"
+        " 410, 128, 9.5, 420, 130, '{social}', '{1,260,2,3,4}' from pages, unnest('{rise,headline}'::event_kind[]) kind"
+        " where path = '/p1'"
+    )
     return one
 
 

@@ -30,19 +30,23 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
 
 @pytest.fixture(scope="module")
 def dead(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
-    """Its workers are gone, and so is their socket."""
+    """The workers of both pools are gone, and so are their sockets."""
     one = new_stack(cached=True)
-    socket_, workers = one.pool.socket, one.pool.workers()
-    before = one.pool.text().count("serving")
-    os.kill(one.pool.pid, signal.SIGSTOP)  # so that none is started again
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    socket_.rename(socket_.with_suffix(".away"))
-    socket_.touch()  # nobody listens
+    pools = (one.pool, one.reports)
+    before = {pool.log: (pool.text().count("serving"), len(pool.workers())) for pool in pools}
+    for pool in pools:
+        workers = pool.workers()
+        os.kill(pool.pid, signal.SIGSTOP)  # so that none is started again
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        pool.socket.rename(pool.socket.with_suffix(".away"))
+        pool.socket.touch()  # nobody listens
     yield one
-    socket_.with_suffix(".away").rename(socket_)
-    os.kill(one.pool.pid, signal.SIGCONT)
-    await_true(lambda: one.pool.text().count("serving") >= before + len(workers), 10, "the workers again")
+    for pool in pools:
+        pool.socket.with_suffix(".away").rename(pool.socket)
+        os.kill(pool.pid, signal.SIGCONT)
+        count, workers_count = before[pool.log]
+        await_true(lambda: pool.text().count("serving") >= count + workers_count, 10, "the workers again")
 
 
 # nginx's own pages

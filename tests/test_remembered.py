@@ -81,7 +81,7 @@ def test_history_by_minutes(stack: Stack, host: str, is_rolled_up: bool) -> None
     a = ask(stack, "history", host=host, path="/a", **span).json
     assert (a["host"], a["path"], a["step_s"]) == (host, "/a", 60)
     assert a["points"] == [
-        {"t": text(start + n * MINUTE), "visitors": 10 + n, "low": 10 + n, "high": 10 + n}
+        {"t": text(start + n * MINUTE), "visitors": 10 + n, "low": 10 + n, "high": 10 + n, "suspect": False}
         for n in range(2, 6)
     ]
     b = ask(stack, "history", host=host, path="/b", **span).json["points"]
@@ -112,7 +112,7 @@ def test_history_by_quarters_and_hours(stack: Stack, host: str) -> None:
         1.87,
     ]  # 8 or 7 of 15 minutes
     hours = ask(stack, "history", host=host, step="1h", **span).json["points"]
-    assert hours == [{"t": text(start), "visitors": 4, "low": 2, "high": 2}]
+    assert hours == [{"t": text(start), "visitors": 4, "low": 2, "high": 2, "suspect": False}]
     site = ask(stack, "history", host=host, step="1h", from_=span["from_"], to=span["to"]).json
     assert site["points"][0]["visitors"] == pytest.approx((sum(range(10, 70)) + 30 * 4) / 60)
 

@@ -125,6 +125,12 @@ def tide_of(always: list[tuple[float, float]]) -> float:
     return 1.0
 
 
+def wobble_of(always: list[tuple[float, float]]) -> float:
+    """phi, of pages with their visitors and what was expected."""
+    large = [abs(visitors / expected - 1) for visitors, expected in always if expected >= 40]
+    return min(max(1.4826 * statistics.median(large), 0.03), 0.35) if len(large) >= 10 else 0.1
+
+
 def by_hand(
     stack: Stack, host: str, as_of: datetime, window_s: int, limit: int
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -191,11 +197,14 @@ def by_hand(
             "sources": [of.get(path) for of in sources],
         }
     tide = tide_of([(row["visitors"] / row["b"], row["b"]) for row in found.values() if row["always"]])
+    wobble = wobble_of(
+        [(row["visitors"], tide * row["b"]) for row in found.values() if row["always"]]
+    )
     ranks = places({path: r[path] for path in now}, ids)
     old_ranks = places({path: found[path]["b"] for path in then}, ids)
     for path, row in found.items():
         row["expected"] = tide * row["b"]
-        row["sigma"] = max(1.4826 * row["mad"], math.sqrt(row["expected"] + 1))
+        row["sigma"] = max(1.4826 * row["mad"], math.sqrt(row["expected"] + 1 + (wobble * row["expected"]) ** 2))
         row["score"] = (row["visitors"] - row["expected"]) / row["sigma"]
         row["ratio"] = row["visitors"] / row["expected"]
         row["rank"] = ranks.get(path)
@@ -205,6 +214,7 @@ def by_hand(
         "visitors": site,
         "expected": statistics.median(totals.values()),
         "tide": tide,
+        "wobble": wobble,
         "samples": sum(samples.values()) + len(lists),
         "coverage": min(1, len(minutes) / ((window_s - recent.seconds) // 60)),
     }, found
@@ -247,8 +257,8 @@ def test_every_figure_is_that_of_psql(
     as_of = datetime.fromisoformat(said["as_of"].replace("Z", "+00:00")) + timedelta(milliseconds=1)
     site, wanted = by_hand(stack, host, as_of, window_s, limit)
     assert (said["warming"], said["stale"], said["window_s"]) == (False, False, window_s)
-    assert {name: said["site"][name] for name in ("visitors", "expected", "tide")} == {
-        name: pytest.approx(site[name], abs=1e-3) for name in ("visitors", "expected", "tide")
+    assert {name: said["site"][name] for name in ("visitors", "expected", "tide", "wobble")} == {
+        name: pytest.approx(site[name], abs=1e-3) for name in ("visitors", "expected", "tide", "wobble")
     }
     assert said["samples"] == site["samples"]
     assert said["coverage"] == pytest.approx(site["coverage"], abs=1e-4)
@@ -276,11 +286,19 @@ def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
         " first_seen sections sources".split()
     )
     assert row["rank"] == 1 and row["rank_change"] > 10 and not row["new"]
+    stack.database.rows(
+        "insert into events (host, page_id, kind, began_at, peak_at, path, visitors, expected, score, peak,"
+        " peak_expected) select host, page_id, 'rise', '2026-01-02T03:04:05Z', now(), path, 1, 1, 1, 1, 1"
+        " from pages where host = %s and path = '/p3'",
+        host,
+    )
+    told = trends(stack, host, window="20m", spark="1").json["pages"][0]
+    assert told["since"] == "2026-01-02T03:04:05.000Z"
     assert set(said) == set(
         "host as_of stale warming window_s recent_s coverage samples minutes_known minutes_needed site pages".split()
     )
     assert set(said["site"]) == set(
-        "visitors expected tide usual usual_low usual_high rising falling listed".split()
+        "visitors expected tide wobble usual usual_low usual_high rising falling listed".split()
     )
 
 
@@ -353,6 +371,12 @@ def test_every_question_about_one_snapshot_has_the_same_figures(stack: Stack) ->
                 ]
                 wanted.sort(key=lambda row: -row[sort] if sort == "visitors" else -abs(row[sort]))
                 assert said == whole | {"pages": wanted}, asked
+    for ratio in ("1", "1.5", "10"):
+        said = trends(stack, host, direction="both", min_score="0", min_visitors="0", min_ratio=ratio).json
+        least = float(ratio)
+        assert {row["path"] for row in said["pages"]} == {
+            path for path, row in rows.items() if row["ratio"] >= least or row["ratio"] <= 1 / least
+        }
     table = trends(stack, host, min_score="0", format="csv").csv
     assert [row[1] for row in table[1:]] == [r["path"] for r in trends(stack, host, min_score="0").json["pages"]]
     other = trends(stack, host, window="20m", direction="both", min_score="0", min_visitors="0").json
@@ -394,6 +418,8 @@ def test_csv_jsonp_limit_etag_and_sections(stack: Stack) -> None:
         ("min_score", "nan"),
         ("min_score", "1e2"),
         ("min_visitors", "x"),
+        ("min_ratio", "0.9"),
+        ("min_ratio", "11"),
         ("section", "s" * 101),
         ("limit", "0"),
     ],
@@ -443,14 +469,14 @@ def test_spark_has_the_minutes_of_the_window_and_since_when(stack: Stack, host: 
     row = answer["pages"][0]
     assert row["path"] == "/p3" and len(row["spark"]) == 30
     assert row["spark"][:20] == [39] * 20 and row["spark"][-4:] == [99] * 4
-    since = datetime.fromisoformat(row["since"])
+    since = datetime.fromisoformat(row["spark_since"])
     ago = datetime.fromisoformat(answer["as_of"]) - since
     assert timedelta(minutes=4) <= ago <= timedelta(minutes=6)
     for window, count in (("5m", 5), ("1h", 60), ("90m", 45), ("24h", 60)):
         rows = trends(stack, host, spark="1", window=window, direction="all").json["pages"]
         assert all(len(row["spark"]) == count for row in rows), window
     plain = trends(stack, host).json["pages"][0]
-    assert "spark" not in plain and "since" not in plain
+    assert "spark" not in plain and "spark_since" not in plain
 
 
 def test_spark_is_null_where_nothing_is_known(stack: Stack, host: str) -> None:

@@ -251,11 +251,26 @@ static void take_row(struct request *request, const struct store_lookup *row)
     request->lookup.digest = asked.digest;
 }
 
+/* A database that does not answer costs one time-out for all who are here, and not one after the other. */
+static enum status read_rows(struct api *api, struct store_lookup *lookups, size_t count,
+                             struct deadline deadline)
+{
+    enum { LOST_MS = 50 };
+    if (clock_monotonic_ms() < api->lost_until_ms)
+        return api->lost_status;
+    enum status status = store_read(api->store, lookups, count, &api->rows, deadline);
+    if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
+        api->lost_status = status;
+        api->lost_until_ms = clock_monotonic_ms() + LOST_MS;
+    }
+    return status;
+}
+
 /* Together the lists of several hosts may be too much to hold; those of one never are. */
 static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
 {
     arena_clear(&api->rows);
-    return store_read(api->store, lookup, 1, &api->rows, deadline);
+    return read_rows(api, lookup, 1, deadline);
 }
 
 void api_look_up(struct api *api, struct request **requests, size_t count, size_t *taken_r)
@@ -265,7 +280,7 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    enum status status = store_read(api->store, lookups, different, &api->rows, requests[0]->deadline);
+    enum status status = read_rows(api, lookups, different, requests[0]->deadline);
     bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {

@@ -37,6 +37,8 @@ struct api {
     struct asked *asked;
     struct token_use *token_use;
     struct arena rows;        /* of the look-up that is being answered */
+    int64_t lost_until_ms;    /* the database could not be asked: nor is it before */
+    enum status lost_status;  /* why not */
     int64_t ready_checked_ms; /* when the last /readyz asked the database; 0: never */
     enum status ready_status; /* what it said */
 };

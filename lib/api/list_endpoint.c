@@ -121,7 +121,7 @@ static void put_address(struct buffer *out, const char *host, const struct page 
     buffer_append_text(out, "https://");
     if (is_own)
         buffer_append_text(out, mark ? mark + 1 : host);
-    html_escape(out, page->path, page->path_bytes);
+    xml_escape(out, page->path, page->path_bytes);
 }
 
 /* For server-side includes: links in a list, and nothing to style or run. */
@@ -137,9 +137,9 @@ static void put_html(struct buffer *out, const struct increase_list *list,
             put_address(out, params->host, page);
         buffer_append_text(out, "\" rel=\"noopener\">");
         if (has_title)
-            html_escape(out, page->title, page->title_bytes);
+            xml_escape(out, page->title, page->title_bytes);
         else if (params_sees(params, "path"))
-            html_escape(out, page->path, page->path_bytes);
+            xml_escape(out, page->path, page->path_bytes);
         buffer_append_text(out, "</a></li>\n");
     }
     buffer_append_text(out, "</ol>\n");
@@ -205,6 +205,7 @@ bool answer_begin(struct response *response, const struct request_head *input,
         return true;
     response_header(response, "Content-Type", "%s",
                     params->format == FORMAT_CSV    ? "text/csv; charset=utf-8; header=present"
+                    : params->format == FORMAT_ATOM ? "application/atom+xml; charset=utf-8"
                     : params->format == FORMAT_HTML ? "text/html; charset=utf-8"
                     : params->callback              ? "application/javascript; charset=utf-8"
                                                     : "application/json");

@@ -1,8 +1,10 @@
 #include "api/report_endpoint.h"
 
+#include "api/event_feed.h"
 #include "base/duration.h"
 #include "base/timestamp.h"
 #include "base/writer.h"
+#include "pages/event_rules.h"
 #include "pages/page_path.h"
 
 #include <inttypes.h>
@@ -27,6 +29,7 @@ enum takes {
     TAKES_DAYS = 8,
     TAKES_ZONE = 16,
     TAKES_AT = 32,
+    TAKES_EVENTS = 64, /* since, until, kind and open */
 };
 
 /* A value comes as text: a string, or what is a number or truth value as it is. */
@@ -56,16 +59,17 @@ struct report {
     }
 
 static const struct report REPORTS[] = {
-    [REPORT_HISTORY] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_STEP,
-                        .members = {{"host", true},
-                                    {"path", true},
-                                    {"known", false},
-                                    {"from", true},
-                                    {"to", true},
-                                    {"step_s", false}},
-                        .lists = {{"points",
-                                   {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}}},
-                                  {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
+    [REPORT_HISTORY] =
+        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_STEP,
+         .members = {{"host", true},
+                     {"path", true},
+                     {"known", false},
+                     {"from", true},
+                     {"to", true},
+                     {"step_s", false}},
+         .lists = {{"points",
+                    {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
+                   {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
     [REPORT_HOURS] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
                       .members = {{"host", true},
                                   {"path", true},
@@ -133,6 +137,28 @@ static const struct report REPORTS[] = {
         {.takes = TAKES_AT,
          .members = {{"host", true}, {"at", true}, {"minute", true}, {"samples", false}, {"cutoff", false}},
          .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
+    [REPORT_EVENTS] = {.takes = TAKES_EVENTS,
+                       .members = {{"host", true}, {"since", true}, {"until", true}},
+                       .lists = {{"events",
+                                  {{"id", false},
+                                   {"kind", true},
+                                   {"path", true},
+                                   {"i", true},
+                                   {"began_at", true},
+                                   {"peak_at", true},
+                                   {"ended_at", true},
+                                   {"visitors", false},
+                                   {"expected", false},
+                                   {"ratio", false},
+                                   {"score", false},
+                                   {"peak", false},
+                                   {"peak_expected", false},
+                                   {"cause", true},
+                                   {"search", false},
+                                   {"social", false},
+                                   {"links", false},
+                                   {"direct", false},
+                                   {"internal", false}}}}},
     [REPORT_HOSTS] = {.takes = 0,
                       .lists = {{"hosts",
                                  {{"host", true},
@@ -191,7 +217,8 @@ static const char *with_plus(const char *text, size_t len_bytes, struct arena *a
 static enum status read_zone(const struct query *query, struct arena *arena, struct report_request *report,
                              struct problem *problem)
 {
-    bool has_zone = takes(report, TAKES_ZONE) || takes(report, TAKES_SPAN) || takes(report, TAKES_AT);
+    bool has_zone = takes(report, TAKES_ZONE) || takes(report, TAKES_SPAN) || takes(report, TAKES_AT) ||
+                    takes(report, TAKES_EVENTS);
     const struct query_parameter *parameter = has_zone ? query_find(query, "tz") : NULL;
     if (!parameter)
         return STATUS_OK;
@@ -288,6 +315,58 @@ static enum status read_days(const struct query *query, struct arena *arena, str
     return params_refuse(parameter, "is not such a number", "a whole number from 1 to 365", arena, problem);
 }
 
+static bool is_kind(const char *name, size_t len_bytes)
+{
+    for (int kind = 0; kind < EVENT_KINDS; kind++) {
+        const char *known = event_kind_name((enum event_kind)kind);
+        if (strlen(known) == len_bytes && memcmp(known, name, len_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status read_kinds(const struct query *query, struct arena *arena, struct report_request *report,
+                              struct problem *problem)
+{
+    const struct query_parameter *parameter = query_find(query, "kind");
+    if (!parameter)
+        return STATUS_OK;
+    report->kinds = parameter->value;
+    for (const char *at = parameter->value;; at++) {
+        size_t len_bytes = strcspn(at, ",");
+        if (!is_kind(at, len_bytes))
+            return params_refuse(parameter, "is none of these",
+                                 "rise, takeoff, fall, record, site_high, site_low, headline, outage, or some"
+                                 " of them joined by commas",
+                                 arena, problem);
+        at += len_bytes;
+        if (*at == '\0')
+            return STATUS_OK;
+    }
+}
+
+/* The events that began within a span: by default the 24 hours before now. */
+static enum status read_events(const struct query *query, int64_t now_ms, struct arena *arena,
+                               struct report_request *report, struct problem *problem)
+{
+    const struct query_parameter *open = query_find(query, "open");
+    if (!takes(report, TAKES_EVENTS))
+        return STATUS_OK;
+    report->to.at = (now_ms / MINUTE_MS + 1) * MINUTE_US;
+    enum status result = read_time(query, "until", arena, &report->to, problem);
+    report->from.at = report->to.at - INT64_C(1440) * MINUTE_US;
+    if (result == STATUS_OK)
+        result = read_time(query, "since", arena, &report->from, problem);
+    if (result == STATUS_OK)
+        result = read_kinds(query, arena, report, problem);
+    if (result != STATUS_OK || !open)
+        return result;
+    report->open = open->value;
+    if (strcmp(open->value, "true") == 0 || strcmp(open->value, "false") == 0)
+        return STATUS_OK;
+    return params_refuse(open, "is none of these", "true or false", arena, problem);
+}
+
 enum status report_read(enum report_kind kind, const struct request_params *params, int64_t now_ms,
                         struct arena *arena, struct report_request *report_r, struct problem *problem_r)
 {
@@ -303,6 +382,8 @@ enum status report_read(enum report_kind kind, const struct request_params *para
         result = read_span(query, now_ms, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_days(query, arena, report_r, problem_r);
+    if (result == STATUS_OK)
+        result = read_events(query, now_ms, arena, report_r, problem_r);
     if (result == STATUS_OK && takes(report_r, TAKES_AT))
         result = read_time(query, "at", arena, &report_r->at, problem_r);
     return result;
@@ -406,6 +487,10 @@ static void put_report(struct buffer *out, const struct report *report, const st
 {
     struct writer writer;
     bool is_csv = params->format == FORMAT_CSV;
+    if (params->format == FORMAT_ATOM) {
+        event_feed_write(out, params->host, rows, params->limit);
+        return;
+    }
     writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
     if (is_csv)
         put_csv(&writer, report, rows, params);
@@ -435,6 +520,8 @@ enum status report_write(struct buffer *out, struct database *database, const st
         .step_ms = report->step_ms,
         .days = report->days,
         .digest = &params->digest,
+        .kinds = report->kinds,
+        .open = report->open,
     };
     result = reports_read(database, report->kind, &arguments, deadline, &rows);
     if (result != STATUS_OK)

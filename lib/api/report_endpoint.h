@@ -25,6 +25,8 @@ struct report_request {
     struct timestamp at;
     int64_t step_ms;
     int days;
+    const char *kinds; /* of events, joined by commas; NULL: all */
+    const char *open;  /* "true": only those that are open; "false": only those that are over; NULL: both */
 };
 
 /* Reads what this kind takes out of params->query, and checks it. `to` and `at` are by default the end and

@@ -22,6 +22,7 @@ static route_read read_hours;
 static route_read read_profile;
 static route_read read_usual;
 static route_read read_pages;
+static route_read read_events;
 static route_write write_increase;
 static route_write write_trends;
 static route_write write_report;
@@ -41,8 +42,8 @@ static const struct route ROUTES[] = {
      "pages whose concurrents increase; parameters host, " BOTH},
     {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
      MAY_BOARD | MAY_ALL,
-     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, sort, "
-     "section, spark, " BOTH},
+     "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
+     "min_ratio, sort, section, spark, " BOTH},
     {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
      MAY_BOARD | MAY_ALL,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
@@ -54,6 +55,8 @@ static const struct route ROUTES[] = {
      MAY_BOARD | MAY_ALL, "what is usual now, and now against it; parameters host, path, tz, " BOTH},
     {"/api/v1.0/pages", ROUTE_ROW, read_pages, write_report, NULL, 403, false, false, true,
      MAY_LIST | MAY_ALL, "the list as it stood at a minute; parameters host, at, " BOTH},
+    {"/api/v1.0/events", ROUTE_ROW, read_events, write_report, NULL, 403, false, false, true,
+     MAY_BOARD | MAY_ALL, "what happened on the site; parameters host, since, until, kind, open, " BOTH},
     {"/api/v1.0/hosts", ROUTE_QUERY, read_hosts, NULL, answer_hosts, 403, false, false, true,
      MAY_BOARD | MAY_ALL, "the hosts of a key, and how fresh each is; parameters " BOTH},
     {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false, 0,
@@ -175,22 +178,11 @@ static enum status write_report(struct request *request, struct api *api, enum a
     return result;
 }
 
-/* Only the list has that form. */
-static enum status refuse_html(struct request *request, struct problem *problem_r)
-{
-    const struct query_parameter *format = query_find(&request->params.query, "format");
-    if (request->params.format != FORMAT_HTML || !format)
-        return STATUS_OK;
-    return params_refuse(format, "is only a format of the list", "json or csv", &request->arena, problem_r);
-}
-
 static enum status read_report(struct request *request, enum report_kind kind, int host_status,
                                struct problem *problem_r)
 {
     enum status result =
         params_read(&request->head, host_status, &request->arena, &request->params, problem_r);
-    if (result == STATUS_OK)
-        result = refuse_html(request, problem_r);
     if (result != STATUS_OK)
         return result;
     return report_read(kind, &request->params, clock_wall_ms(), &request->arena, &request->report, problem_r);
@@ -219,6 +211,11 @@ static enum status read_usual(struct request *request, struct problem *problem_r
 static enum status read_pages(struct request *request, struct problem *problem_r)
 {
     return read_report(request, REPORT_PAGES, 400, problem_r);
+}
+
+static enum status read_events(struct request *request, struct problem *problem_r)
+{
+    return read_report(request, REPORT_EVENTS, 400, problem_r);
 }
 
 static enum status read_hosts(struct request *request, struct problem *problem_r)
@@ -260,8 +257,6 @@ static enum status write_increase(struct request *request, struct api *api, enum
 static enum status read_trends(struct request *request, struct problem *problem_r)
 {
     enum status result = params_read(&request->head, 400, &request->arena, &request->params, problem_r);
-    if (result == STATUS_OK)
-        result = refuse_html(request, problem_r);
     if (result != STATUS_OK)
         return result;
     return trends_read(&request->params, &request->arena, &request->trends, problem_r);

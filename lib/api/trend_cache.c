@@ -56,7 +56,7 @@ static int32_t minutes_known(const struct trend_input *input)
 enum status trend_result_from(const struct trend_window *window, struct arena *arena,
                               struct trend_result *result_r)
 {
-    static const struct trend_bounds any = {TREND_BOTH, 0, 0};
+    static const struct trend_bounds any = {TREND_BOTH, 0, 0, 0};
     struct trend trend;
     struct trend_result trend_result = {
         .as_of_ms = window->input.as_of_ms,

@@ -2,7 +2,7 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
-#include "base/timestamp.h"
+#include "base/writer.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,6 +15,7 @@ enum {
     VARIANT_BYTES = 160,
     SECTION_MAX_BYTES = 100,
     SCORE_MAX = 1000,
+    RATIO_MAX = 10,
     VISITORS_MAX = 1000000
 };
 
@@ -64,15 +65,17 @@ static bool is_decimal(const char *text, size_t len_bytes)
            (whole == len_bytes || (rest > 0 && whole + 1 + rest == len_bytes));
 }
 
-static enum status read_decimal(const struct query *query, const char *name, double most, const char *bound,
-                                struct arena *arena, double *number, struct problem *problem)
+static enum status read_decimal(const struct query *query, const char *name, double least, double most,
+                                const char *bound, struct arena *arena, double *number,
+                                struct problem *problem)
 {
     const struct query_parameter *parameter = query_find(query, name);
     if (!parameter)
         return STATUS_OK;
-    if (!is_decimal(parameter->value, parameter->value_bytes) || strtod(parameter->value, NULL) > most)
+    double value = strtod(parameter->value, NULL);
+    if (!is_decimal(parameter->value, parameter->value_bytes) || value < least || value > most)
         return params_refuse(parameter, "is not such a number", bound, arena, problem);
-    *number = strtod(parameter->value, NULL);
+    *number = value;
     return STATUS_OK;
 }
 
@@ -92,9 +95,10 @@ static enum status name_variant(struct request_params *params, const struct tren
     char *text = arena_alloc(arena, VARIANT_BYTES + SECTION_MAX_BYTES);
     if (!text)
         return STATUS_NO_MEMORY;
-    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %d %d %s",
+    snprintf(text, VARIANT_BYTES + SECTION_MAX_BYTES, "trends %" PRId64 " %d %.12g %.12g %.12g %d %d %s",
              trends->window_ms, trends->is_all ? -1 : (int)trends->bounds.direction, trends->bounds.min_score,
-             trends->bounds.min_visitors, (int)trends->sort, trends->has_sparklines, trends->section);
+             trends->bounds.min_visitors, trends->bounds.min_ratio, (int)trends->sort, trends->has_sparklines,
+             trends->section);
     params->cache_key_suffix = text;
     return STATUS_OK;
 }
@@ -112,7 +116,8 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
     size_t direction = 0;
     size_t sort = 0;
     size_t spark = 0;
-    *trends_r = (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS}};
+    *trends_r =
+        (struct trends_request){.bounds = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO}};
     enum status result = read_window(query, arena, trends_r, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "direction", directions, sizeof directions / sizeof *directions,
@@ -121,11 +126,14 @@ enum status trends_read(struct request_params *params, struct arena *arena, stru
         result = read_name(query, "sort", sorts, sizeof sorts / sizeof *sorts, "score, change or visitors",
                            arena, &sort, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_score", SCORE_MAX, "a number from 0 to 1000", arena,
+        result = read_decimal(query, "min_score", 0, SCORE_MAX, "a number from 0 to 1000", arena,
                               &trends_r->bounds.min_score, problem_r);
     if (result == STATUS_OK)
-        result = read_decimal(query, "min_visitors", VISITORS_MAX, "a number from 0 to 1000000", arena,
+        result = read_decimal(query, "min_visitors", 0, VISITORS_MAX, "a number from 0 to 1000000", arena,
                               &trends_r->bounds.min_visitors, problem_r);
+    if (result == STATUS_OK)
+        result = read_decimal(query, "min_ratio", 1, RATIO_MAX, "a number from 1 to 10", arena,
+                              &trends_r->bounds.min_ratio, problem_r);
     if (result == STATUS_OK)
         result = read_name(query, "spark", switches, sizeof switches / sizeof *switches, "0 or 1", arena,
                            &spark, problem_r);
@@ -161,10 +169,36 @@ static bool is_in_section(const struct page *page, const char *section)
     return false;
 }
 
-static void put_sections(struct buffer *out, const struct page *page)
+static void put_decimal(struct writer *writer, const char *name, bool is_known, double number, int places)
+{
+    if (is_known)
+        writer_decimal(writer, name, number, places);
+    else
+        writer_null(writer, name);
+}
+
+static void put_int(struct writer *writer, const char *name, bool is_known, int64_t number)
+{
+    if (is_known)
+        writer_int(writer, name, number);
+    else
+        writer_null(writer, name);
+}
+
+static void put_time(struct writer *writer, const char *name, bool is_known, time_us at)
+{
+    if (is_known)
+        writer_time(writer, name, at);
+    else
+        writer_null(writer, name);
+}
+
+static void put_sections(struct writer *writer, const struct page *page)
 {
     const char *at = page->sections;
     const char *end = at + page->sections_bytes;
+    struct buffer *out = writer->out;
+    writer_name(writer, "sections");
     buffer_append_char(out, '[');
     for (bool is_first = true; at < end; is_first = false) {
         const char *stop = memchr(at, SECTION_SEPARATOR, (size_t)(end - at));
@@ -178,7 +212,7 @@ static void put_sections(struct buffer *out, const struct page *page)
     buffer_append_char(out, ']');
 }
 
-static void put_sources(struct buffer *out, const struct window_sources *sources)
+static void put_sources(struct writer *writer, const struct window_sources *sources)
 {
     static const char *const names[] = {[SOURCE_SEARCH] = "search",
                                         [SOURCE_SOCIAL] = "social",
@@ -186,45 +220,27 @@ static void put_sources(struct buffer *out, const struct window_sources *sources
                                         [SOURCE_DIRECT] = "direct",
                                         [SOURCE_INTERNAL] = "internal"};
     if (sources->now_count == 0) {
-        buffer_append_text(out, "null");
+        writer_null(writer, "sources");
         return;
     }
+    writer_object_begin(writer, "sources");
     for (size_t i = 0; i < PAGE_SOURCES; i++) {
-        buffer_append_format(out, "%s\"%s\":{\"now\":%.4f,\"change\":", i == 0 ? "{" : ",", names[i],
-                             sources->now[i]);
-        if (sources->then_count > 0)
-            buffer_append_format(out, "%.4f}", sources->now[i] - sources->then[i]);
-        else
-            buffer_append_text(out, "null}");
+        writer_object_begin(writer, names[i]);
+        writer_decimal(writer, "now", sources->now[i], 4);
+        put_decimal(writer, "change", sources->then_count > 0, sources->now[i] - sources->then[i], 4);
+        writer_object_end(writer);
     }
-    buffer_append_char(out, '}');
+    writer_object_end(writer);
 }
 
-static const char *truth(bool is_true)
-{
-    return is_true ? "true" : "false";
-}
-
-static void put_rank(struct buffer *out, const struct trend_page *page, const char *none)
-{
-    if (page->rank > 0)
-        buffer_append_format(out, "%d", page->rank);
-    else
-        buffer_append_text(out, none);
-}
-
-static void put_rank_change(struct buffer *out, const struct trend_page *page, const char *none)
-{
-    if (page->rank > 0 && page->old_rank > 0)
-        buffer_append_format(out, "%d", page->old_rank - page->rank);
-    else
-        buffer_append_text(out, none);
-}
-
-static void put_spark(struct buffer *out, const struct sparklines *lines, const struct trend_page *page)
+/* `since`: when the event began that is open; `spark_since`: what the line says. */
+static void put_spark(struct writer *writer, const struct sparklines *lines, const struct trend_page *page,
+                      time_us since)
 {
     const int32_t *values = lines->values + page->page * lines->count;
-    buffer_append_text(out, ",\"spark\":[");
+    struct buffer *out = writer->out;
+    writer_name(writer, "spark");
+    buffer_append_char(out, '[');
     for (size_t i = 0; i < lines->count; i++) {
         if (i > 0)
             buffer_append_char(out, ',');
@@ -233,62 +249,48 @@ static void put_spark(struct buffer *out, const struct sparklines *lines, const 
         else
             buffer_append_format(out, "%.10g", values[i] / 100.0);
     }
-    buffer_append_text(out, "],\"since\":");
+    buffer_append_char(out, ']');
     int64_t minute = sparkline_since(lines, page->page, page->expected, page->sigma,
                                      page->visitors < page->expected ? -1 : 1);
-    if (minute >= 0) {
-        buffer_append_char(out, '"');
-        timestamp_put(out, minute * INT64_C(60000000));
-        buffer_append_char(out, '"');
-    } else {
-        buffer_append_text(out, "null");
-    }
+    put_time(writer, "since", since != 0, since);
+    put_time(writer, "spark_since", minute >= 0, minute * INT64_C(60000000));
 }
 
-static void put_json_row(struct buffer *out, const struct trend_result *trend_result,
-                         const struct trend_page *page, bool has_sparklines)
+/* A row has more fields in JSON than in CSV. */
+static void put_row(struct writer *writer, const struct trend_result *trend_result,
+                    const struct trend_page *page, bool has_sparklines)
 {
-    const struct trend *trend = &trend_result->trend;
     const struct window_page *of = &trend_result->pages[page->page];
-    buffer_append_text(out, "{\"i\":");
-    json_escape(out, of->page.title, of->page.title_bytes);
-    buffer_append_text(out, ",\"path\":");
-    json_escape(out, of->page.path, of->page.path_bytes);
-    buffer_append_format(out,
-                         ",\"visitors\":%.4f,\"change\":%.4f,\"expected\":%.4f,\"ratio\":", page->visitors,
-                         page->change, page->expected);
-    if (page->expected > 0)
-        buffer_append_format(out, "%.4f", page->visitors / page->expected);
-    else
-        buffer_append_text(out, "null");
-    buffer_append_format(out, ",\"score\":%.4f,\"sigma\":%.4f,\"baseline_minutes\":%d,\"rank\":", page->score,
-                         page->sigma, trend->baseline_minutes);
-    put_rank(out, page, "null");
-    buffer_append_text(out, ",\"rank_change\":");
-    put_rank_change(out, page, "null");
-    buffer_append_format(out, ",\"new\":%s,\"lower_bound\":%s,\"first_seen\":", truth(page->is_new),
-                         truth(page->is_lower_bound));
-    if (of->first_seen) {
-        buffer_append_char(out, '"');
-        timestamp_put(out, of->first_seen);
-        buffer_append_char(out, '"');
-    } else {
-        buffer_append_text(out, "null");
+    writer_row_begin(writer);
+    writer_text(writer, "i", of->page.title, of->page.title_bytes);
+    writer_text(writer, "path", of->page.path, of->page.path_bytes);
+    writer_decimal(writer, "visitors", page->visitors, 4);
+    writer_decimal(writer, "change", page->change, 4);
+    writer_decimal(writer, "expected", page->expected, 4);
+    put_decimal(writer, "ratio", page->expected > 0, page->visitors / page->expected, 4);
+    writer_decimal(writer, "score", page->score, 4);
+    writer_decimal(writer, "sigma", page->sigma, 4);
+    writer_int(writer, "baseline_minutes", trend_result->trend.baseline_minutes);
+    put_int(writer, "rank", page->rank > 0, page->rank);
+    put_int(writer, "rank_change", page->rank > 0 && page->old_rank > 0, page->old_rank - page->rank);
+    writer_bool(writer, "new", page->is_new);
+    writer_bool(writer, "lower_bound", page->is_lower_bound);
+    put_time(writer, "first_seen", of->first_seen != 0, of->first_seen);
+    if (writer->format == WRITE_JSON) {
+        put_sections(writer, &of->page);
+        put_sources(writer, &of->sources);
+        if (has_sparklines)
+            put_spark(writer, &trend_result->sparklines, page, of->since);
     }
-    buffer_append_text(out, ",\"sections\":");
-    put_sections(out, &of->page);
-    buffer_append_text(out, ",\"sources\":");
-    put_sources(out, &of->sources);
-    if (has_sparklines)
-        put_spark(out, &trend_result->sparklines, page);
-    buffer_append_char(out, '}');
+    writer_row_end(writer);
 }
 
 /* How many pages there are to see: rising and falling by the default bounds, and listed now. */
-static void put_counts(struct buffer *out, const struct trend *trend)
+static void put_counts(struct writer *writer, const struct trend *trend)
 {
-    static const struct trend_bounds up = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS};
-    static const struct trend_bounds down = {TREND_DOWN, TREND_MIN_SCORE, TREND_MIN_VISITORS};
+    static const struct trend_bounds up = {TREND_UP, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO};
+    static const struct trend_bounds down = {TREND_DOWN, TREND_MIN_SCORE, TREND_MIN_VISITORS,
+                                             TREND_MIN_RATIO};
     int rising = 0;
     int falling = 0;
     int listed = 0;
@@ -297,16 +299,24 @@ static void put_counts(struct buffer *out, const struct trend *trend)
         falling += trend_is_shown(&trend->pages[i], &down);
         listed += trend->pages[i].rank > 0;
     }
-    buffer_append_format(out, ",\"rising\":%d,\"falling\":%d,\"listed\":%d", rising, falling, listed);
+    writer_int(writer, "rising", rising);
+    writer_int(writer, "falling", falling);
+    writer_int(writer, "listed", listed);
 }
 
-static void put_usual(struct buffer *out, const struct site_usual *usual)
+static void put_site(struct writer *writer, const struct trend *trend, const struct site_usual *usual,
+                     bool has_enough_data)
 {
-    if (usual->is_known)
-        buffer_append_format(out, ",\"usual\":%.2f,\"usual_low\":%.2f,\"usual_high\":%.2f", usual->usual,
-                             usual->low, usual->high);
-    else
-        buffer_append_text(out, ",\"usual\":null,\"usual_low\":null,\"usual_high\":null");
+    writer_object_begin(writer, "site");
+    put_decimal(writer, "visitors", has_enough_data, trend->site_visitors, 4);
+    put_decimal(writer, "expected", has_enough_data, trend->site_expected, 4);
+    put_decimal(writer, "tide", has_enough_data, trend->site_factor, 6);
+    put_decimal(writer, "wobble", has_enough_data, trend->site_wobble, 6);
+    put_decimal(writer, "usual", usual->is_known, usual->usual, 2);
+    put_decimal(writer, "usual_low", usual->is_known, usual->low, 2);
+    put_decimal(writer, "usual_high", usual->is_known, usual->high, 2);
+    put_counts(writer, trend);
+    writer_object_end(writer);
 }
 
 /* Minutes of the window that must be known before the measure may speak: half of the baseline, the newest
@@ -316,49 +326,22 @@ static int32_t minutes_needed(const struct trend *trend)
     return (trend->window_minutes + 1) / 2 + (int32_t)(trend->recent_ms / 60000) + 1;
 }
 
-static void put_json_head(struct buffer *out, const struct request_params *params,
-                          const struct trend_result *trend_result, const struct site_usual *usual,
-                          bool is_stale, bool is_warming)
+static void put_head(struct writer *writer, const struct request_params *params,
+                     const struct trend_result *trend_result, const struct site_usual *usual, bool is_stale,
+                     bool has_enough_data)
 {
     const struct trend *trend = &trend_result->trend;
-    buffer_append_format(out, "{\"host\":\"%s\",\"as_of\":\"", params->host);
-    timestamp_put(out, trend_result->as_of_ms * 1000);
-    buffer_append_format(out, "\",\"stale\":%s,\"warming\":%s,\"window_s\":%" PRId64 ",\"recent_s\":%" PRId64,
-                         truth(is_stale), truth(is_warming), trend_result->window_ms / 1000,
-                         trend->recent_ms / 1000);
-    buffer_append_format(out,
-                         ",\"coverage\":%.4f,\"samples\":%" PRId64
-                         ",\"minutes_known\":%d,\"minutes_needed\":%d,\"site\":",
-                         fmin(1, (double)trend->baseline_minutes / trend->window_minutes), trend->samples,
-                         trend_result->minutes_known, minutes_needed(trend));
-    if (is_warming)
-        buffer_append_text(out, "{\"visitors\":null,\"expected\":null,\"tide\":null");
-    else
-        buffer_append_format(out, "{\"visitors\":%.4f,\"expected\":%.4f,\"tide\":%.6f", trend->site_visitors,
-                             trend->site_expected, trend->site_factor);
-    put_usual(out, usual);
-    put_counts(out, trend);
-    buffer_append_char(out, '}');
-    buffer_append_text(out, ",\"pages\":[");
-}
-
-static void put_csv_row(struct buffer *out, const struct trend *trend, const struct trend_page *page,
-                        const struct window_page *of)
-{
-    csv_escape(out, of->page.title, of->page.title_bytes);
-    buffer_append_char(out, ',');
-    csv_escape(out, of->page.path, of->page.path_bytes);
-    buffer_append_format(out, ",%.4f,%.4f,%.4f,", page->visitors, page->change, page->expected);
-    if (page->expected > 0)
-        buffer_append_format(out, "%.4f", page->visitors / page->expected);
-    buffer_append_format(out, ",%.4f,%.4f,%d,", page->score, page->sigma, trend->baseline_minutes);
-    put_rank(out, page, "");
-    buffer_append_char(out, ',');
-    put_rank_change(out, page, "");
-    buffer_append_format(out, ",%s,%s,", truth(page->is_new), truth(page->is_lower_bound));
-    if (of->first_seen)
-        timestamp_put(out, of->first_seen);
-    buffer_append_text(out, "\r\n");
+    writer_text(writer, "host", params->host, strlen(params->host));
+    writer_time(writer, "as_of", trend_result->as_of_ms * 1000);
+    writer_bool(writer, "stale", is_stale);
+    writer_bool(writer, "warming", !has_enough_data);
+    writer_int(writer, "window_s", trend_result->window_ms / 1000);
+    writer_int(writer, "recent_s", trend->recent_ms / 1000);
+    writer_decimal(writer, "coverage", fmin(1, (double)trend->baseline_minutes / trend->window_minutes), 4);
+    writer_int(writer, "samples", trend->samples);
+    writer_int(writer, "minutes_known", trend_result->minutes_known);
+    writer_int(writer, "minutes_needed", minutes_needed(trend));
+    put_site(writer, trend, usual, has_enough_data);
 }
 
 static enum status choose(const struct request_params *params, const struct trends_request *trends,
@@ -385,29 +368,30 @@ enum status trends_write(struct buffer *out, const struct request_params *params
                          const struct trends_request *trends, const struct trend_result *trend_result,
                          const struct site_usual *usual, bool is_stale, bool is_late, struct arena *arena)
 {
+    static const char *const columns[] = {
+        "i",           "path",  "visitors",    "change",           "expected",
+        "ratio",       "score", "sigma",       "baseline_minutes", "rank",
+        "rank_change", "new",   "lower_bound", "first_seen"};
     const struct trend *trend = &trend_result->trend;
     struct trend_page *pages = NULL;
     size_t count = 0;
-    bool is_warming = !trend->has_enough_data || is_late;
-    enum status result = is_warming ? STATUS_OK : choose(params, trends, trend_result, arena, &pages, &count);
+    bool has_enough_data = trend->has_enough_data && !is_late;
+    enum status result =
+        !has_enough_data ? STATUS_OK : choose(params, trends, trend_result, arena, &pages, &count);
     if (result != STATUS_OK)
         return result;
-    if (params->format == FORMAT_CSV) {
-        buffer_append_text(
-            out, "i,path,visitors,change,expected,ratio,score,sigma,baseline_minutes,rank,rank_change,"
-                 "new,lower_bound,first_seen\r\n");
-        for (size_t i = 0; i < count; i++)
-            put_csv_row(out, trend, &pages[i], &trend_result->pages[pages[i].page]);
-        return STATUS_OK;
-    }
-    if (params->callback)
-        buffer_append_format(out, "/**/%s(", params->callback);
-    put_json_head(out, params, trend_result, usual, is_stale, is_warming);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buffer_append_text(out, ",\n");
-        put_json_row(out, trend_result, &pages[i], trends->has_sparklines);
-    }
-    buffer_append_text(out, params->callback ? "]});\n" : "]}\n");
+    struct writer writer;
+    bool is_csv = params->format == FORMAT_CSV;
+    writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
+    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_object_begin(&writer, NULL);
+    if (!is_csv)
+        put_head(&writer, params, trend_result, usual, is_stale, has_enough_data);
+    writer_rows_begin(&writer, "pages");
+    for (size_t i = 0; i < count; i++)
+        put_row(&writer, trend_result, &pages[i], trends->has_sparklines);
+    writer_rows_end(&writer);
+    writer_object_end(&writer);
+    writer_end(&writer);
     return STATUS_OK;
 }

@@ -13,12 +13,13 @@ struct trends_request {
     struct trend_bounds bounds;
     enum trend_sort sort;
     bool is_all;         /* every page that is listed now, whether it moves or not; bounds do not count */
-    bool has_sparklines; /* the rows carry spark and since */
+    bool has_sparklines; /* the rows carry spark and spark_since */
     const char *section; /* pages of this section alone; "": all. The arena owns it. */
 };
 
-/* Reads window, direction, min_score, min_visitors, sort, section and spark out of params->query, and says
- * them in params->cache_key_suffix. STATUS_INVALID: *problem_r says what to answer. STATUS_NO_MEMORY. */
+/* Reads window, direction, min_score, min_visitors, min_ratio, sort, section and spark out of params->query,
+ * and says them in params->cache_key_suffix. STATUS_INVALID: *problem_r says what to answer.
+ * STATUS_NO_MEMORY. */
 enum status trends_read(struct request_params *params, struct arena *arena, struct trends_request *trends_r,
                         struct problem *problem_r) MUST_CHECK;
 

@@ -73,12 +73,22 @@ void csv_escape(struct buffer *out, const char *text, size_t len_bytes)
     buffer_append_char(out, '"');
 }
 
-void html_escape(struct buffer *out, const char *text, size_t len_bytes)
+void xml_escape(struct buffer *out, const char *text, size_t len_bytes)
 {
+    const unsigned char *at = (const unsigned char *)text;
     for (size_t i = 0; i < len_bytes; i++) {
-        if (strchr("&<>\"'", text[i]) && text[i] != '\0')
-            buffer_append_format(out, "&#%d;", text[i]);
-        else
-            buffer_append_char(out, text[i]);
+        bool is_noncharacter = at[i] == 0xef && len_bytes - i >= 3 && at[i + 1] == 0xbf && at[i + 2] >= 0xbe;
+        if (is_noncharacter)
+            i += 2;
+        else if (at[i] == '&')
+            buffer_append_text(out, "&amp;");
+        else if (at[i] == '<')
+            buffer_append_text(out, "&lt;");
+        else if (at[i] == '>')
+            buffer_append_text(out, "&gt;");
+        else if (at[i] == '"')
+            buffer_append_text(out, "&quot;");
+        else if (at[i] >= 0x20 || at[i] == '\t' || at[i] == '\n' || at[i] == '\r')
+            buffer_append_char(out, (char)at[i]);
     }
 }

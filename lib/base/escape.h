@@ -1,4 +1,4 @@
-/* Text as JSON, as CSV and as HTML. */
+/* Text as JSON, as CSV and as XML. */
 #ifndef UPBEAT_BASE_ESCAPE_H
 #define UPBEAT_BASE_ESCAPE_H
 
@@ -13,7 +13,8 @@ void json_escape(struct buffer *out, const char *text, size_t len_bytes);
  * formula, so such text gets an apostrophe in front. */
 void csv_escape(struct buffer *out, const char *text, size_t len_bytes);
 
-/* Appends text as the content of an element or of an attribute in double quotes (HTML). */
-void html_escape(struct buffer *out, const char *text, size_t len_bytes);
+/* Appends text for an element or a quoted attribute of XML 1.0. The text is UTF-8. Characters that XML 1.0
+ * does not allow, not even as references (controls but tab, LF and CR; U+FFFE and U+FFFF), are left out. */
+void xml_escape(struct buffer *out, const char *text, size_t len_bytes);
 
 #endif

@@ -132,6 +132,18 @@ static enum status read_callback(const struct query *query, struct arena *arena,
     return STATUS_OK;
 }
 
+/* Events alone are such as a feed has. */
+static bool has_feed(const struct request_head *input)
+{
+    return input->path && strcmp(input->path, "/api/v1.0/events") == 0;
+}
+
+/* The list alone is for pages without script. */
+static bool has_html(const struct request_head *input)
+{
+    return input->path && strcmp(input->path, "/api/v1.0/increasingconcurrents") == 0;
+}
+
 static enum status read_format(const struct request_head *input, const struct query *query,
                                struct arena *arena, struct request_params *params, struct problem *problem)
 {
@@ -149,10 +161,16 @@ static enum status read_format(const struct request_head *input, const struct qu
     }
     if (strcmp(parameter->value, "csv") == 0)
         params->format = FORMAT_CSV;
-    else if (strcmp(parameter->value, "html") == 0)
+    else if (strcmp(parameter->value, "atom") == 0 && has_feed(input))
+        params->format = FORMAT_ATOM;
+    else if (strcmp(parameter->value, "html") == 0 && has_html(input))
         params->format = FORMAT_HTML;
     else if (strcmp(parameter->value, "json") != 0)
-        return params_refuse(parameter, "is not a format", "json, csv or, of the list, html", arena, problem);
+        return params_refuse(parameter, "is not a format",
+                             has_feed(input)   ? "json, csv or atom"
+                             : has_html(input) ? "json, csv or html"
+                                               : "json or csv",
+                             arena, problem);
     if (params->callback && params->format != FORMAT_JSON)
         return params_refuse(parameter, "is given together with a callback", "json where there is a callback",
                              arena, problem);

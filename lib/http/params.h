@@ -30,7 +30,7 @@ struct request_head {
     int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
 };
 
-enum request_format { FORMAT_JSON, FORMAT_CSV, FORMAT_HTML /* of the list alone */ };
+enum request_format { FORMAT_JSON, FORMAT_CSV, FORMAT_ATOM, FORMAT_HTML };
 
 enum {
     LIMIT_MAX = 10000, /* rows of an answer */

@@ -104,3 +104,20 @@ const char *recording_row(const char *line, size_t len_bytes, const struct recor
     *row_r = row;
     return NULL;
 }
+
+bool recording_sources(const struct recording_row *row, uint32_t sources_r[PAGE_SOURCES])
+{
+    size_t at = 0;
+    memset(sources_r, 0, PAGE_SOURCES * sizeof *sources_r);
+    for (int k = 0; row->sources_bytes > 0 && k < PAGE_SOURCES; k++) {
+        size_t digits = 0;
+        uint64_t number = 0;
+        for (; at < row->sources_bytes && row->sources[at] >= '0' && row->sources[at] <= '9' && digits < 9;
+             at++, digits++)
+            number = 10 * number + (uint64_t)(row->sources[at] - '0');
+        if (digits == 0 || (k < PAGE_SOURCES - 1 && (at == row->sources_bytes || row->sources[at++] != ',')))
+            return false;
+        sources_r[k] = (uint32_t)number;
+    }
+    return at == row->sources_bytes;
+}

@@ -2,6 +2,8 @@
 #ifndef UPBEAT_PAGES_RECORDING_H
 #define UPBEAT_PAGES_RECORDING_H
 
+#include "pages/page_list.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,5 +33,9 @@ const char *recording_header(const char *line, size_t len_bytes, struct recordin
 /* Reads any other line. Returns NULL, or the error in words, which leaves *row_r untouched. */
 const char *recording_row(const char *line, size_t len_bytes, const struct recording_columns *columns,
                           struct recording_row *row_r);
+
+/* Reads the five numbers of a row's sources: search, social, links, direct, internal, with commas between
+ * them; all 0 where it has none. False: they are no such numbers, and `sources_r` is undefined. */
+bool recording_sources(const struct recording_row *row, uint32_t sources_r[PAGE_SOURCES]) MUST_CHECK;
 
 #endif

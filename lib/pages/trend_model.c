@@ -11,10 +11,15 @@ enum {
     RECENT_MAX_MS = 300000,
     RECENT_SHARE = 15,
     BASELINE_MIN = 3, /* minutes */
-    TIDE_PAGES_MIN = 10,
+    FACTOR_PAGES_MIN = 10,
+    WOBBLE_PAGES_MIN = 10,
+    WOBBLE_VISITORS_MIN = 40, /* a smaller page shows the noise of counts, not its wobble */
 };
 
 static const double MAD_TO_SIGMA = 1.4826;
+static const double WOBBLE_LEAST = 0.03;
+static const double WOBBLE_MOST = 0.35;
+static const double WOBBLE_UNKNOWN = 0.10;
 
 int64_t trend_recent_ms(int64_t window_ms)
 {
@@ -283,7 +288,13 @@ static int by_ratio(const void *left, const void *right)
     return (a->ratio > b->ratio) - (a->ratio < b->ratio);
 }
 
-static enum status find_tide(const struct weighing *w, struct arena *arena, struct trend *trend)
+static bool is_always_listed(const struct weighing *w, const struct trend_page *page)
+{
+    const struct track *track = &w->tracks[page->page];
+    return track->count == (size_t)w->minute_count && track->recent_count == w->recent_samples;
+}
+
+static enum status find_site_factor(const struct weighing *w, struct arena *arena, struct trend *trend)
 {
     struct weighted *all = arena_alloc(arena, (trend->page_count + 1) * sizeof *all);
     size_t count = 0;
@@ -292,15 +303,13 @@ static enum status find_tide(const struct weighing *w, struct arena *arena, stru
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < trend->page_count; i++) {
         const struct trend_page *page = &trend->pages[i];
-        const struct track *track = &w->tracks[page->page];
-        if (track->count < (size_t)w->minute_count || track->recent_count < w->recent_samples ||
-            page->baseline <= 0)
+        if (!is_always_listed(w, page) || page->baseline <= 0)
             continue;
         all[count++] = (struct weighted){page->visitors / page->baseline, page->baseline};
         weight += page->baseline;
     }
     trend->site_factor = 1;
-    if (count < TIDE_PAGES_MIN)
+    if (count < FACTOR_PAGES_MIN)
         return STATUS_OK;
     qsort(all, count, sizeof *all, by_ratio);
     double below = 0;
@@ -352,12 +361,28 @@ static enum status find_ranks(const struct weighing *w, struct arena *arena, str
     return STATUS_OK;
 }
 
-static void score(struct trend *trend)
+static double find_wobble(struct weighing *w, const struct trend *trend)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < trend->page_count; i++) {
+        const struct trend_page *page = &trend->pages[i];
+        if (is_always_listed(w, page) && page->expected >= WOBBLE_VISITORS_MIN)
+            w->room[count++] = fabs(page->visitors / page->expected - 1);
+    }
+    if (count < WOBBLE_PAGES_MIN)
+        return WOBBLE_UNKNOWN;
+    return fmin(fmax(MAD_TO_SIGMA * median(w->room, count), WOBBLE_LEAST), WOBBLE_MOST);
+}
+
+static void score(struct weighing *w, struct trend *trend)
+{
+    for (size_t i = 0; i < trend->page_count; i++)
+        trend->pages[i].expected = trend->site_factor * trend->pages[i].baseline;
+    trend->site_wobble = find_wobble(w, trend);
     for (size_t i = 0; i < trend->page_count; i++) {
         struct trend_page *page = &trend->pages[i];
-        page->expected = trend->site_factor * page->baseline;
-        double floor = sqrt(page->expected + 1);
+        double wobble = trend->site_wobble * page->expected;
+        double floor = sqrt(page->expected + 1 + wobble * wobble);
         if (page->sigma < floor)
             page->sigma = floor;
         page->score = (page->visitors - page->expected) / page->sigma;
@@ -373,11 +398,11 @@ static enum status weigh_pages(struct weighing *w, struct arena *arena, struct t
         if (w->tracks[page].count > 0 || w->tracks[page].recent_count > 0)
             weigh_page(w, page, &trend->pages[trend->page_count++]);
     }
-    enum status result = find_tide(w, arena, trend);
+    enum status result = find_site_factor(w, arena, trend);
     if (result == STATUS_OK)
         result = find_ranks(w, arena, trend);
     if (result == STATUS_OK)
-        score(trend);
+        score(w, trend);
     return result;
 }
 
@@ -413,9 +438,11 @@ bool trend_is_shown(const struct trend_page *page, const struct trend_bounds *bo
 {
     double more = page->visitors - page->expected;
     bool rises = page->score >= bounds->min_score && more >= TREND_MIN_CHANGE &&
-                 page->visitors >= bounds->min_visitors;
+                 page->visitors >= bounds->min_visitors &&
+                 page->visitors >= bounds->min_ratio * page->expected;
     bool falls = page->score <= -bounds->min_score && -more >= TREND_MIN_CHANGE &&
-                 page->expected >= bounds->min_visitors;
+                 page->expected >= bounds->min_visitors &&
+                 page->expected >= bounds->min_ratio * page->visitors;
     return (rises && bounds->direction != TREND_DOWN) || (falls && bounds->direction != TREND_UP);
 }
 

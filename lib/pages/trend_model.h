@@ -12,10 +12,14 @@
  * their means, less the cut-off for each page beyond the row limit, which took turns with others.
  * - b = median of B; site_factor s = median of R / b, weighted by b, over the pages that were always listed,
  * 1 where these are fewer than 10.
- * - E = s * b; sigma = max(1.4826 * median |B - b|, sqrt(E + 1)); score = (R - E) / sigma.
+ * - E = s * b; phi, the wobble of the site = 1.4826 * median |R / E - 1| over the always listed pages with
+ * E >= 40, held between 0.03 and 0.35, 0.10 where these are fewer than 10.
+ * - sigma = max(1.4826 * median |B - b|, sqrt(E + 1 + (phi * E)^2)); score = (R - E) / sigma.
  *
  * Median and MAD (1.4826: of a normal distribution, Hampel 1974) withstand bursts; sqrt(E + 1) is the Poisson
- * noise of a count, below which no spread is believed. */
+ * noise of a count, below which no spread is believed. A large page wobbles by much more than that, in
+ * proportion to its size and over more than half an hour, which its own MAD cannot know: phi says how much
+ * the site's pages do at this look. */
 #ifndef UPBEAT_PAGES_TREND_MODEL_H
 #define UPBEAT_PAGES_TREND_MODEL_H
 
@@ -31,9 +35,11 @@ enum {
     TREND_WINDOW_S = 1800, /* where nobody says */
     TREND_MIN_CHANGE = 5,  /* |R - E| of what is called rising or falling */
     TREND_MIN_VISITORS = 10,
-    TREND_MIN_SCORE = 3,
     TREND_HUNDREDTHS_MAX = 100000000, /* a million visitors */
 };
+
+#define TREND_MIN_SCORE 2.8
+#define TREND_MIN_RATIO 1.0
 
 /* A page that was listed: its number, from 0, and its visitors, in hundredths in means, whole in samples. */
 struct trend_entry {
@@ -94,6 +100,7 @@ struct trend {
     double site_visitors; /* G_R */
     double site_expected; /* median of G */
     double site_factor;
+    double site_wobble;       /* phi */
     struct trend_page *pages; /* in no order */
     size_t page_count;
 };
@@ -112,10 +119,11 @@ struct trend_bounds {
     enum trend_direction direction;
     double min_score;
     double min_visitors;
+    double min_ratio; /* of R to E where a page rises, of E to R where it falls */
 };
 
-/* Rising: score >= min_score, R - E >= TREND_MIN_CHANGE, R >= min_visitors. Falling: the mirror image, with E
- * >= min_visitors. */
+/* Rising: score >= min_score, R - E >= TREND_MIN_CHANGE, R >= min_visitors, R >= min_ratio * E. Falling: the
+ * mirror image, with E >= min_visitors and E >= min_ratio * R. */
 bool trend_is_shown(const struct trend_page *page, const struct trend_bounds *bounds);
 
 enum trend_sort { TREND_BY_SCORE, TREND_BY_CHANGE, TREND_BY_VISITORS };

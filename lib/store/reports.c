@@ -12,7 +12,7 @@ enum {
 };
 
 /* What a statement is given, in its order. */
-enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST };
+enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST, KINDS, OPEN };
 
 struct report {
     struct statement statement;
@@ -25,16 +25,17 @@ struct report {
     " else page_number($1::text, $2::text) > 0 end)::text"
 
 static const struct report REPORTS[] = {
-    [REPORT_HISTORY] = {{"upbeat_history",
-                         "select 0, $1::text, $2::text, " IS_KNOWN ","
-                         " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
-                         " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
-                         " union all select 1, utc_text(t), visitors::text, low::text, high::text, null, null"
-                         " from page_history($1, $2, $3, $4, $5)"
-                         " union all select 2, utc_text(t), path, title, was, null, null"
-                         " from headline_changes($1, $2, $3, $4)",
-                         5, false},
-                        {HOST, PATH, FROM, TO, STEP}},
+    [REPORT_HISTORY] =
+        {{"upbeat_history",
+          "select 0, $1::text, $2::text, " IS_KNOWN ","
+          " utc_text(date_bin($5::interval, $3::timestamptz, 'epoch')),"
+          " utc_text($4::timestamptz), extract(epoch from $5::interval)::integer::text"
+          " union all select 1, utc_text(t), visitors::text, low::text, high::text, suspect::text, null"
+          " from page_history($1, $2, $3, $4, $5)"
+          " union all select 2, utc_text(t), path, title, was, null, null"
+          " from headline_changes($1, $2, $3, $4)",
+          5, false},
+         {HOST, PATH, FROM, TO, STEP}},
     [REPORT_HOURS] =
         {{"upbeat_hours",
           "with z as materialized (select zone_of($1::text, $5::text) as tz)"
@@ -75,6 +76,21 @@ static const struct report REPORTS[] = {
                        " where rank is not null order by p.rank)",
                        2, false},
                       {HOST, AT}},
+    [REPORT_EVENTS] =
+        {{"upbeat_events",
+          "select 0, $1::text, utc_text($2::timestamptz), utc_text($3::timestamptz), null, null, null, null,"
+          " null, null, null, null, null, null, null, null, null, null, null, null"
+          " union all select 1, event_id::text, kind::text, path, title, utc_text(began_at), "
+          "utc_text(peak_at),"
+          " utc_text(ended_at), round(visitors::numeric, 2)::text, round(expected::numeric, 2)::text,"
+          " round((visitors / nullif(expected, 0))::numeric, 4)::text, round(score::numeric, 2)::text,"
+          " round(peak::numeric, 2)::text, round(peak_expected::numeric, 2)::text,"
+          " nullif(array_to_string(causes, '+'), ''), round(sources[1]::numeric, 2)::text,"
+          " round(sources[2]::numeric, 2)::text, round(sources[3]::numeric, 2)::text,"
+          " round(sources[4]::numeric, 2)::text, round(sources[5]::numeric, 2)::text"
+          " from host_events($1, $2, $3, string_to_array($4::text, ','), $5::boolean, 10000)",
+          5, false},
+         {HOST, FROM, TO, KINDS, OPEN}},
     [REPORT_HOSTS] =
         {{"upbeat_hosts",
           "with h as materialized (select * from key_hosts($1::bytea))"
@@ -107,6 +123,10 @@ static struct sql_param parameter_of(enum argument argument, const struct report
         return (struct sql_param){.bytes = arguments->path};
     case ZONE:
         return (struct sql_param){.bytes = arguments->tz};
+    case KINDS:
+        return (struct sql_param){.bytes = arguments->kinds};
+    case OPEN:
+        return (struct sql_param){.bytes = arguments->open};
     case DIGEST:
         return (struct sql_param){(const char *)arguments->digest->bytes, DIGEST_BYTES, true};
     case FROM:

@@ -15,18 +15,21 @@
 #include <stdint.h>
 
 enum report_kind {
-    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high; headlines: t,
-                       path, i, was */
+    REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high, suspect;
+                       headlines: t, path, i, was */
     REPORT_HOURS,   /* host, path, tz, known, from, to; hours: hour, local, minutes, listed, sum, cutoff_sum,
                      * avg_listed, avg_low, avg_high, min, max, first, first_at, last, last_at, rise, fall,
                      * change, change_prev */
     REPORT_PROFILE, /* host, path, tz, known, days; hours: hour, days, median, p25, p75, mean, min, max,
                        change */
-    REPORT_USUAL, /* host, path, tz, known, as_of, slot, local, visitors, rank, usual, usual_low, usual_high,
-                   * vs_usual, basis, n, usual_for_rank */
-    REPORT_PAGES, /* host, at, minute, samples, cutoff; pages: rank, i, path, visitors */
-    REPORT_HOSTS, /* "is known" or null; hosts: host, known, as_of, age_s, poll_every_s, next_poll, failures,
-                   * last_error, left_alone */
+    REPORT_USUAL,  /* host, path, tz, known, as_of, slot, local, visitors, rank, usual, usual_low, usual_high,
+                    * vs_usual, basis, n, usual_for_rank */
+    REPORT_PAGES,  /* host, at, minute, samples, cutoff; pages: rank, i, path, visitors */
+    REPORT_EVENTS, /* host, since, until; events, newest first: id, kind, path, i, began_at, peak_at,
+                    * ended_at, visitors, expected, ratio, score, peak, peak_expected, cause, search, social,
+                    * links, direct, internal */
+    REPORT_HOSTS,  /* "is known" or null; hosts: host, known, as_of, age_s, poll_every_s, next_poll, failures,
+                    * last_error, left_alone */
 };
 
 /* A kind reads those that it needs. Times are of the database's clock; strings must not be NULL but where
@@ -41,6 +44,8 @@ struct report_arguments {
     int64_t step_ms; /* a minute, or quarters of an hour */
     int days;
     const struct digest *digest;
+    const char *kinds; /* "rise,fall"; NULL: all */
+    const char *open;  /* "true" or "false"; NULL: both */
 };
 
 /* Reads a report over the connection of a store. The caller frees *rows_r. STATUS_UNREACHABLE,

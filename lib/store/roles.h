@@ -5,6 +5,7 @@
 
 #define ROLE_WORKER  "upbeat_worker"  /* reads */
 #define ROLE_FETCH   "upbeat_fetch"   /* claims, publishes, refuses; and seals keys anew */
+#define ROLE_ALERT   "upbeat_alert"   /* reads snapshots, and records events */
 #define ROLE_HISTORY "upbeat_history" /* rolls up, makes and drops partitions, forgets pages */
 #define ROLE_TOKEN   "upbeat_token"   /* makes and revokes view tokens, takes keys away */
 

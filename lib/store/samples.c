@@ -11,7 +11,11 @@ static const struct statement SPAN = {"upbeat_samples_span",
 static const struct statement READ = {
     "upbeat_samples",
     "select (extract(epoch from s.taken_at) * 1000)::bigint, p.path, n.visitors"
-    " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors)) n (page_id, visitors)"
+    ", a.five[5 * n.rank - 4], a.five[5 * n.rank - 3], a.five[5 * n.rank - 2], a.five[5 * n.rank - 1],"
+    " a.five[5 * n.rank]"
+    " from snapshots s cross join lateral unnest(s.page_ids, unpack_counts(s.visitors))"
+    " with ordinality n (page_id, visitors, rank) cross join lateral (select unpack_counts(s.sources) as "
+    "five) a"
     " join pages p on p.page_id = n.page_id"
     " where s.host = $1::text and s.taken_at >= timestamptz 'epoch' + $2::text::bigint * interval '1 ms'"
     " and s.taken_at < timestamptz 'epoch' + $3::text::bigint * interval '1 ms' order by s.taken_at, "
@@ -46,7 +50,10 @@ enum status samples_read(struct database *database, const char *host, int64_t fr
 struct sample_row samples_row(const struct database_rows *rows, size_t number)
 {
     struct sample_row row = {.at_ms = database_int(rows, number, 0, 0),
-                             .visitors = database_int(rows, number, 2, 0)};
+                             .visitors = database_int(rows, number, 2, 0),
+                             .has_sources = database_int(rows, number, 3, -1) >= 0};
+    for (int i = 0; i < PAGE_SOURCES && row.has_sources; i++)
+        row.sources[i] = (uint32_t)database_int(rows, number, 3 + i, 0);
     row.path = database_bytes(rows, number, 1, &row.path_bytes);
     return row;
 }

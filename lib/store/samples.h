@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "db/database.h"
+#include "pages/page_list.h"
+#include <stdbool.h>
 
 /* One page of one sample. */
 struct sample_row {
@@ -12,6 +14,8 @@ struct sample_row {
     const char *path; /* owned by the rows; not NUL-terminated */
     size_t path_bytes;
     int64_t visitors;
+    bool has_sources;
+    uint32_t sources[PAGE_SOURCES];
 };
 
 /* The times of the oldest and the newest sample; -1 and -1 where the host has none. Errors as of

@@ -18,7 +18,7 @@ enum {
 enum column { KIND, TAKEN_AT, ROW_LIMIT, PAGE_IDS, COUNTS, SOURCES, SAMPLES, CUTOFFS, MEANS };
 
 /* Of a page. */
-enum page_column { PAGE_ID, PATH, TITLE, SECTIONS, FIRST_SEEN };
+enum page_column { PAGE_ID, PATH, TITLE, SECTIONS, FIRST_SEEN, SINCE };
 
 enum kind { QUARTER, UNROLLED, OTHER };
 
@@ -181,6 +181,7 @@ static enum status take_pages(struct reading *r, const struct database_rows *row
         if (!page->page.path || !page->page.title || !page->page.sections)
             return STATUS_NO_MEMORY;
         page->first_seen = database_time(rows, row, FIRST_SEEN, 0);
+        page->since = database_time(rows, row, SINCE, 0);
         r->window.paths[row] = (struct trend_path){page->page.path, page->page.path_bytes};
     }
     return STATUS_OK;

@@ -19,6 +19,7 @@ struct window_sources {
 struct window_page {
     struct page page; /* path, title, sections */
     time_us first_seen;
+    time_us since; /* when the rise, takeoff or fall began that is not over; 0: there is none */
     struct window_sources sources;
 };
 

@@ -31,7 +31,7 @@ begin
     select array_agg(distinct n.page_id) into listed
     from snapshots s cross join lateral unnest(s.page_ids) n (page_id)
     where s.taken_at >= rolled and s.host in (select p.host from pages p where p.page_id = any (ids));
-    -- Who publishes for a host does so before us, and is seen below, or after us; or is at it, and then we leave the host alone.
+    -- A publish for this host has ended before us, and is seen below; or comes after us; or is under way, and then we leave the host alone.
     select array_agg(r.host) into mine
     from (select host from refreshes where host in (select p.host from pages p where p.page_id = any (ids)) for update skip locked) r;
     delete from pages p

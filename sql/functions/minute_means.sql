@@ -5,7 +5,7 @@ language sql stable as $$
         select date_trunc('minute', s.taken_at) as minute, s.page_ids, n.visitors,
                case when cardinality(s.page_ids) >= s.row_limit then (select min(v) from unnest(n.visitors) v) else 0 end as cutoff
         from snapshots s cross join lateral (select unpack_counts(s.visitors) offset 0) n (visitors)
-        where s.host = p_host and s.taken_at >= p_from and s.taken_at < p_to
+        where s.host = p_host and s.taken_at >= p_from and s.taken_at < p_to and s.suspect_since is null
     ), covered as (
         select minute, count(*) as samples, sum(cutoff) as cutoff_sum from taken group by minute
     ), listed as (

@@ -10,7 +10,7 @@ language sql stable as $$
         cross join lateral (
             select case when p_page <> 0 then array_position(s.page_ids, p_page) end as rank, cardinality(s.page_ids) as pages
             offset 0) n
-        where s.host = p_host and s.taken_at >= p_from and s.taken_at < p_to
+        where s.host = p_host and s.taken_at >= p_from and s.taken_at < p_to and s.suspect_since is null
     )
     select t.minute, count(*)::integer,
            case when p_page = 0 then least(round(100.0 * avg(t.visitors)), 100000000)

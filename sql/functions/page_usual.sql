@@ -5,7 +5,9 @@ returns table (as_of timestamptz, slot timestamptz, visitors integer, rank integ
 language sql stable as $$
     with page as materialized (select page_number(p_host, p_path) as number), newest as materialized (
         select s.taken_at, date_bin('15 minutes', s.taken_at, 'epoch') as slot, s.page_ids, unpack_counts(s.visitors) as visitors, n.rank
-        from page p cross join cache c join snapshots s using (host, taken_at)
+        from page p cross join cache c
+        cross join lateral (select * from snapshots g where g.host = c.host and g.taken_at <= c.taken_at and g.suspect_since is null
+                            order by g.taken_at desc limit 1) s
         cross join lateral (select array_position(s.page_ids, p.number) as rank) n
         where c.host = p_host
     ), now as materialized (

@@ -10,7 +10,7 @@ language sql stable as $$
             union all
             select date_trunc('minute', s.taken_at) from rolled r, snapshots s
             where s.host = p_host and s.taken_at >= greatest(r.until, p_at - interval '1 hour')
-                and s.taken_at < p_at + interval '1 minute') k
+                and s.taken_at < p_at + interval '1 minute' and s.suspect_since is null) k
         where k.minute <= p_at and k.minute > p_at - interval '1 hour'
     ), means as (
         select k.minute, m.samples[a.at] as samples, m.cutoffs[a.at] as cutoff, n.page_id, m.visitors[15 * (n.rank - 1) + a.at] as visitors

@@ -15,6 +15,7 @@ declare
     is_new      boolean; -- the list has a page that we have not seen before
     is_renamed  boolean;
     is_moved    boolean; -- a page is in other sections than before
+    since       timestamptz; -- of the first list that cannot be believed
     ttl         constant interval := p_ttl_ms * interval '1 ms';
     at          constant timestamptz := clock_timestamp(); -- a call of it as an argument keeps a function from being inlined
 begin
@@ -86,8 +87,14 @@ begin
         where p.page_id = n.page_id and p.sections <> string_to_array(n.sections, chr(31));
     end if;
 
-    insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources)
-    values (p_host, p_taken_at, p_row_limit, ids, pack_counts(p_visitors), pack_counts(p_sources))
+    since := suspect_since(p_host, p_taken_at, p_row_limit, ids, p_visitors);
+    -- A site can lose its readers: ten minutes say that it is real, unless nobody at all is counted.
+    if since <= p_taken_at - interval '10 minutes' and exists (select from unnest(p_visitors) v where v > 0) then
+        perform believe_since(p_host, since, p_taken_at);
+        since := null;
+    end if;
+    insert into snapshots (host, taken_at, row_limit, page_ids, visitors, sources, suspect_since)
+    values (p_host, p_taken_at, p_row_limit, ids, pack_counts(p_visitors), pack_counts(p_sources), since)
     on conflict do nothing;
 
     insert into cache (host, taken_at, pages, rate_limit, rate_remaining)

@@ -16,7 +16,7 @@ language sql stable as $$
     (select case when s.taken_at >= b.rolled_up then 'unrolled' else 'edge' end, s.taken_at, s.row_limit, s.page_ids, s.visitors,
             case when s.taken_at > p_as_of - p_recent or s.taken_at <= b.window_start + p_recent then s.sources end, null, null, null
      from bounds b, snapshots s
-     where s.host = p_host and s.taken_at <= p_as_of
+     where s.host = p_host and s.taken_at <= p_as_of and s.suspect_since is null
        and (s.taken_at >= least(b.rolled_up, p_as_of - p_recent) or s.taken_at between b.window_start and b.window_start + p_recent)
        and s.taken_at >= b.window_start - interval '1 minute'
      order by s.taken_at >= b.rolled_up desc, s.taken_at)

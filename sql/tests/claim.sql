@@ -1,4 +1,4 @@
--- Who may ask Chartbeat, and when: lease, freshness, back-off, rate budget, guesses, and clocks that jump.
+-- The rules of who may ask Chartbeat, and when: lease, freshness, back-off, rate budget, guesses, and clocks that jump.
 -- Time is not waited for: what was written is moved into the past or the future.
 begin;
 set local client_min_messages = warning;
@@ -162,7 +162,7 @@ select is(pg_temp.guesses('guess.example', 2), '{granted,bad_keys}'::claim_outco
 update refreshes set bad_key_tat = clock_timestamp() + interval '1 hour' where host = 'guess.example';
 select is(pg_temp.outcome('guess.example', 'x', true), 'granted', 'an arrival in an hour is void');
 
--- Who asked.
+-- That somebody asked.
 select pg_temp.host('asked.example', '{a}', '{10}');
 select pg_temp.snapshot('asked.example', '0 s');
 update hosts set asked_at = clock_timestamp() - interval '1 day' where host = 'asked.example';

@@ -36,10 +36,11 @@ $$;
 create function pg_temp.words(p_text text) returns setof text language sql as $$ select regexp_split_to_table(btrim(p_text, E' \n'), '\s+') $$;
 
 select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.words('
-    schema_migrations:select hosts:select key_checks:select cache:select pages:select titles:select snapshots:select minutes:select quarters:select access_tokens:select
+    schema_migrations:select hosts:select key_checks:select cache:select pages:select titles:select snapshots:select minutes:select quarters:select
+    events:select access_tokens:select
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select
-    bound() count_at() first_seen() headline_changes() is_time_zone() key_hosts() left_alone() local_text() minute_means() minute_totals() page_history()
+    bound() count_at() first_seen() headline_changes() host_events() is_time_zone() key_hosts() left_alone() local_text() minute_means() minute_totals() page_history()
     page_hours() page_means() page_number() page_profile() page_samples() page_slots() page_usual() pages_at() poll_interval() refusal_holds() sum_counts() trend_pages() trend_window()
     unpack_counts() usual_days() usual_of() utc_text() zone_of()') $$, 'upbeat_worker reads');
 select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.words('
@@ -51,11 +52,15 @@ select set_eq($$ select pg_temp.rights('upbeat_history') $$, $$ select pg_temp.w
     schema_migrations:select roll_up() maintain_history() forget_pages()') $$, 'upbeat_history keeps the history');
 select set_eq($$ select pg_temp.rights('upbeat_token') $$, $$ select pg_temp.words('
     schema_migrations:select tokens:select add_token() revoke_token() rotate_token() remove_keys()') $$, 'upbeat_token keeps the tokens');
+select set_eq($$ select pg_temp.rights('upbeat_alert') $$, $$ select pg_temp.words('
+    schema_migrations:select hosts:select cache:select pages:select titles:select snapshots:select quarters:select events:select
+    event_progress:select refreshes.host:select refreshes.failures:select
+    event_hosts() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
 select is_empty($$ select pg_temp.rights('public') $$, 'nobody else may do anything');
-select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_token')
+select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token')
                    and (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls) $$, 'the roles are nothing special');
 select is_empty($$ select name from relations join pg_class using (oid)
-                   where pg_get_userbyid(relowner) in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_token') $$, 'they own nothing');
+                   where pg_get_userbyid(relowner) in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token') $$, 'they own nothing');
 select is_empty($$ select name from functions where prosecdef and not coalesce(proconfig::text like '%search_path=pg_catalog, public, pg_temp%', false) $$,
     'a function with its owner''s rights has its own search path');
 
@@ -67,7 +72,7 @@ begin
     return throws_ok(p_statement, '42501', null, p_role || ' may not: ' || p_statement);
 end $$;
 grant usage on schema public to public;
-select pg_temp.refused(role, statement) from unnest('{upbeat_worker,upbeat_fetch,upbeat_history,upbeat_token}'::text[]) role, unnest(array[
+select pg_temp.refused(role, statement) from unnest('{upbeat_worker,upbeat_fetch,upbeat_history,upbeat_alert,upbeat_token}'::text[]) role, unnest(array[
     'create table public.mine (a integer)', 'create schema mine', 'drop table snapshots', 'alter table hosts add column a integer',
     'delete from snapshots', 'insert into cache (host, taken_at, pages) values (''b'', now(), '''')', 'update hosts set poll_every = ''1 s''',
     'delete from pages', 'delete from key_checks', 'truncate refreshes', 'update refreshes set token = null',
@@ -104,6 +109,12 @@ reset role;
 
 set local role upbeat_history;
 select lives_ok($$ select roll_up(1), maintain_history(24, 14, 13), forget_pages(24, 14, 13, 1) $$, 'upbeat_history does its work');
+reset role;
+
+set local role upbeat_alert;
+select is(record_events('a.example', null, now(), '[]'), true, 'upbeat_alert records');
+select lives_ok($$ select * from event_hosts(), event_samples('a.example', '-infinity', now()) $$, 'and reads');
+select lives_ok($$ select * from page_usual('a.example', null, zone_of('a.example', null)) $$, 'and knows what is usual');
 reset role;
 
 select * from finish();

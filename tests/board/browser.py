@@ -116,5 +116,6 @@ class Browser:
     def shot(self, name: str) -> Path:
         RESULTS.mkdir(parents=True, exist_ok=True)
         place = RESULTS / f"{name}.png"
+        self.await_script("return document.getAnimations().every((one) => one.playState !== 'running')", "rows at rest")
         self.driver.save_screenshot(str(place))
         return place

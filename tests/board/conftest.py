@@ -48,7 +48,7 @@ def browser(chromium: Browser, stack: Stack, request: pytest.FixtureRequest) -> 
     chromium.requests()
     yield chromium
     if request.node.get_closest_marker("talks") is None:
-        said = [line for line in chromium.console() if "/api/v1.0/events" not in line]
+        said = [line for line in chromium.console() if "/api/v1.0/events" not in line and "/favicon.ico" not in line]
         assert not said, said
     ours = (f"http://127.0.0.1:{stack.nginx.port}/", "about:", "data:", "chrome")
     others = [sent["url"] for sent in chromium.requests() if not sent["url"].startswith(ours)]

@@ -193,6 +193,7 @@ def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
     browser.await_state("offline", within_s=10)
     assert time.monotonic() - began < 10
     assert "can't be reached" in browser.text("#notice") and browser.titles()
+    assert browser.text("#age") != "Live"
     browser.shot("offline")
     stack.reports.start()
     browser.await_state("live", within_s=20)
@@ -244,3 +245,51 @@ def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(
     await_true(has_come_again, 15, "three refreshes")
     assert sum("/api/v1.0/events" in url for url in sent) == 1, sent
     assert not browser.run("return document.getElementById('events').checkVisibility()")
+
+
+EVENTS = """const asked = window.fetch;
+const at = (minutes) => new Date(Date.now() - 60000 * minutes).toISOString().slice(0, 19) + "Z";
+const one = (id, kind, began, more) => ({id, kind, path: "/story-" + id, i: "Story number " + id, began_at: at(began),
+    peak_at: at(began), ended_at: null, visitors: 410, expected: 128, ratio: 3.2, score: 9, peak: 420,
+    peak_expected: 128,
+    cause: "social", search: 12, social: 260, links: 0, direct: 0, internal: 0, ...more});
+window.log = [one(5, "rise", 2, {}), one(4, "headline", 14, {i: "<b>New</b> words", ratio: 1.38, score: 3}),
+    one(3, "record", 29, {peak: 1904}), one(2, "outage", 60, {path: null, i: null, ended_at: at(56), cause: null}),
+    one(1, "rise", 120, {ended_at: at(68), cause: "search+social"})];
+window.fetch = (url, ...rest) => (String(url).includes("/events")
+    ? Promise.resolve(new Response(JSON.stringify({host: "x", since: at(1440), until: at(0), events: window.log}),
+        {headers: {"Content-Type": "application/json"}})) : asked(url, ...rest));"""
+
+
+def test_events_are_shown_beside_the_list_and_on_a_wall_one_after_the_other(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(EVENTS)
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.await_script("return document.querySelectorAll('#event-list li').length === 5", "the log")
+        said = browser.run("return [...document.querySelectorAll('#event-list li')].map(li => li.innerText)")
+        for text, words in zip(
+            said,
+            (
+                ("Story number 5", "rises, 3.2 × expected, by social"),
+                ("<b>New</b> words", "headline changed, then +38%"),
+                ("Story number 3", "the most ever known, 1,904"),
+                ("easurement was out", "for 4 min"),
+                ("Story number 1", "rose, 3.2 × expected, by search, social, for 52 mins, at most 420"),
+            ),
+        ):
+            assert all(word in text for word in words), (text, words)
+        browser.shot("events")
+        browser.run("document.querySelector('#event-list button').click()")
+        browser.await_script("return document.getElementById('page').open", "the page's own view")
+        browser.size(1920, 1080)
+        browser.open(address(stack, host, "&tv"))
+        browser.await_state("live")
+        browser.await_script("return document.getElementById('ticker').checkVisibility()", "the ticker")
+        assert "Story number 5" in browser.text("#ticker")
+        browser.shot("tv-events")
+    finally:
+        browser.forget_before_load(name)

@@ -41,10 +41,10 @@ struct scenario {
 };
 
 static const struct scenario SCENARIOS[] = {
-    {"strong rises", 600, 0, 0, RISE, 900, 360, 0, .95, .85, .005, 0, 4},
-    {"bursty arrivals", 600, .35, 0, RISE, 900, 360, 0, .65, .70, 0, 0, 0},
+    {"strong rises", 600, 0, 0, RISE, 900, 360, 0, .97, .95, .005, 0, 4},
+    {"bursty arrivals", 600, .35, 0, RISE, 900, 360, 0, .85, .80, 0, 0, 0},
     {"a quiet site", 30, 0, 0, STEADY, 0, 0, 0, 0, 0, .005, .5, 0},
-    {"site_factor of a morning", 600, 0, .6, RISE, 900, 360, 0, .95, .85, .005, 0, 4},
+    {"tide of a morning", 600, 0, .6, RISE, 900, 360, 0, .97, .92, .005, 0, 4},
     {"after an outage", 600, 0, 0, STEADY, 0, 0, 600, 0, 0, .005, .5, 0},
     {"newcomers at the cut-off", 600, 0, 0, CROSS, 900, 360, 0, 0, 0, .005, .5, 0},
     {"a jump into the list", 600, 0, 0, JUMP, 900, 360, 0, .95, .85, .005, 0, 4},
@@ -227,7 +227,7 @@ static void tally_trend(const struct scenario *scenario, struct trend *trend, co
                         struct tally *tally)
 {
     const struct trend_bounds bounds = {scenario->event == FALL ? TREND_DOWN : TREND_UP, TREND_MIN_SCORE,
-                                        TREND_MIN_VISITORS};
+                                        TREND_MIN_VISITORS, TREND_MIN_RATIO};
     for (size_t i = 0; i < trend->page_count; i++) {
         const struct trend_page *page = &trend->pages[i];
         bool is_shown = trend_is_shown(page, &bounds);

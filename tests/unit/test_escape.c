@@ -36,23 +36,26 @@ static void test_json(void **state)
     }
 }
 
-static void test_html(void **state)
+static void test_xml(void **state)
 {
     (void)state;
     static const struct {
         const char *text;
-        size_t len_bytes;
-        const char *html;
+        const char *xml;
     } cases[] = {
-        {BYTES(""), ""},
-        {BYTES("plain \xc3\xa9"), "plain \xc3\xa9"},
-        {BYTES("<a href=\"x\">'&amp;"), "&#60;a href=&#34;x&#34;&#62;&#39;&#38;amp;"},
+        {"", ""},
+        {"plain", "plain"},
+        {"<a href=\"x\">&amp;</a>", "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;"},
+        {"a\x01\x08\x0b\x1f z\t\r\n", "a z\t\r\n"},
+        {"\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf", "\xef\xbf\xbd"},
+        {"\xc3\xa9\xf0\x9f\x98\x80", "\xc3\xa9\xf0\x9f\x98\x80"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct buffer out;
         buffer_init(&out, 1000);
-        html_escape(&out, cases[i].text, cases[i].len_bytes);
-        assert_case_text(cases[i].html, out.data ? out.data : "", cases[i].html);
+        buffer_append_text(&out, "");
+        xml_escape(&out, cases[i].text, strlen(cases[i].text));
+        assert_case_text(cases[i].xml, out.data ? out.data : "", cases[i].xml);
         buffer_release(&out);
     }
 }
@@ -125,7 +128,7 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_html),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_xml),
         cmocka_unit_test(test_csv),       cmocka_unit_test(test_every_byte_in_json),
         cmocka_unit_test(test_too_large),
     };

@@ -90,7 +90,7 @@ static const struct trend_page *page_of(const struct trend *trend, uint32_t numb
 
 static size_t shown(const struct trend *trend, enum trend_direction direction)
 {
-    const struct trend_bounds bounds = {direction, TREND_MIN_SCORE, TREND_MIN_VISITORS};
+    const struct trend_bounds bounds = {direction, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO};
     size_t count = 0;
     for (size_t i = 0; i < trend->page_count; i++)
         count += trend_is_shown(&trend->pages[i], &bounds);
@@ -120,7 +120,8 @@ static void test_constant_counts_score_nothing(void **state)
     }
 }
 
-/* By hand: b = 20, every other minute 2 more or less, so MAD 2 and 1.4826 * 2 = 2.9652 < sqrt(21). */
+/* By hand: b = 20, every other minute 2 more or less, so MAD 2 and 1.4826 * 2 = 2.9652 < sqrt(20 + 1 +
+ * 0.6^2), for the other pages stand still, and phi is held at 0.03. */
 static void test_one_page_by_hand(void **state)
 {
     (void)state;
@@ -133,8 +134,8 @@ static void test_one_page_by_hand(void **state)
     assert_true(is_near(page->baseline, 20));
     assert_true(is_near(page->expected, 20));
     assert_true(is_near(page->change, 30));
-    assert_true(is_near(page->sigma, sqrt(21)));
-    assert_true(is_near(page->score, 30 / sqrt(21)));
+    assert_true(is_near(page->sigma, sqrt(21.36)));
+    assert_true(is_near(page->score, 30 / sqrt(21.36)));
     assert_false(page->is_new);
     assert_false(page->is_lower_bound);
     assert_int_equal(shown(&trend, TREND_UP), 1);
@@ -143,6 +144,49 @@ static void test_one_page_by_hand(void **state)
         site.visitors[minute][0] = minute % 2 ? 40 : 0;
     trend = weigh(&site);
     assert_true(is_near(page_of(&trend, 0)->sigma, 1.4826 * 20));
+}
+
+/* A third of the large pages goes up, a third goes down, and the site as a whole stands still. */
+static void test_the_wobble_of_a_site(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t step;  /* up or down, of 100 visitors */
+        int large;     /* pages of 100 visitors; the others have 10 */
+        double wobble; /* 1.4826 * step / 100, within its bounds */
+    } cases[] = {{0, 36, .03}, {10, 36, .14826}, {10, 10, .14826}, {10, 9, .10}, {40, 36, .35}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct site site = constant();
+        for (int minute = 0; minute < MINUTES; minute++) {
+            for (int page = 0; page < PAGES; page++) {
+                int32_t step = minute < 28 || page % 3 == 2 ? 0 : page % 3 ? -cases[i].step : cases[i].step;
+                site.visitors[minute][page] = page < cases[i].large ? 100 + step : 10;
+            }
+        }
+        struct trend trend = weigh(&site);
+        double wobble = cases[i].wobble * 100;
+        assert_true(is_near(trend.site_factor, 1));
+        assert_true(is_near(trend.site_wobble, cases[i].wobble));
+        assert_true(is_near(page_of(&trend, 0)->sigma, sqrt(101 + wobble * wobble)));
+    }
+}
+
+static void test_the_smallest_ratio(void **state)
+{
+    (void)state;
+    static const struct {
+        double visitors, expected, min_ratio;
+        bool is_shown;
+    } cases[] = {{150, 100, 1, true},   {150, 100, 1.5, true},  {149, 100, 1.5, false},
+                 {100, 150, 1.5, true}, {101, 150, 1.5, false}, {50, 0, 10, true}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double sign = cases[i].visitors > cases[i].expected ? 1 : -1;
+        const struct trend_page page = {
+            .visitors = cases[i].visitors, .expected = cases[i].expected, .score = 9 * sign};
+        const struct trend_bounds bounds = {TREND_BOTH, TREND_MIN_SCORE, TREND_MIN_VISITORS,
+                                            cases[i].min_ratio};
+        assert_int_equal(trend_is_shown(&page, &bounds), cases[i].is_shown);
+    }
 }
 
 static void test_a_site_that_grows_flags_nothing(void **state)
@@ -299,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant_counts_score_nothing),
         cmocka_unit_test(test_one_page_by_hand),
+        cmocka_unit_test(test_the_wobble_of_a_site),
+        cmocka_unit_test(test_the_smallest_ratio),
         cmocka_unit_test(test_a_site_that_grows_flags_nothing),
         cmocka_unit_test(test_an_outage_creates_no_trend),
         cmocka_unit_test(test_too_little_is_known),

@@ -174,7 +174,7 @@ static struct trend weigh(struct site *of, bool is_shuffled, struct arena *room)
 /* Every score is 0, and none is shown whatever the bounds are. */
 static void assert_still(const struct site *of, const struct trend *trend)
 {
-    const struct trend_bounds all = {TREND_BOTH, 0, 0};
+    const struct trend_bounds all = {TREND_BOTH, 0, 0, 0};
     for (size_t i = 0; i < trend->page_count; i++) {
         if (fabs(trend->pages[i].score) > 1e-6 || trend_is_shown(&trend->pages[i], &all))
             fail_msg("seed %d: page %d of %d scores %f", (int)of->seed, (int)trend->pages[i].page, of->pages,
@@ -280,7 +280,7 @@ static void test_the_order_of_rows_is_irrelevant(void **unused)
     struct trend_path paths[PAGES_MAX];
     char names[PAGES_MAX][8];
     size_t rising = 0;
-    const struct trend_bounds bounds = {TREND_BOTH, TREND_MIN_SCORE, TREND_MIN_VISITORS};
+    const struct trend_bounds bounds = {TREND_BOTH, TREND_MIN_SCORE, TREND_MIN_VISITORS, TREND_MIN_RATIO};
     (void)unused;
     for (uint64_t seed = 1; seed <= SITES; seed++) {
         enum trend_sort sort = (enum trend_sort)(seed % 3);

@@ -1,25 +1,27 @@
 /* The log of what happened, newest first; on a wall one after the other. Hidden where the service keeps none. */
 import { ask } from "./api.js";
-import { formatRatio, formatTime, formatWhole } from "./format.js";
+import { formatAge, formatRatio, formatSignedPercent, formatTime, formatWhole } from "./format.js";
 import { text } from "./texts.js";
 
 const KEPT = 30;
 const TURN_MS = 8000;
 
-const kindOf = (event) => {
-  const name = `event_${event.kind}`;
-  const said = text(name);
-  return said === name ? String(event.kind) : said;
-};
+const minutesBetween = (from, to) => Math.max(1, Math.round((Date.parse(to) - Date.parse(from)) / 60000));
+const causesOf = (event) => (event.cause ? text("event_by", { sources: event.cause.split("+").map((name) => text(name)).join(", ") }) : "");
 
+/* What happened, in words. */
 function detailOf(event) {
-  const words = [kindOf(event)];
-  if (event.ended_at && event.kind !== "headline") words.push(text("event_over"));
-  if (typeof event.ratio === "number") words.push(text("times", { n: formatRatio(event.ratio) }));
-  if (typeof event.visitors === "number") words.push(`${formatWhole(event.visitors)} ${text("readers")}`);
-  const causes = Array.isArray(event.cause) ? event.cause : [];
-  if (causes.length > 0) words.push(text("event_by", { sources: causes.map((name) => text(String(name))).join(", ") }));
-  return words.join(", ");
+  const ratio = event.ratio === null ? "" : text("event_times", { n: formatRatio(event.ratio) });
+  const lasted = event.ended_at ? text("event_lasted", { age: formatAge(60 * minutesBetween(event.began_at, event.ended_at)) }) : "";
+  const words = {
+    rise: [text(event.ended_at ? "event_rose" : "event_rise"), ratio, causesOf(event), lasted, event.ended_at ? text("event_peak", { n: formatWhole(event.peak) }) : ""],
+    takeoff: [text("event_takeoff"), `${formatWhole(event.visitors)} ${text("readers")}`, causesOf(event), lasted],
+    fall: [text("event_fall"), ratio, causesOf(event), lasted],
+    record: [text("event_record"), formatWhole(event.peak)],
+    headline: [text("event_headline"), event.score >= 2 || event.score <= -2 ? text("event_after", { percent: formatSignedPercent(event.ratio - 1) }) : text("event_chance")],
+    outage: [text("event_outage"), lasted],
+  }[event.kind] || [text(`event_${event.kind}`), ratio, lasted];
+  return (event.path ? words : words.slice(1)).filter((word) => word !== "").join(", ");
 }
 
 export class Events {
@@ -72,7 +74,7 @@ export class Events {
       time.textContent = formatTime(new Date(event.began_at));
       if (event.path) title.dataset.path = event.path;
       title.dir = "auto";
-      title.textContent = event.title || event.path || kindOf(event);
+      title.textContent = event.i || event.path || text(`event_${event.kind}`);
       detail.className = "kind";
       detail.textContent = detailOf(event);
       return li;
@@ -83,6 +85,7 @@ export class Events {
   turn() {
     const event = this.events[this.place++ % Math.max(1, Math.min(8, this.events.length))];
     this.ticker.hidden = !event;
-    if (event) this.ticker.textContent = `${formatTime(new Date(event.began_at))} ${detailOf(event)}: \u2068${event.title || event.path || ""}\u2069`;
+    const site = event && !event.path ? text(`event_${event.kind}`) : "";
+    if (event) this.ticker.textContent = `${formatTime(new Date(event.began_at))} ${detailOf(event)}: \u2068${event.i || event.path || site}\u2069`;
   }
 }

@@ -7,6 +7,7 @@ const oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maxim
 const twoDigits = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+const signedPercents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
@@ -17,6 +18,7 @@ export const formatWhole = (n) => whole.format(n);
 export const formatSigned = (n) => signed.format(n).replace("-", "\u2212");
 export const formatTwo = (n) => twoDigits.format(n);
 export const formatPercent = (share) => percents.format(share);
+export const formatSignedPercent = (share) => signedPercents.format(share).replace("-", "\u2212");
 export const formatRatio = (n) => (n >= 9.95 ? whole.format(n) : oneDigit.format(n));
 export const formatTime = (date) => clock.format(date);
 export const formatDayTime = (date) => dayAndClock.format(date);

@@ -21,6 +21,9 @@ export function storyUrl(host, path) {
   }
 }
 
+/* Since when a page rises or falls: as it was told, or as its minutes show. */
+export const sinceOf = (page) => page.since || page.spark_since;
+
 /* The sources that make up the change, largest first: [{source, change, isNow}]; isNow: the page was not listed when the window began, so that
  * all that it has now is its change. */
 export function reasonsOf(page) {
@@ -197,7 +200,7 @@ export class List {
     const trend = page.trend || (view.tab === "falling" ? "down" : view.tab === "rising" ? "up" : "steady");
     const least = page.lower_bound ? "_least" : "";
     const isUp = page.visitors >= page.expected;
-    set(row, "since", row.since, page.since && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatTime(new Date(page.since)) }) : "");
+    set(row, "since", row.since, sinceOf(page) && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatTime(new Date(sinceOf(page))) }) : "");
     set(row, "fresh", row.fresh, page.new ? text("fresh") : page.rank === null ? text("listed_no") : "");
     set(row, "peopleNote", row.peopleNote, text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) }));
     set(row, "times", row.times, page.ratio === null ? text("fresh") : text(least && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) }));

@@ -172,7 +172,7 @@ function draw(pages, body, wanted, serverNow) {
   if (!body.warming) {
     for (const page of pages) {
       page.trend = wanted === "rising" ? "up" : wanted === "falling" ? "down" : trendOf(page);
-      page.isSinceBefore = page.spark && page.since && Date.parse(page.since) <= Date.parse(body.as_of) - 1000 * (body.window_s - 60);
+      page.isSinceBefore = !page.since && page.spark_since && Date.parse(page.spark_since) <= Date.parse(body.as_of) - 1000 * (body.window_s - 60);
     }
     for (const name of TABS) find(`tab-${name}`).querySelector("small").textContent = formatWhole(body.site[{ rising: "rising", falling: "falling", top: "listed" }[name]]);
     head.show(body.site, new Date(serverNow));
@@ -226,9 +226,10 @@ function showState() {
   });
   const isNew = html.dataset.state !== state;
   if (isNew) html.dataset.state = state;
-  html.dataset.age = age === null ? "none" : age >= UNKNOWN_S ? "unknown" : age >= FADED_S ? "faded" : age >= STALE_S ? "old" : "fresh";
+  html.dataset.age = age === null ? "none" : age >= UNKNOWN_S ? "unknown" : age >= FADED_S ? "faded" : age >= STALE_S || state === "offline" ? "old" : "fresh";
   const isAsking = state === "key" || state === "refused";
-  const ageText = age === null || isAsking ? "" : age >= STALE_S ? text("age", { age: formatAge(age) }) : text("age_fresh");
+  const isFresh = age < STALE_S && ["live", "quiet", "warming"].includes(state);
+  const ageText = age === null || isAsking ? "" : isFresh ? text("age_fresh") : text("age", { age: formatAge(age) });
   if (find("age").textContent !== ageText) find("age").textContent = ageText;
   find("ask").hidden = !isAsking;
   find("list").hidden = isAsking || isWall();

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
-import { storyUrl } from "./list.js";
+import { sinceOf, storyUrl } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
@@ -109,7 +109,7 @@ function showRow() {
   const meta = [];
   if (isMine && row.rank) meta.push(text("place", { rank: formatWhole(row.rank) }));
   if (isMine && row.sections.length) meta.push(row.sections.join(", "));
-  if (isMine && row.since) meta.push(text("since", { time: formatTime(new Date(row.since)) }));
+  if (isMine && sinceOf(row)) meta.push(text("since", { time: formatTime(new Date(sinceOf(row))) }));
   if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatDayTime(new Date(row.first_seen)) }));
   find("page-meta").textContent = meta.join(" · ");
   find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");

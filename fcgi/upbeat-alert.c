@@ -1,0 +1,203 @@
+/* Finds events in the snapshots that were stored, and keeps the log of them. */
+#include "base/log.h"
+#include "program.h"
+#include "store/event_log.h"
+#include "store/roles.h"
+#include "watch.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+    PAUSE_MS = 1000,
+    BACK_OFF_MAX_MS = 10000, /* while the database is away */
+    HOSTS_MS = 10000,
+    WATCHES_MAX = 4096, /* hosts that are kept in memory; others are made anew at each look */
+    BESIDE_OTHERS = 5,  /* nice */
+};
+
+enum mode { MODE_ONCE, MODE_LOOP, MODE_DRY_RUN };
+
+struct alert {
+    struct database *database;
+    struct watch *watches[WATCHES_MAX];
+    size_t count;
+};
+
+static int say_help(void)
+{
+    return program_say_help(
+        "upbeat-alert " UPBEAT_VERSION
+        ", finds what happens on the sites in the snapshots that were stored, and keeps the log\n"
+        "of it (the table events). Without --loop it looks at what is new and ends: status 0; 1 when\n"
+        "it could not; 2 for a bad setting or option.\n\n"
+        "  --loop       keep going until TERM or INT\n"
+        "  --once       what is new, as without an option\n"
+        "  --dry-run    the same, but print the events, and store nothing\n"
+        "  --help\n\nSettings, from the environment:\n");
+}
+
+/* -1: go on; else the status to end with. */
+static int read_options(int argc, char **argv, enum mode *mode_r)
+{
+    static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
+                                          {"once", no_argument, NULL, 'o'},
+                                          {"dry-run", no_argument, NULL, 'd'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *mode_r = MODE_ONCE;
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (c == 'h')
+            return say_help();
+        if (c == '?') {
+            fprintf(stderr, "upbeat-alert: %s: no such option; see --help\n", argv[optind - 1]);
+            return EXIT_SETTINGS;
+        }
+        *mode_r = c == 'l' ? MODE_LOOP : c == 'd' ? MODE_DRY_RUN : MODE_ONCE;
+    }
+    if (optind == argc)
+        return -1;
+    fprintf(stderr, "upbeat-alert: %s: takes options only; see --help\n", argv[optind]);
+    return EXIT_SETTINGS;
+}
+
+/* Where the host stands in the list, which is sorted, or would stand. */
+static size_t find_place(const struct alert *alert, const char *host, bool *is_there_r)
+{
+    size_t low = 0;
+    size_t high = alert->count;
+    *is_there_r = false;
+    while (low < high && !*is_there_r) {
+        size_t middle = (low + high) / 2;
+        int sign = strcmp(host, watch_host(alert->watches[middle]));
+        *is_there_r = sign == 0;
+        if (sign > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return *is_there_r ? high : low;
+}
+
+static void drop(struct alert *alert, size_t place)
+{
+    watch_free(alert->watches[place]);
+    alert->count--;
+    memmove(&alert->watches[place], &alert->watches[place + 1],
+            (alert->count - place) * sizeof(struct watch *));
+}
+
+static enum status look_at_host(struct alert *alert, const struct event_host *host, bool dry, bool *more_r)
+{
+    bool is_there = false;
+    bool more = false;
+    int found = 0;
+    size_t place = find_place(alert, host->host, &is_there);
+    if (!is_there) {
+        struct watch *watch = watch_new(host->host);
+        if (!watch)
+            return STATUS_NO_MEMORY;
+        if (alert->count == WATCHES_MAX) {
+            drop(alert, place < alert->count ? place : place - 1);
+            place = find_place(alert, host->host, &is_there);
+        }
+        memmove(&alert->watches[place + 1], &alert->watches[place],
+                (alert->count - place) * sizeof(struct watch *));
+        alert->watches[place] = watch;
+        alert->count++;
+    }
+    enum status result = watch_look(alert->watches[place], alert->database, host, dry, &found, &more);
+    if (result == STATUS_OK && found > 0)
+        log_line(LEVEL_INFO, host->host, "%d events began or ended", found);
+    if (result != STATUS_OK) {
+        drop(alert, place);
+        more = result == STATUS_REFUSED;
+    }
+    *more_r |= more;
+    return result == STATUS_REFUSED ? STATUS_OK : result;
+}
+
+/* *more_r: there is more to look at. */
+static enum status look(struct alert *alert, bool dry, bool *more_r)
+{
+    struct database_rows *rows = NULL;
+    enum status result = event_log_hosts(alert->database, deadline_in(HOSTS_MS), &rows);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; i < database_rows_count(rows) && result == STATUS_OK && !program_must_stop(); i++) {
+        const struct event_host host = event_log_host(rows, i);
+        result = look_at_host(alert, &host, dry, more_r);
+        if (result == STATUS_FAILED) {
+            log_line(LEVEL_WARNING, host.host, "can't be looked at: %s", status_text(result));
+            result = STATUS_OK; /* one host must not hold up the others */
+        }
+    }
+    database_rows_free(rows);
+    return result;
+}
+
+static int once(struct alert *alert, bool dry)
+{
+    bool more = true;
+    enum status result = STATUS_OK;
+    while (more && result == STATUS_OK && !program_must_stop()) {
+        more = false;
+        result = look(alert, dry, &more);
+    }
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int loop(struct alert *alert)
+{
+    int64_t pause_ms = PAUSE_MS;
+    log_line(LEVEL_INFO, NULL, "looking for events");
+    while (!program_must_stop()) {
+        bool more = false;
+        enum status result = look(alert, false, &more);
+        if (result != STATUS_OK)
+            log_line(LEVEL_WARNING, NULL, "could not look: %s", status_text(result));
+        pause_ms = result == STATUS_OK              ? PAUSE_MS
+                   : 2 * pause_ms < BACK_OFF_MAX_MS ? 2 * pause_ms
+                                                    : BACK_OFF_MAX_MS;
+        if (!program_must_stop() && !(result == STATUS_OK && more))
+            deadline_sleep(deadline_in(pause_ms), pause_ms);
+    }
+    log_line(LEVEL_INFO, NULL, "stopped");
+    return EXIT_SUCCESS;
+}
+
+static int run(const struct settings *settings, enum mode mode)
+{
+    static struct alert alert;
+    enum status result = database_new(&alert.database, settings->database, ROLE_ALERT, settings->prepare);
+    if (result != STATUS_OK) {
+        log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
+        return EXIT_FAILURE;
+    }
+    int status = mode == MODE_LOOP ? loop(&alert) : once(&alert, mode == MODE_DRY_RUN);
+    while (alert.count > 0)
+        drop(&alert, alert.count - 1);
+    database_free(alert.database);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    enum mode mode = MODE_ONCE;
+    int status = read_options(argc, argv, &mode);
+    if (status >= 0)
+        return status;
+    program_forbid_cores();
+    program_catch_stops();
+    status = program_read_settings(&settings, NULL);
+    if (status != EXIT_SUCCESS)
+        return status;
+    (void)setpriority(PRIO_PROCESS, 0, BESIDE_OTHERS);
+    return run(&settings, mode);
+}

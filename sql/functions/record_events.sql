@@ -1,0 +1,30 @@
+create or replace function record_events(p_host text, p_from timestamptz, p_until timestamptz, p_events jsonb) returns boolean
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    -- Of two who looked at the same snapshots one is first, and the other begins anew with what that one stored.
+    if p_from is null then
+        insert into event_progress (host, looked_at) values (p_host, p_until) on conflict do nothing;
+    else
+        update event_progress set looked_at = p_until where host = p_host and looked_at = p_from;
+    end if;
+    if not found then
+        return false;
+    end if;
+    insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score, peak, peak_expected, causes, sources)
+    select p_host, e.page_id, e.kind::event_kind, e.began_at, e.peak_at, e.ended_at, p.path,
+           coalesce((select t.title from titles t where t.page_id = e.page_id and t.since <= e.began_at + interval '1 ms' order by t.since desc limit 1), p.title),
+           e.visitors, e.expected, e.score, e.peak, e.peak_expected, coalesce(e.causes, '{}'), e.sources
+    from jsonb_to_recordset(p_events) e (page_id integer, kind text, began_at timestamptz, peak_at timestamptz, ended_at timestamptz,
+         visitors real, expected real, score real, peak real, peak_expected real, causes text[], sources real[])
+    left join pages p on p.page_id = e.page_id and p.host = p_host
+    where e.page_id = 0 or p.page_id is not null
+    on conflict (host, page_id, kind, began_at) do update set
+        peak_at = excluded.peak_at, ended_at = coalesce(excluded.ended_at, events.ended_at), peak = excluded.peak,
+        peak_expected = excluded.peak_expected, causes = excluded.causes, sources = excluded.sources
+    where events.ended_at is null;
+    return true;
+end $$;
+comment on function record_events is
+'Stores what upbeat-alert found in the snapshots of a host after p_from (null: it never looked) up to p_until, in one transaction with how far it has
+looked. False, and nothing is stored: somebody else has looked further since. An event is known by host, page, kind and begin; one
+that is over never changes.';
