@@ -4,7 +4,7 @@
 
 pg_bin=/usr/lib/postgresql/15/bin
 cluster=$state/cluster
-program_roles=(upbeat_worker upbeat_fetch upbeat_history upbeat_alert)
+program_roles=(upbeat_worker upbeat_fetch upbeat_history upbeat_alert upbeat_token)
 
 # PostgreSQL refuses root.
 as_cluster_user() {

@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 #include "refresh/server.h"
+#include "store/tokens.h"
 #include "upstream/chartbeat.h"
 #include "upstream/fetches.h"
 #include "upstream/refresh.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@ enum {
     DUE_MAX = 100000,        /* hosts of one round */
     DUE_MAX_BYTES = 4 * 1024 * 1024,
     ASKED_MS = 250, /* hosts that somebody asked for are noted together */
+    USED_MS = 1000, /* so is the use of view tokens */
     WAIT_MS = 60000,
     DRAIN_MS = 4500, /* for what is under way when we are told to stop */
     FLUSH_MS = 200,
@@ -51,6 +54,10 @@ struct fetcher {
     int64_t asked_at_ms;
     size_t asked_count;
     char asked[LEASE_BATCH][HOST_MAX_BYTES + 1];
+    int64_t used_at_ms;
+    size_t used_count;
+    int used_tokens[TOKENS_BATCH];
+    int used_requests[TOKENS_BATCH];
 };
 
 /* --- Answers
@@ -329,6 +336,38 @@ static void keep_asked(struct fetcher *fetcher, const char *host)
         snprintf(fetcher->asked[fetcher->asked_count++], sizeof fetcher->asked[0], "%s", host);
 }
 
+static void note_used(struct fetcher *fetcher)
+{
+    enum status result = fetcher->used_count == 0
+                             ? STATUS_OK
+                             : tokens_count(fetcher->database, fetcher->used_tokens, fetcher->used_requests,
+                                            fetcher->used_count, deadline_in(DATABASE_MS));
+    if (result != STATUS_OK)
+        log_line(LEVEL_WARNING, NULL, "the use of view tokens could not be noted: %s", status_text(result));
+    fetcher->used_count = 0;
+}
+
+/* Several workers tell of the same token. */
+static void keep_used(struct fetcher *fetcher, int token_id, int requests)
+{
+    size_t at = 0;
+    while (at < fetcher->used_count && fetcher->used_tokens[at] != token_id)
+        at++;
+    if (at == TOKENS_BATCH) {
+        note_used(fetcher);
+        at = 0;
+    }
+    if (fetcher->used_count == 0)
+        fetcher->used_at_ms = clock_monotonic_ms();
+    if (at == fetcher->used_count) {
+        fetcher->used_tokens[at] = token_id;
+        fetcher->used_requests[at] = 0;
+        fetcher->used_count++;
+    }
+    if (fetcher->used_requests[at] < INT_MAX - requests)
+        fetcher->used_requests[at] += requests;
+}
+
 static void take_message(void *context, uint64_t connection, const struct refresh_message *message)
 {
     struct fetcher *fetcher = context;
@@ -337,6 +376,10 @@ static void take_message(void *context, uint64_t connection, const struct refres
     bool joined = false;
     if (message->type == REFRESH_ASKED) {
         keep_asked(fetcher, message->host);
+        return;
+    }
+    if (message->type == REFRESH_USED) {
+        keep_used(fetcher, message->token_id, message->requests);
         return;
     }
     enum status result = fetches_ask(fetcher->fetches, &ask, connection, clock_monotonic_ms(), &joined);
@@ -419,6 +462,8 @@ static int wait_ms(const struct fetcher *fetcher, int64_t now_ms, bool looks_for
         left_ms = earlier(left_ms, fetcher->due_look_at_ms, now_ms);
     if (fetcher->asked_count > 0)
         left_ms = earlier(left_ms, fetcher->asked_at_ms + ASKED_MS, now_ms);
+    if (fetcher->used_count > 0)
+        left_ms = earlier(left_ms, fetcher->used_at_ms + USED_MS, now_ms);
     return left_ms;
 }
 
@@ -449,6 +494,8 @@ static void take_turn(struct fetcher *fetcher, bool looks_for_due, int max_ms)
     fetches_expire(fetcher->fetches, now_ms, answer_waiter, &late);
     if (fetcher->asked_count == LEASE_BATCH || now_ms - fetcher->asked_at_ms >= ASKED_MS)
         note_asked(fetcher);
+    if (now_ms - fetcher->used_at_ms >= USED_MS)
+        note_used(fetcher);
     if (looks_for_due && now_ms >= fetcher->due_look_at_ms)
         look_for_due(fetcher);
     refresh_server_turn(fetcher->server, clock_monotonic_ms());
@@ -487,6 +534,7 @@ static void drain(struct fetcher *fetcher)
         take_turn(fetcher, false, deadline_left_ms(until));
     fetches_expire(fetcher->fetches, INT64_MAX, answer_waiter, &late);
     note_asked(fetcher);
+    note_used(fetcher);
     until = deadline_in(FLUSH_MS);
     refresh_server_turn(fetcher->server, clock_monotonic_ms());
     while (!refresh_server_is_flushed(fetcher->server) && deadline_left_ms(until) > 0)

@@ -194,6 +194,8 @@ static void take_request(struct worker *worker, struct connection *connection)
         .path = FCGX_GetParam("SCRIPT_NAME", params),
         .query = FCGX_GetParam("QUERY_STRING", params),
         .key = FCGX_GetParam("HTTP_X_CB_AK", params),
+        .token = FCGX_GetParam("UPBEAT_BEARER", params),
+        .origin = FCGX_GetParam("HTTP_ORIGIN", params),
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
         .asked_headers = FCGX_GetParam("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),

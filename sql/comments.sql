@@ -130,6 +130,27 @@ comment on column history_progress.only_row is 'There is one row.';
 comment on column history_progress.slot is 'The quarter that is rolled up next, or now.';
 comment on column history_progress.host is 'The last host of it that is done.';
 
+comment on table  access_tokens is 'View tokens; the view tokens shows them. A token itself is nowhere: it is known by its SHA-256.';
+comment on column access_tokens.token_id is 'Number of the token, by which people name it.';
+comment on column access_tokens.digest is 'SHA-256 of the token.';
+comment on column access_tokens.hosts is 'Hosts that it may ask for.';
+comment on column access_tokens.may is
+'list: /increasingconcurrents and /pages; board: what the board asks for; box: the list with title, path and rank alone; all: everything.';
+comment on column access_tokens.row_limit is 'Rows of an answer at most; null: no bound of its own.';
+comment on column access_tokens.fields is 'Fields of a row that it sees; null: all that its endpoints have.';
+comment on column access_tokens.origins is 'Origins whose pages a browser lets read the answer; null: all.';
+comment on column access_tokens.valid_until is 'From then on it is refused; null: it does not expire.';
+comment on column access_tokens.revoked_at is 'When it was taken away; null: it was not.';
+comment on column access_tokens.replaces is 'The token in whose place it was made by a rotation; null: none.';
+comment on column access_tokens.note is 'For whom it was made.';
+comment on column access_tokens.created_at is 'When it was made.';
+comment on index  access_tokens_replaces is 'The token that replaces another.';
+
+comment on table  token_use is 'How much each view token is used; in a table of its own, so that the tokens are not rewritten.';
+comment on column token_use.token_id is 'Number of the token.';
+comment on column token_use.requests is 'Requests that reached a worker so far; those that nginx answers with a copy are not counted.';
+comment on column token_use.last_used_at is 'When it was last counted; at most a minute behind.';
+
 comment on type   event_kind is 'What an event is.';
 comment on table  events is 'What happened on the sites, a row an event; written by upbeat-alert.';
 comment on column events.event_id is 'Number of the event; it never changes.';

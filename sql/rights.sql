@@ -11,15 +11,15 @@ do $$ declare one text; begin
         where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'usage')
           and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
     loop
-        execute format('revoke all on %s from public, upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert', one);
+        execute format('revoke all on %s from public, upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert, upbeat_token', one);
     end loop;
 end $$;
 
 -- Each program asks whether the database is migrated.
-grant select on schema_migrations to upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert;
+grant select on schema_migrations to upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert, upbeat_token;
 
 -- upbeat-fcgi, and upbeat-backtest: reads what answers are made of. It sees no sealed key and no token of a lease.
-grant select on hosts, key_checks, cache, pages, titles, snapshots, minutes, quarters, events to upbeat_worker;
+grant select on hosts, key_checks, cache, pages, titles, snapshots, minutes, quarters, events, access_tokens to upbeat_worker;
 grant select (host, failures, last_error, last_error_at, next_try_at, next_due_at) on refreshes to upbeat_worker;
 grant execute on function
     bound, count_at, first_seen, headline_changes, host_events, is_time_zone, key_hosts, left_alone, local_text, minute_means, minute_totals, page_history,
@@ -28,7 +28,7 @@ grant execute on function
 to upbeat_worker;
 
 -- upbeat-fetch: all that it writes goes through these functions, which run with the rights of their owner; only --reseal writes keys itself.
-grant execute on function claim_refresh, publish_refresh, fail_refresh, refuse_key, asked, due_hosts to upbeat_fetch;
+grant execute on function claim_refresh, publish_refresh, fail_refresh, refuse_key, asked, due_hosts, count_token to upbeat_fetch;
 grant select, update (sealed) on apikeys to upbeat_fetch;
 -- It looks at the row of a host while another fetcher has the lease.
 grant select on cache, key_checks to upbeat_fetch;
@@ -37,6 +37,10 @@ grant execute on function bound, refusal_holds to upbeat_fetch;
 
 -- upbeat-history: the same way.
 grant execute on function roll_up, maintain_history, forget_pages to upbeat_history;
+
+-- upbeat-token: the same way, and reads what it shows.
+grant execute on function add_token, revoke_token, rotate_token, remove_keys to upbeat_token;
+grant select on tokens to upbeat_token;
 
 -- upbeat-alert: reads snapshots, and writes what it finds in them through one function.
 grant select on hosts, cache, pages, titles, snapshots, quarters, events, event_progress to upbeat_alert;

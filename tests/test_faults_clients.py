@@ -18,6 +18,7 @@ from servers.load import Load
 from servers.processes import await_true
 from servers.slow import SlowReader
 from servers.stack import KEY, PATH, Stack, page
+from servers.tokens import add_token
 
 HOST = "clients.example"
 SCANS = int(os.environ.get("UPBEAT_SCANS", "10000"))
@@ -161,6 +162,26 @@ def test_an_address_that_asks_too_much_hears_429(new_stack: Callable[..., Stack]
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert int(refused.headers["Retry-After"]) >= 1 and refused.json["bound"]
+
+
+def test_a_viewer_that_asks_too_much_leaves_the_others_of_its_address_their_share(
+    new_stack: Callable[..., Stack],
+) -> None:
+    said = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    outside = next((one for one in said if ":" not in one), None)
+    if outside is None:
+        pytest.skip("this machine has no address but the loopback's")
+    stack = new_stack(address="0.0.0.0", UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
+    assert stack.rising(HOST).status == 200
+    greedy, modest = add_token(stack, HOST), add_token(stack, HOST)
+    stack.address = outside
+    with ThreadPoolExecutor(16) as pool:
+        many = [pool.submit(stack.rising, HOST, greedy) for _ in range(1200)]
+        answers = [stack.rising(HOST, modest) for _ in range(60)]
+        refused = [one.result() for one in many if one.result().status != 200]
+    assert {answer.status for answer in answers} == {200}
+    assert refused and {answer.status for answer in refused} == {429}
+    assert int(refused[0].headers["Retry-After"]) >= 1 and "view token" in refused[0].json["bound"]
 
 
 BYTES = [

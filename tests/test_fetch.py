@@ -368,7 +368,7 @@ def test_that_a_host_was_asked_for_is_noted(served: Stack, fetcher: Fetcher, hos
 
 def test_another_version_or_no_message_is_the_end(served: Stack, fetcher: Fetcher, host: str) -> None:
     wrong = [
-        Message(Type.ASK, host, KEY).encode(version=2),
+        Message(Type.ASK, host, KEY).encode(version=3),
         b"GET / HTTP/1.1\r\n\r\n",
         Message(Type.DONE, host).encode(),
         Message(Type.ASK, "not a host", KEY).encode(),

@@ -1,5 +1,6 @@
 """fcgi/up: one command that runs the whole service, and says one clear sentence where it can't."""
 
+import json
 import os
 import re
 import shutil
@@ -46,13 +47,13 @@ def up(state: Path) -> Iterator[Callable[..., Up]]:
     assert not left, left
 
 
-def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
+def test_a_first_start_answers_rising_pages_and_keeps_them(
     up: Callable[..., Up],
 ) -> None:
     one = up(UPBEAT_TTL_MS="200", UPBEAT_STALE_MS="500").start().await_ready()
     assert one.lines[-1] == f"ready {one.url}"
     assert "SIMULATED" in one.text and "demo.example" in one.text
-    assert one.rising() == (200, [])
+    assert one.rising()[0] == 200
     rows = await_true(lambda: one.rising()[1], 30, "a rising page")
     assert {"i", "path", "visitors", "change"} == set(rows[0])
     psql = re.search(r"^database: (psql .*)$", one.text, re.M)
@@ -67,6 +68,29 @@ def test_a_first_start_answers_an_empty_list_then_rising_pages_and_keeps_them(
     said = subprocess.run(["bash", "-c", query], capture_output=True, text=True, timeout=20)
     assert said.stdout == "t\n", said.stderr
     assert again.stop(signal.SIGTERM)[0] == 0
+
+
+def test_the_line_that_it_prints_answers_until_its_token_is_revoked(up: Callable[..., Up], state: Path) -> None:
+    one = up().start().await_ready()
+    ask = re.search(r"^ask: +(curl .*)$", one.text, re.M)
+    load = re.search(r"^settings: (.*)$", one.text, re.M)
+    assert ask and load and "ubt_" in ask[1], one.text
+
+    def run(command: str) -> str:
+        return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20).stdout
+
+    def status() -> str:
+        return run(ask[1] + " -o /dev/null -w '%{http_code}'")
+
+    await_true(lambda: json.loads(run(ask[1])), 30, "a rising page")
+    assert oct((state / "demo-token").stat().st_mode)[-3:] == "600"
+    assert "the demo of fcgi/up" in run(load[1] + "; upbeat-token list")
+    run(load[1] + "; upbeat-token revoke 1")
+    await_true(lambda: status() == "401", 5, "the end of the token")
+    assert one.stop()[0] == 0
+    again = up().start().await_ready()
+    ask = re.search(r"^ask: +(curl .*)$", again.text, re.M)
+    assert ask and status() == "200"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/asked.h"
+#include "api/token_use.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static enum status make_parts(struct api *api)
     api->trends = trend_cache_new();
     api->waiting = waiting_new(settings->waiting_max);
     api->asked = asked_new();
-    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked)
+    api->token_use = token_use_new();
+    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked || !api->token_use)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
     settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
@@ -48,6 +50,7 @@ void api_free(struct api *api)
     refresh_client_free(api->fetcher);
     waiting_free(api->waiting);
     asked_free(api->asked);
+    token_use_free(api->token_use);
     body_cache_free(api->bodies);
     list_cache_free(api->lists);
     trend_cache_free(api->trends);
@@ -78,10 +81,16 @@ static struct request *request_of(struct waiter *waiter)
     return (struct request *)(void *)((char *)waiter - offsetof(struct request, waiter));
 }
 
+/* The key to ask Chartbeat with; NULL: one that is stored. A view token never leaves the worker. */
+static const char *key_of(const struct request *request)
+{
+    return request->params.is_token ? NULL : request->params.key;
+}
+
 static void ask_again(void *context, const struct wanted *wanted, struct waiter *first)
 {
     struct api *api = context;
-    (void)send(api, REFRESH_ASK, wanted, request_of(first)->params.key, clock_monotonic_ms());
+    (void)send(api, REFRESH_ASK, wanted, key_of(request_of(first)), clock_monotonic_ms());
 }
 
 /* What a lost fetcher had read it may have begun, and then its lease is still held: nobody gains by asking
@@ -95,6 +104,19 @@ static void take_event(struct api *api, enum client_event event)
                  event == CLIENT_LOST ? "has gone" : "does not answer");
     if (event == CLIENT_CONNECTED)
         waiting_ask_again(api->waiting, ask_again, api);
+}
+
+/* What can't be sent is counted on. */
+static void tell_of_tokens(struct api *api, int64_t now_ms)
+{
+    struct refresh_message message = {.type = REFRESH_USED};
+    while (refresh_client_fd(api->fetcher) >= 0 &&
+           token_use_next(api->token_use, now_ms, &message.token_id, &message.requests)) {
+        if (!refresh_client_send(api->fetcher, &message, now_ms)) {
+            token_use_count(api->token_use, message.token_id, message.requests, now_ms);
+            return;
+        }
+    }
 }
 
 bool api_tend(struct api *api, int64_t now_ms)
@@ -112,6 +134,7 @@ bool api_tend(struct api *api, int64_t now_ms)
     if (refresh_client_fd(api->fetcher) < 0)
         waiting_lose(api->waiting);
     waiting_expire(api->waiting, now_ms);
+    tell_of_tokens(api, now_ms);
     return is_another;
 }
 
@@ -131,6 +154,8 @@ int api_fetcher_fd(const struct api *api)
 
 int api_timeout_ms(const struct api *api, int64_t now_ms, int max_ms)
 {
+    if (refresh_client_fd(api->fetcher) >= 0)
+        max_ms = token_use_timeout_ms(api->token_use, now_ms, max_ms);
     int wait_ms = waiting_timeout_ms(api->waiting, now_ms, max_ms);
     return refresh_client_timeout_ms(api->fetcher, waiting_is_owed(api->waiting), now_ms, wait_ms);
 }
@@ -145,7 +170,7 @@ static bool ask_fetcher(struct api *api, const struct request *request, const st
                         int64_t now_ms)
 {
     (void)asked_is_due(api->asked, request->params.host, now_ms); /* to ask for a refresh is to ask */
-    if (send(api, REFRESH_ASK, wanted, request->params.key, now_ms))
+    if (send(api, REFRESH_ASK, wanted, key_of(request), now_ms))
         return true;
     waiting_lose(api->waiting);
     return false;
@@ -176,6 +201,11 @@ void api_say_asked(struct api *api, const struct request *request, int64_t now_m
     const struct wanted wanted = {.host = request->params.host};
     if (refresh_client_fd(api->fetcher) >= 0 && asked_is_due(api->asked, request->params.host, now_ms))
         (void)send(api, REFRESH_ASKED, &wanted, NULL, now_ms);
+}
+
+void api_count_token(struct api *api, int token_id, int64_t now_ms)
+{
+    token_use_count(api->token_use, token_id, 1, now_ms);
 }
 
 void api_forget(struct api *api, struct request *request)

@@ -35,6 +35,7 @@ struct api {
     struct refresh_client *fetcher;
     struct waiting *waiting;
     struct asked *asked;
+    struct token_use *token_use;
     struct arena rows;        /* of the look-up that is being answered */
     int64_t lost_until_ms;    /* the database could not be asked: nor is it before */
     enum status lost_status;  /* why not */
@@ -77,6 +78,9 @@ bool api_park(struct api *api, struct request *request, bool check, int64_t unti
 
 /* Lets the fetcher know that somebody asked for the request's host, at most once a minute and host. */
 void api_say_asked(struct api *api, const struct request *request, int64_t now_ms);
+
+/* Counts a request with a view token. The fetcher is told of it later. */
+void api_count_token(struct api *api, int token_id, int64_t now_ms);
 
 /* A request whose client has gone. */
 void api_forget(struct api *api, struct request *request);

@@ -11,7 +11,7 @@ enum {
     BODY_MAX_BYTES = 2 * 1024 * 1024, /* so that no body drops all others */
     SUFFIX_MAX_BYTES = 127,
     CACHE_KEY_MAX_BYTES = HOST_MAX_BYTES + 1 + CALLBACK_MAX_BYTES + 1 + SUFFIX_MAX_BYTES + 1 + sizeof(int) +
-                          sizeof(enum request_format),
+                          sizeof(enum request_format) + sizeof(unsigned) + sizeof(bool),
 };
 
 struct body_cache {
@@ -38,6 +38,8 @@ static size_t key_of(const struct request_params *params, char key[CACHE_KEY_MAX
     size_t suffix_bytes = strlen(params->cache_key_suffix) + 1;
     char *end = append(key, &params->limit, sizeof params->limit);
     end = append(end, &params->format, sizeof params->format);
+    end = append(end, &params->fields, sizeof params->fields);
+    end = append(end, &params->has_rank, sizeof params->has_rank);
     end = append(end, params->host, strlen(params->host) + 1);
     end = append(end, callback, strlen(callback) + 1);
     if (suffix_bytes > SUFFIX_MAX_BYTES + 1)

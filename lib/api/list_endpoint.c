@@ -1,5 +1,6 @@
 #include "api/list_endpoint.h"
 
+#include "base/escape.h"
 #include "base/hash.h"
 #include "base/writer.h"
 #include "http/cache_headers.h"
@@ -20,6 +21,9 @@ static void make_etag(char *etag, const struct request_params *params, const str
     char parameters[64];
     snprintf(parameters, sizeof parameters, "%" PRId64 " %d %d ", lookup->previous_at, params->limit,
              (int)params->format * 2 + params->has_bom);
+    /* What a token leaves out makes another answer. */
+    if (params->fields)
+        snprintf(parameters + strlen(parameters), 16, "%u %d ", params->fields, params->has_rank);
     uint64_t hash = hash_text(HASH_START, parameters);
     hash = hash_text(hash, params->callback ? params->callback : "");
     if (params->cache_key_suffix && *params->cache_key_suffix)
@@ -63,7 +67,7 @@ static void put_cache_headers(struct response *response, const struct request_he
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,
                         const struct store_lookup *lookup, const struct policy_bounds *bounds,
-                        enum answer_freshness freshness)
+                        enum answer_freshness freshness, bool has_fewer_fields)
 {
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
@@ -72,6 +76,9 @@ static void put_headers(struct response *response, const struct request_head *in
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
         response_header(response, "Warning", "111 - \"Revalidation Failed\"");
+    /* What a token leaves out of the rows is not to be guessed from headers. */
+    if (has_fewer_fields)
+        return;
     if (lookup->rate_limit >= 0)
         response_header(response, "X-RateLimit-Limit", "%d", lookup->rate_limit);
     if (lookup->rate_remaining >= 0)
@@ -83,21 +90,80 @@ static void put_headers(struct response *response, const struct request_head *in
     }
 }
 
+static void put_field(struct writer *writer, const char *name, const struct increase *row, size_t rank)
+{
+    switch (name[0]) {
+    case 'r':
+        writer_int(writer, name, (int64_t)rank);
+        break;
+    case 'i':
+        writer_text(writer, name, row->page->title, row->page->title_bytes);
+        break;
+    case 'p':
+        writer_text(writer, name, row->page->path, row->page->path_bytes);
+        break;
+    case 'v':
+        writer_int(writer, name, row->page->visitors);
+        break;
+    default:
+        writer_int(writer, name, row->change);
+    }
+}
+
+/* https, since a list says nothing of the scheme, and a site without it is an exception. "": no address that
+ * a reader is sent to. */
+static void put_address(struct buffer *out, const char *host, const struct page *page)
+{
+    const char *mark = strchr(host, '@');
+    bool is_own = page->path_bytes > 0 && page->path[0] == '/';
+    if (is_own && page->path_bytes > 1 && page->path[1] == '/')
+        return;
+    buffer_append_text(out, "https://");
+    if (is_own)
+        buffer_append_text(out, mark ? mark + 1 : host);
+    xml_escape(out, page->path, page->path_bytes);
+}
+
+/* For server-side includes: links in a list, and nothing to style or run. */
+static void put_html(struct buffer *out, const struct increase_list *list,
+                     const struct request_params *params)
+{
+    buffer_append_text(out, "<ol>\n");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct page *page = list->items[i].page;
+        bool has_title = page->title_bytes > 0 && params_sees(params, "i");
+        buffer_append_text(out, "<li><a href=\"");
+        if (params_sees(params, "path"))
+            put_address(out, params->host, page);
+        buffer_append_text(out, "\" rel=\"noopener\">");
+        if (has_title)
+            xml_escape(out, page->title, page->title_bytes);
+        else if (params_sees(params, "path"))
+            xml_escape(out, page->path, page->path_bytes);
+        buffer_append_text(out, "</a></li>\n");
+    }
+    buffer_append_text(out, "</ol>\n");
+}
+
 static void put_list(struct buffer *out, const struct increase_list *list,
                      const struct request_params *params)
 {
-    static const char *const columns[] = {"i", "path", "visitors", "change"};
+    static const char *const columns[] = {"rank", "i", "path", "visitors", "change"};
+    const char *seen[sizeof columns / sizeof *columns];
+    size_t count = 0;
     struct writer writer;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        if (i == 0 ? params->has_rank : params_sees(params, columns[i]))
+            seen[count++] = columns[i];
+    }
     writer_begin(&writer, out, params->format == FORMAT_CSV ? WRITE_CSV : WRITE_JSON, params->callback);
-    writer_header(&writer, columns, sizeof columns / sizeof *columns);
+    writer_header(&writer, seen, count);
     writer_rows_begin(&writer, NULL);
     for (size_t i = 0; i < list->count; i++) {
         const struct increase *row = &list->items[i];
         writer_row_begin(&writer);
-        writer_text(&writer, "i", row->page->title, row->page->title_bytes);
-        writer_text(&writer, "path", row->page->path, row->page->path_bytes);
-        writer_int(&writer, "visitors", row->page->visitors);
-        writer_int(&writer, "change", row->change);
+        for (size_t k = 0; k < count; k++)
+            put_field(&writer, seen[k], row, i + 1);
         writer_row_end(&writer);
     }
     writer_rows_end(&writer);
@@ -134,14 +200,17 @@ bool answer_begin(struct response *response, const struct request_head *input,
     /* A 304 would be of use to one client, a copy of the list is of use to all: nginx makes its own 304s. */
     bool is_known = !input->is_behind_cache && etag_matches(input->if_none_match, etag);
     response_begin(response, is_known ? 304 : 200, input->id);
-    put_headers(response, input, etag, lookup, bounds, freshness);
+    put_headers(response, input, etag, lookup, bounds, freshness, params->fields != 0);
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",
                     params->format == FORMAT_CSV    ? "text/csv; charset=utf-8; header=present"
                     : params->format == FORMAT_ATOM ? "application/atom+xml; charset=utf-8"
+                    : params->format == FORMAT_HTML ? "text/html; charset=utf-8"
                     : params->callback              ? "application/javascript; charset=utf-8"
                                                     : "application/json");
+    if (params->format == FORMAT_HTML) /* somebody may open it by itself */
+        response_header(response, "Content-Security-Policy", "default-src 'none'");
     if (params->format == FORMAT_CSV) {
         char name[FILE_NAME_BYTES];
         file_name_csv(params->host, input->path, lookup->taken_at / 1000000, name);
@@ -168,6 +237,9 @@ enum status answer_increase(struct response *response, const struct request_head
         return result;
     if (list.count > (size_t)params->limit)
         list.count = (size_t)params->limit;
-    put_list(&response->body, &list, params);
+    if (params->format == FORMAT_HTML)
+        put_html(&response->body, &list, params);
+    else
+        put_list(&response->body, &list, params);
     return STATUS_OK;
 }

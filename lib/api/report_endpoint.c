@@ -416,13 +416,21 @@ static enum status resolve_dates(struct report_request *report, struct database 
 /* --- Answer ------------------------------------------------------------------------------------------------
  */
 
+/* A cutoff is a number of visitors. */
+static bool is_seen(const char *name, const struct request_params *params)
+{
+    return params_sees(params, strcmp(name, "cutoff") == 0 ? "visitors" : name);
+}
+
 /* The fields of a row: those that its kind of row has, behind the number that says which kind it is. */
 static void put_fields(struct writer *writer, const struct database_rows *rows, size_t row,
-                       const struct column *columns)
+                       const struct column *columns, const struct request_params *params)
 {
     for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
         size_t len = 0;
         const char *bytes = database_bytes(rows, row, i + 1, &len);
+        if (!is_seen(columns[i].name, params))
+            continue;
         if (columns[i].is_string)
             writer_text(writer, columns[i].name, bytes, len);
         else
@@ -432,14 +440,14 @@ static void put_fields(struct writer *writer, const struct database_rows *rows, 
 
 /* The rows of the list of this number; 0: the row of the members. */
 static void put_rows(struct writer *writer, const struct database_rows *rows, int list,
-                     const struct column *columns, int limit)
+                     const struct column *columns, const struct request_params *params)
 {
     int count = 0;
-    for (size_t row = 0; row < database_rows_count(rows) && count < limit; row++) {
+    for (size_t row = 0; row < database_rows_count(rows) && count < params->limit; row++) {
         if (database_int(rows, row, 0, 0) != list)
             continue;
         writer_row_begin(writer);
-        put_fields(writer, rows, row, columns);
+        put_fields(writer, rows, row, columns, params);
         writer_row_end(writer);
         count++;
     }
@@ -447,26 +455,28 @@ static void put_rows(struct writer *writer, const struct database_rows *rows, in
 
 /* CSV has room for one table: the first list, or the members of an answer that has no list. */
 static void put_csv(struct writer *writer, const struct report *report, const struct database_rows *rows,
-                    int limit)
+                    const struct request_params *params)
 {
     bool has_list = report->lists[0].name != NULL;
     const struct column *columns = has_list ? report->lists[0].columns : report->members;
     const char *names[COLUMNS_MAX];
     size_t count = 0;
-    for (; count < COLUMNS_MAX && columns[count].name; count++)
-        names[count] = columns[count].name;
+    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
+        if (is_seen(columns[i].name, params))
+            names[count++] = columns[i].name;
+    }
     writer_header(writer, names, count);
-    put_rows(writer, rows, has_list, columns, limit);
+    put_rows(writer, rows, has_list, columns, params);
 }
 
 static void put_json(struct writer *writer, const struct report *report, const struct database_rows *rows,
-                     int limit)
+                     const struct request_params *params)
 {
     writer_object_begin(writer, NULL);
-    put_fields(writer, rows, 0, report->members);
+    put_fields(writer, rows, 0, report->members, params);
     for (int list = 0; list < LISTS_MAX && report->lists[list].name; list++) {
         writer_rows_begin(writer, report->lists[list].name);
-        put_rows(writer, rows, list + 1, report->lists[list].columns, limit);
+        put_rows(writer, rows, list + 1, report->lists[list].columns, params);
         writer_rows_end(writer);
     }
     writer_object_end(writer);
@@ -483,9 +493,9 @@ static void put_report(struct buffer *out, const struct report *report, const st
     }
     writer_begin(&writer, out, is_csv ? WRITE_CSV : WRITE_JSON, params->callback);
     if (is_csv)
-        put_csv(&writer, report, rows, params->limit);
+        put_csv(&writer, report, rows, params);
     else
-        put_json(&writer, report, rows, params->limit);
+        put_json(&writer, report, rows, params);
     writer_end(&writer);
 }
 

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include "api/access.h"
 #include "api/api.h"
 #include "api/routes.h"
 #include "base/log.h"
@@ -25,6 +26,8 @@ void request_clear(struct request *request)
     request->waiter = (struct waiter){0};
     request->rounds = 0;
     request->needs_lists = false;
+    request->is_counted = false;
+    request->response.origin = NULL;
 }
 
 void request_release(struct request *request)
@@ -78,12 +81,15 @@ static void prepare_lookup(struct request *request, const struct api *api)
     time_us lists_at = 0;
     struct store_lookup *lookup = &request->lookup;
     bool needs_page_lists = request->route->needs_page_lists;
-    *lookup = (struct store_lookup){
-        .host = request->params.host, .digest = &request->params.digest, .needs_lists = needs_page_lists};
+    *lookup = (struct store_lookup){.host = request->params.host,
+                                    .digest = &request->params.digest,
+                                    .is_token = request->params.is_token,
+                                    .needs_lists = needs_page_lists};
     request_go(request, REQUEST_LOOKUP);
     if (request->needs_lists)
         return;
-    if (request->route->is_cacheable)
+    /* What a token makes of the answer is not known before it was looked up, so no body is looked for. */
+    if (request->route->is_cacheable && !request->params.is_token)
         (void)body_cache_find(api->bodies, &request->params, &lookup->if_changed_since);
     if (needs_page_lists && list_cache_find(api->lists, request->params.host, &lists, &lists_at) &&
         lists_at > lookup->if_changed_since)
@@ -97,17 +103,24 @@ static void begin_read(struct request *request, struct api *api)
     enum status status = request->route->read(request, &refusal);
     if (status != STATUS_OK)
         request_finish_problem(request, status == STATUS_INVALID ? &refusal : &problem);
-    else if (request->route->kind == ROUTE_QUERY)
+    else if (request->route->kind == ROUTE_QUERY && !request->params.is_token)
         request_go(request, REQUEST_QUERY);
     else
         prepare_lookup(request, api);
 }
 
-/* A browser asks this before it lets a page of another site send the header. */
+/* A browser asks this before it lets a page of another site send the header. It sends no key with that, but
+ * one in the address is there: where it is a token that is bound to origins, these alone are let in. */
 static void finish_options(struct request *request)
 {
     response_preflight(&request->response, request->head.id, request->head.asked_headers);
     request_finish(request);
+}
+
+static bool has_token_in_query(const struct request *request)
+{
+    bool has_query = request->route->kind != ROUTE_PLAIN && request->head.query;
+    return has_query && strstr(request->head.query, "apikey=ubt_") != NULL;
 }
 
 void request_begin(struct request *request, struct api *api)
@@ -124,9 +137,9 @@ void request_begin(struct request *request, struct api *api)
         request_finish_problem(
             request,
             &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
-    else if (strcmp(method, "OPTIONS") == 0)
+    else if (strcmp(method, "OPTIONS") == 0 && !has_token_in_query(request))
         finish_options(request);
-    else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+    else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0)
         request_finish_problem(request,
                                &(struct problem){.status = 405,
                                                  .allow = "GET, HEAD, OPTIONS",
@@ -308,6 +321,31 @@ static void wait_for_refresh(struct request *request, struct api *api, const str
     request_go(request, REQUEST_WAITING);
 }
 
+/* False: the request is answered, or needs a query of its own and no row. */
+static bool take_token(struct request *request, struct api *api, int64_t now_ms)
+{
+    const struct store_token *token = &request->lookup.token;
+    struct problem problem = {0};
+    bool is_options = request->head.method && strcmp(request->head.method, "OPTIONS") == 0;
+    bool is_allowed =
+        access_check(token, request->route, &request->params, &request->arena, &problem) == STATUS_OK;
+    if (token->state == TOKEN_VALID) {
+        request->response.origin = access_origin(token, request->head.origin);
+        if (!request->is_counted)
+            api_count_token(api, token->id, now_ms);
+        request->is_counted = true;
+    }
+    if (is_options)
+        finish_options(request);
+    else if (!is_allowed)
+        request_finish_problem(request, &problem);
+    else if (request->route->kind == ROUTE_QUERY)
+        request_go(request, REQUEST_QUERY);
+    else
+        return true;
+    return false;
+}
+
 void request_take_row(struct request *request, struct api *api, enum status status, int64_t now_ms)
 {
     if (status != STATUS_OK) {
@@ -316,6 +354,8 @@ void request_take_row(struct request *request, struct api *api, enum status stat
             &(struct problem){.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."});
         return;
     }
+    if (request->params.is_token && !take_token(request, api, now_ms))
+        return;
     const struct cache_row_state row = request->lookup.view;
     struct policy_decision decision = policy_decide(&row, &api->bounds);
     /* A report of the past is as good with an old newest snapshot: only the key has to be good. */

@@ -49,6 +49,7 @@ struct request {
     enum answer_freshness freshness; /* REQUEST_QUERY: of the row */
     struct waiter waiter;            /* REQUEST_WAITING: its place among those who wait */
     int rounds;                      /* how often it has waited */
+    bool is_counted;                 /* as a use of its view token */
     struct response response;
     struct arena arena; /* what the request and its answer need, until that is complete */
     int64_t started_ms; /* of the monotonic clock */

@@ -29,31 +29,41 @@ static route_write write_report;
 
 #define BOTH "limit, callback, format"
 
+enum {
+    MAY_LIST = 1 << TOKEN_LIST,
+    MAY_BOARD = 1 << TOKEN_BOARD,
+    MAY_BOX = 1 << TOKEN_BOX,
+    MAY_ALL = 1 << TOKEN_ALL,
+};
+
 static const struct route ROUTES[] = {
     {"/api/v1.0/increasingconcurrents", ROUTE_ROW, read_increase, write_increase, NULL, 400, true, true,
-     false, "pages whose concurrents increase; parameters host, " BOTH},
+     false, MAY_LIST | MAY_BOARD | MAY_BOX | MAY_ALL,
+     "pages whose concurrents increase; parameters host, " BOTH},
     {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
+     MAY_BOARD | MAY_ALL,
      "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
      "min_ratio, sort, section, spark, " BOTH},
     {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
+     MAY_BOARD | MAY_ALL,
      "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
-    {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true,
+    {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true, MAY_ALL,
      "a page or the site by local hours; parameters host, path, from, to, tz, " BOTH},
     {"/api/v1.0/profile", ROUTE_ROW, read_profile, write_report, NULL, 403, false, false, true,
-     "the hours of a usual day; parameters host, path, days, tz, " BOTH},
+     MAY_BOARD | MAY_ALL, "the hours of a usual day; parameters host, path, days, tz, " BOTH},
     {"/api/v1.0/usual", ROUTE_ROW, read_usual, write_report, NULL, 403, false, false, false,
-     "what is usual now, and now against it; parameters host, path, tz, " BOTH},
+     MAY_BOARD | MAY_ALL, "what is usual now, and now against it; parameters host, path, tz, " BOTH},
     {"/api/v1.0/pages", ROUTE_ROW, read_pages, write_report, NULL, 403, false, false, true,
-     "the list as it stood at a minute; parameters host, at, " BOTH},
+     MAY_LIST | MAY_ALL, "the list as it stood at a minute; parameters host, at, " BOTH},
     {"/api/v1.0/events", ROUTE_ROW, read_events, write_report, NULL, 403, false, false, true,
-     "what happened on the site; parameters host, since, until, kind, open, " BOTH},
+     MAY_BOARD | MAY_ALL, "what happened on the site; parameters host, since, until, kind, open, " BOTH},
     {"/api/v1.0/hosts", ROUTE_QUERY, read_hosts, NULL, answer_hosts, 403, false, false, true,
-     "the hosts of a key, and how fresh each is; parameters " BOTH},
-    {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false,
+     MAY_BOARD | MAY_ALL, "the hosts of a key, and how fresh each is; parameters " BOTH},
+    {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false, 0,
      "all of this in full (OpenAPI 3.1)"},
-    {"/", ROUTE_PLAIN, NULL, NULL, answer_index, 0, false, false, false, "this list"},
-    {"/healthz", ROUTE_PLAIN, NULL, NULL, answer_health, 0, false, false, false, "is the process up?"},
-    {"/readyz", ROUTE_QUERY, read_nothing, NULL, answer_ready, 0, false, false, false,
+    {"/", ROUTE_PLAIN, NULL, NULL, answer_index, 0, false, false, false, 0, "this list"},
+    {"/healthz", ROUTE_PLAIN, NULL, NULL, answer_health, 0, false, false, false, 0, "is the process up?"},
+    {"/readyz", ROUTE_QUERY, read_nothing, NULL, answer_ready, 0, false, false, false, 0,
      "is the database reachable and migrated?"},
 };
 

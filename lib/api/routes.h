@@ -35,6 +35,7 @@ struct route {
     bool needs_page_lists; /* the answer is made of the row's page lists; else it takes a query of its own */
     bool is_cacheable;     /* the body is the same for one snapshot */
     bool allows_any_age;   /* the answer is of use however old the newest snapshot is */
+    unsigned may;          /* which view tokens may ask for it: bits 1 << enum token_may */
     const char *help;
 };
 

@@ -20,7 +20,17 @@ static enum status read_key(const struct request_head *input, const struct query
         "8 to 128 characters of A-Z a-z 0-9 _ -, in the header X-CB-AK or the parameter apikey";
     const struct query_parameter *parameter = query_find(query, "apikey");
     const char *why = "is missing";
-    params->key = input->key && *input->key ? input->key : parameter ? parameter->value : NULL;
+    params->key = input->key && *input->key       ? input->key
+                  : input->token && *input->token ? input->token
+                  : parameter                     ? parameter->value
+                                                  : NULL;
+    params->is_token = params->key && token_has_mark(params->key);
+    params->fields = 0;
+    params->has_rank = false;
+    if (params->is_token && token_check(params->key, strlen(params->key), &why) != STATUS_OK) {
+        *problem = problem_token(why);
+        return STATUS_INVALID;
+    }
     if (params->key && validate_key(params->key, strlen(params->key), &why) == STATUS_OK)
         return secret_box_digest(params->key, strlen(params->key), &params->digest);
     if (params->key) {
@@ -128,6 +138,12 @@ static bool has_feed(const struct request_head *input)
     return input->path && strcmp(input->path, "/api/v1.0/events") == 0;
 }
 
+/* The list alone is for pages without script. */
+static bool has_html(const struct request_head *input)
+{
+    return input->path && strcmp(input->path, "/api/v1.0/increasingconcurrents") == 0;
+}
+
 static enum status read_format(const struct request_head *input, const struct query *query,
                                struct arena *arena, struct request_params *params, struct problem *problem)
 {
@@ -147,9 +163,14 @@ static enum status read_format(const struct request_head *input, const struct qu
         params->format = FORMAT_CSV;
     else if (strcmp(parameter->value, "atom") == 0 && has_feed(input))
         params->format = FORMAT_ATOM;
+    else if (strcmp(parameter->value, "html") == 0 && has_html(input))
+        params->format = FORMAT_HTML;
     else if (strcmp(parameter->value, "json") != 0)
         return params_refuse(parameter, "is not a format",
-                             has_feed(input) ? "json, csv or atom" : "json or csv", arena, problem);
+                             has_feed(input)   ? "json, csv or atom"
+                             : has_html(input) ? "json, csv or html"
+                                               : "json or csv",
+                             arena, problem);
     if (params->callback && params->format != FORMAT_JSON)
         return params_refuse(parameter, "is given together with a callback", "json where there is a callback",
                              arena, problem);
@@ -191,6 +212,12 @@ static void refuse_query(const struct query *query, const char *why, struct prob
     }
 }
 
+bool params_sees(const struct request_params *params, const char *name)
+{
+    unsigned bit = token_field_of(name, strlen(name));
+    return params->fields == 0 || bit == 0 || (params->fields & bit) != 0;
+}
+
 const char *params_callback(const struct request_head *input, struct arena *arena)
 {
     struct query query;
@@ -206,7 +233,8 @@ const char *params_callback(const struct request_head *input, struct arena *aren
     const struct query_parameter *format = query_find(&query, "format");
     bool is_doubled =
         query.twice && (strcmp(query.twice, "callback") == 0 || strcmp(query.twice, "jsonp") == 0);
-    if ((callback && jsonp) || is_doubled || (format && strcmp(format->value, "csv") == 0))
+    bool is_other_form = format && (strcmp(format->value, "csv") == 0 || strcmp(format->value, "html") == 0);
+    if ((callback && jsonp) || is_doubled || is_other_form)
         return NULL;
     const struct query_parameter *one = callback ? callback : jsonp;
     return one && is_callback(one->value, one->value_bytes) ? one->value : NULL;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/secret_box.h"
 #include "base/status.h"
+#include "base/token.h"
 #include "base/validate.h"
 #include "http/query.h"
 #include "http/response.h"
@@ -18,6 +19,8 @@ struct request_head {
     const char *path;  /* decoded */
     const char *query; /* not decoded */
     const char *key;   /* X-CB-AK */
+    const char *token; /* a view token in Authorization: Bearer */
+    const char *origin;
     const char *accept;
     const char *if_none_match;
     const char *asked_headers; /* Access-Control-Request-Headers */
@@ -27,7 +30,7 @@ struct request_head {
     int64_t now_ms;       /* wall clock when the answer is written; used only where is_behind_cache */
 };
 
-enum request_format { FORMAT_JSON, FORMAT_CSV, FORMAT_ATOM };
+enum request_format { FORMAT_JSON, FORMAT_CSV, FORMAT_ATOM, FORMAT_HTML };
 
 enum {
     LIMIT_MAX = 10000, /* rows of an answer */
@@ -38,8 +41,11 @@ enum {
 struct request_params {
     char host[HOST_MAX_BYTES + 1];
     const char *key; /* owned by the input or the arena */
+    bool is_token;   /* it is a view token of ours, of good form */
     struct digest digest;
-    int limit; /* LIMIT_MAX where not given */
+    int limit;       /* LIMIT_MAX where not given */
+    unsigned fields; /* bits of enum token_field: what the token sees of a row; 0: all */
+    bool has_rank;   /* rows of the list have their rank, which is all that a box says of numbers */
     enum request_format format;
     bool has_bom;                 /* CSV begins with a UTF-8 mark, by which Excel knows its encoding */
     const char *callback;         /* of JSONP; NULL: none. Owned by the arena. */
@@ -49,14 +55,18 @@ struct request_params {
     struct query query;           /* all parameters, for what an endpoint has of its own */
 };
 
-/* Reads key, host, limit, format, bom and callback. The key is taken from the header, else from the parameter
- * `apikey`; without a good one the answer is 401. host_status: what to answer where the host is missing or
- * malformed (401 is the old contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host
- * empty. On STATUS_INVALID *problem_r says what to answer (its strings are static or owned by the arena) and
- * *params_r is undefined. STATUS_NO_MEMORY, STATUS_FAILED.
+/* Reads key, host, limit, format, bom and callback. The key is taken from the header, else from
+ * Authorization, else from the parameter `apikey`; a view token may stand in each place. Without a good one
+ * the answer is 401. host_status: what to answer where the host is missing or malformed (401 is the old
+ * contract, 400 that of newer endpoints), or REQUEST_NO_HOST, which leaves host empty. On STATUS_INVALID
+ * *problem_r says what to answer (its strings are static or owned by the arena) and *params_r is undefined.
+ * STATUS_NO_MEMORY, STATUS_FAILED.
  */
 enum status params_read(const struct request_head *input, int host_status, struct arena *arena,
                         struct request_params *params_r, struct problem *problem_r) MUST_CHECK;
+
+/* Is a field of this name seen? All are, but for a token that is bound to others. */
+bool params_sees(const struct request_params *params, const char *name);
 
 /* The function that a JSONP answer to this request calls, be it a list or an error: the one good name in
  * callback or jsonp of a GET or HEAD that does not ask for another format. NULL: there is none, or no memory.

@@ -15,6 +15,7 @@ static const char UTF8_MARK[] = "\xef\xbb\xbf";
 void response_init(struct response *response)
 {
     response->status = 0;
+    response->origin = NULL;
     response->nginx_adds_headers = false;
     response->has_bom = false;
     buffer_init(&response->head, HEAD_MAX_BYTES);
@@ -69,14 +70,19 @@ void response_begin(struct response *response, int status, const char *request_i
     response->status = status;
     if (!response->nginx_adds_headers || status != 200)
         buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
-    if (response->nginx_adds_headers)
+    const char *origin = response->origin;
+    if (response->nginx_adds_headers) {
+        if (origin)
+            response_header(response, "X-Upbeat-Origin", "%s", *origin ? origin : "none");
         return;
+    }
     response_header(response, "X-Request-Id", "%.64s", request_id);
+    if (!origin || *origin)
+        response_header(response, "Access-Control-Allow-Origin", "%s", origin ? origin : "*");
+    response_header(response, "Vary", "Accept, Authorization, X-CB-AK%s", origin ? ", Origin" : "");
     buffer_append_text(&response->head,
-                       "Access-Control-Allow-Origin: *\r\n"
                        "Access-Control-Expose-Headers: Age, Content-Disposition, ETag, Retry-After, Warning, "
                        "X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id, X-Snapshot-Interval\r\n"
-                       "Vary: Accept, X-CB-AK\r\n"
                        "X-Content-Type-Options: nosniff\r\n");
 }
 
@@ -115,6 +121,15 @@ static void put_detail(struct buffer *out, const struct problem *problem)
     put_member(out, "detail", problem->parameter && problem->detail ? text : problem->detail);
 }
 
+struct problem problem_token(const char *why)
+{
+    return (struct problem){.status = 401,
+                            .parameter = "apikey",
+                            .detail = why,
+                            .bound = "a view token that is valid, as upbeat-token add prints it",
+                            .is_bad_token = true};
+}
+
 void response_problem(struct response *response, const char *request_id, const struct problem *problem)
 {
     const char *callback = problem->callback;
@@ -122,6 +137,10 @@ void response_problem(struct response *response, const char *request_id, const s
     response_header(response, "Content-Type",
                     callback ? "application/javascript; charset=utf-8" : "application/problem+json");
     response_header(response, "Cache-Control", "no-store");
+    /* RFC 6750: a client that has sent none is not told that it was wrong. */
+    if (problem->status == 401 && !callback)
+        response_header(response, "WWW-Authenticate", "Bearer realm=\"upbeat\"%s",
+                        problem->is_bad_token ? ", error=\"invalid_token\"" : "");
     if (problem->retry_after_s > 0)
         response_header(response, "Retry-After", "%d", problem->retry_after_s);
     if (problem->allow)

@@ -7,7 +7,10 @@
 #include <stdbool.h>
 
 struct response {
-    int status;              /* of HTTP; 0 until begun */
+    int status; /* of HTTP; 0 until begun */
+    const char
+        *origin; /* NULL: browsers may show the answer to every page; else to pages of this origin alone
+                    ("": to none). The owner sets it, and response_clear() leaves it. */
     bool nginx_adds_headers; /* nginx adds the headers that every answer has; the owner sets it, and
  response_clear() leaves it */
     bool has_bom; /* a UTF-8 mark stands in front of the body and is none of it; set after response_begin() */
@@ -24,6 +27,7 @@ struct problem {
     const char *bound;     /* what it must be */
     const char *sent;      /* what it was; never a key */
     int retry_after_s;     /* 0: no Retry-After */
+    bool is_bad_token;     /* 401: it is a view token that was refused */
     const char *allow;     /* 405: what the route allows */
     const char *callback;  /* JSONP: the function to call, since a page never hears of a script that failed */
 };
@@ -43,6 +47,9 @@ void response_begin(struct response *response, int status, const char *request_i
  * another header. */
 void response_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What to answer to a view token that is refused, with `why` in words that follow "apikey". */
+struct problem problem_token(const char *why);
 
 /* A whole answer of type application/problem+json (RFC 9457); with a callback 200 and a call of it with that.
  */

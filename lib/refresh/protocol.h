@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-    REFRESH_VERSION = 1,
+    REFRESH_VERSION = 2,
     REFRESH_MESSAGE_BYTES = 640,
     REFRESH_ALIVE_MS = 250,
     REFRESH_SILENCE_MS = 1000,
@@ -28,6 +28,7 @@ enum refresh_type {
     REFRESH_ASKED,   /* worker to fetcher: somebody asked for this host, at most once a minute; host */
     REFRESH_DONE,    /* fetcher to worker, one for each ASK: host, digest, check, outcome, wait_ms */
     REFRESH_ALIVE,   /* fetcher to worker: it is at work; nothing else is set */
+    REFRESH_USED,    /* worker to fetcher: so many requests with a view token more; token_id, requests */
 };
 
 /* How a refresh ended. The worker words the answer of a client that can't be given a row by it. */
@@ -48,20 +49,24 @@ enum refresh_outcome {
 
 struct refresh_message {
     enum refresh_type type;
-    char host[HOST_MAX_BYTES + 1]; /* checked by validate_host() on both sides; "" only in REFRESH_ALIVE */
-    struct digest digest;          /* of the client's key */
-    bool check;                    /* ask Chartbeat with the client's key, however new the row is */
-    bool has_key;                  /* the client's key comes along: it may be one that is not stored yet */
-    char key[KEY_MAX_BYTES + 1];   /* "" without has_key; to be wiped by whoever has it */
+    char host[HOST_MAX_BYTES +
+              1]; /* checked by validate_host() on both sides; "" only in REFRESH_ALIVE and REFRESH_USED */
+    struct digest digest;        /* of the client's key */
+    bool check;                  /* ask Chartbeat with the client's key, however new the row is */
+    bool has_key;                /* the client's key comes along: it may be one that is not stored yet */
+    char key[KEY_MAX_BYTES + 1]; /* "" without has_key; to be wiped by whoever has it */
     enum refresh_outcome outcome;
-    int wait_ms; /* nobody asks Chartbeat for this host before; 0: no such bound */
+    int wait_ms;  /* nobody asks Chartbeat for this host before; 0: no such bound */
+    int token_id; /* REFRESH_USED: at least 1; else 0, as requests */
+    int requests;
 };
 
 /* Writes the message as REFRESH_MESSAGE_BYTES bytes, the unused ones 0. The bytes of an ASK hold the key: the
  * caller wipes them once they were sent. */
 void refresh_encode(const struct refresh_message *message, unsigned char bytes_r[REFRESH_MESSAGE_BYTES]);
 
-/* Reads one. STATUS_INVALID: another version, an unknown type or outcome, or a host or key that is none;
+/* Reads one. STATUS_INVALID: another version, an unknown type or outcome, or a host or key that is none, a
+ * view token among them, since none may reach Chartbeat;
  * *message_r is then undefined, and the connection is to be closed. */
 enum status refresh_decode(const unsigned char bytes[REFRESH_MESSAGE_BYTES],
                            struct refresh_message *message_r) MUST_CHECK;

@@ -156,8 +156,9 @@ static bool accept_one(struct refresh_server *server, int64_t now_ms)
 static bool take_message(struct refresh_server *server, struct connection *connection)
 {
     struct refresh_message message;
-    bool is_sound = refresh_decode(connection->in, &message) == STATUS_OK &&
-                    (message.type == REFRESH_ASK || message.type == REFRESH_ASKED);
+    bool is_sound =
+        refresh_decode(connection->in, &message) == STATUS_OK &&
+        (message.type == REFRESH_ASK || message.type == REFRESH_ASKED || message.type == REFRESH_USED);
     if (is_sound) {
         connection->owed += message.type == REFRESH_ASK;
         server->calls.take(server->calls.context, connection->name, &message);

@@ -19,8 +19,8 @@ enum {
 struct refresh_server;
 
 struct refresh_server_calls {
-    /* Of a message that has come: REFRESH_ASK, for which refresh_server_answer() must follow once, or
-     * REFRESH_ASKED. `connection` names where it came from, and no other ever after. */
+    /* Of a message that has come: REFRESH_ASK, for which refresh_server_answer() must follow once,
+     * REFRESH_ASKED or REFRESH_USED. `connection` names where it came from, and no other ever after. */
     void (*take)(void *context, uint64_t connection, const struct refresh_message *message);
     /* The connection is gone: nothing is owed to it any more. */
     void (*lost)(void *context, uint64_t connection);

@@ -7,5 +7,6 @@
 #define ROLE_FETCH   "upbeat_fetch"   /* claims, publishes, refuses; and seals keys anew */
 #define ROLE_ALERT   "upbeat_alert"   /* reads snapshots, and records events */
 #define ROLE_HISTORY "upbeat_history" /* rolls up, makes and drops partitions, forgets pages */
+#define ROLE_TOKEN   "upbeat_token"   /* makes and revokes view tokens, takes keys away */
 
 #endif

@@ -10,7 +10,7 @@ struct store {
 
 enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
-enum { KNOWN, READ, READY };
+enum { KNOWN, READ, READ_TOKEN, READY };
 
 /* A key that was refused once is doubted: it is served on until it is refused again, or for a minute and the
  * five seconds that have to lie between the two, one back-off; then it has to be checked. So its check counts
@@ -43,6 +43,23 @@ static const struct statement STATEMENTS[] = {
               " left join cache c on c.host = q.host"
               " left join key_checks k on k.host = q.host and k.digest = q.digest",
               READ_PARAMETERS, false},
+    /* The row of a host that the token does not cover is not read. */
+    [READ_TOKEN] = {"upbeat_read_token",
+                    "select clock_timestamp(), c.taken_at, c.previous_at, c.rate_limit, c.rate_remaining,"
+                    " t.token_id, t.revoked_at is not null, t.valid_until,"
+                    " case when $5::boolean and c.taken_at is distinct from $4::timestamptz then c.pages end,"
+                    " case when $5::boolean and c.taken_at is distinct from $4::timestamptz then "
+                    "c.previous_pages end,"
+                    " case when c.taken_at not between clock_timestamp() - $3::integer * interval '1 ms' and "
+                    "clock_timestamp()"
+                    " then (select f.failures from refreshes f where f.host = q.host) end,"
+                    " q.host = any(t.hosts), t.may::text, t.row_limit, array_to_string(t.fields, ','),"
+                    " array_to_string(t.hosts, ', '), array_to_string(t.origins, ' ')"
+                    " from (select $1::text as host, $2::bytea as digest) q"
+                    " left join access_tokens t on t.digest = q.digest"
+                    " left join cache c on c.host = q.host and q.host = any(t.hosts) and t.revoked_at is null"
+                    " and coalesce(t.valid_until > clock_timestamp(), true)",
+                    READ_PARAMETERS, false},
     [READY] = {"upbeat_ready", "select max(version) from schema_migrations", 0, false},
 };
 
@@ -112,6 +129,61 @@ static enum key_status key_status_of(const struct database_rows *rows, time_us n
     return until > now ? KEY_REFUSED : KEY_UNKNOWN;
 }
 
+static enum status copy_word(const struct database_rows *rows, int column, struct arena *arena,
+                             const char **text_r)
+{
+    size_t len = 0;
+    enum status result = copy_text(rows, column, arena, text_r, &len);
+    if (result == STATUS_OK && !*text_r)
+        *text_r = "";
+    return result;
+}
+
+static enum token_state token_state_of(const struct database_rows *rows, time_us now, time_us until)
+{
+    if (database_int(rows, 0, 5, 0) == 0)
+        return TOKEN_UNKNOWN;
+    if (database_bool(rows, 0, 6))
+        return TOKEN_REVOKED;
+    return until && until <= now ? TOKEN_EXPIRED : TOKEN_VALID;
+}
+
+/* STATUS_FAILED: the database knows words that this program does not. */
+static enum status take_token(const struct database_rows *rows, struct arena *arena,
+                              struct store_lookup *lookup)
+{
+    struct store_token *token = &lookup->token;
+    const char *may = "";
+    const char *fields = "";
+    time_us now = database_time(rows, 0, 0, 0);
+    time_us until = database_time(rows, 0, 7, 0);
+    *token = (struct store_token){
+        .state = token_state_of(rows, now, until),
+        .id = (int)database_int(rows, 0, 5, 0),
+        .covers_host = database_bool(rows, 0, 11),
+        .row_limit = (int)database_int(rows, 0, 13, 0),
+        .hosts = "",
+        .origins = "",
+    };
+    lookup->view.key_status = KEY_ACCEPTED;
+    lookup->view.check_age_ms = 0;
+    if (until && until - now < INT64_C(1000) * REVOCATION_MS)
+        lookup->view.check_age_ms = REVOCATION_MS - (until - now) / 1000;
+    if (token->state == TOKEN_UNKNOWN)
+        return STATUS_OK;
+    enum status result = copy_word(rows, 12, arena, &may);
+    if (result == STATUS_OK)
+        result = copy_word(rows, 14, arena, &fields);
+    if (result == STATUS_OK)
+        result = copy_word(rows, 15, arena, &token->hosts);
+    if (result == STATUS_OK)
+        result = copy_word(rows, 16, arena, &token->origins);
+    if (result == STATUS_OK && (token_may_parse(may, &token->may) != STATUS_OK ||
+                                (*fields && token_fields_parse(fields, &token->fields) != STATUS_OK)))
+        result = STATUS_FAILED;
+    return result;
+}
+
 static enum status take_lookup(const struct database_rows *rows, struct arena *arena,
                                struct store_lookup *lookup)
 {
@@ -125,11 +197,17 @@ static enum status take_lookup(const struct database_rows *rows, struct arena *a
     lookup->view = (struct cache_row_state){
         .has_snapshot = lookup->taken_at != 0,
         .age_ms = (now - lookup->taken_at) / 1000,
-        .key_status = key_status_of(rows, now),
-        .check_age_ms = (now - database_time(rows, 0, 6, 0)) / 1000,
         .failures = (int)database_int(rows, 0, 10, 0),
     };
-    enum status result = copy_text(rows, 8, arena, &lookup->pages, &lookup->pages_bytes);
+    enum status result = STATUS_OK;
+    if (lookup->is_token) {
+        result = take_token(rows, arena, lookup);
+    } else {
+        lookup->view.key_status = key_status_of(rows, now);
+        lookup->view.check_age_ms = (now - database_time(rows, 0, 6, 0)) / 1000;
+    }
+    if (result == STATUS_OK)
+        result = copy_text(rows, 8, arena, &lookup->pages, &lookup->pages_bytes);
     if (result == STATUS_OK)
         result = copy_text(rows, 9, arena, &lookup->previous_pages, &lookup->previous_pages_bytes);
     return result;
@@ -176,7 +254,8 @@ static enum status read_known(struct store *store, struct store_lookup *lookups,
     size_t known_count = 0;
     *left_r = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!lookups[i].if_changed_since || !may_be_fresh(store, lookups[i].if_changed_since)) {
+        if (lookups[i].is_token || !lookups[i].if_changed_since ||
+            !may_be_fresh(store, lookups[i].if_changed_since)) {
             left[(*left_r)++] = &lookups[i];
             continue;
         }
@@ -198,7 +277,8 @@ static enum status read_known(struct store *store, struct store_lookup *lookups,
     return result;
 }
 
-static enum status read_all(struct store *store, struct store_lookup **lookups, size_t count,
+/* With one statement for all of them: READ or READ_TOKEN. */
+static enum status read_all(struct store *store, int statement, struct store_lookup **lookups, size_t count,
                             struct arena *arena, struct deadline deadline)
 {
     struct sql_param parameters[READ_PARAMETERS * STORE_BATCH];
@@ -216,7 +296,9 @@ static enum status read_all(struct store *store, struct store_lookup **lookups, 
                     : (struct sql_param){0};
         at[4] = sql_param_bool(lookups[i]->needs_lists, &needs_lists[i]);
     }
-    enum status result = database_run(store->database, &STATEMENTS[READ], parameters, count,
+    if (count == 0)
+        return STATUS_OK;
+    enum status result = database_run(store->database, &STATEMENTS[statement], parameters, count,
                                       deadline_within(deadline, STORE_STEP_MS), rows);
     for (size_t i = 0; i < count; i++) {
         if (result == STATUS_OK)
@@ -231,8 +313,19 @@ enum status store_read(struct store *store, struct store_lookup *lookups, size_t
 {
     struct store_lookup *left[STORE_BATCH];
     size_t left_count = 0;
+    struct store_lookup *tokens[STORE_BATCH];
+    size_t token_count = 0;
+    size_t key_count = 0;
     enum status result = read_known(store, lookups, count, deadline, left, &left_count);
-    if (result == STATUS_OK && left_count > 0)
-        result = read_all(store, left, left_count, arena, deadline);
+    for (size_t i = 0; i < left_count; i++) {
+        if (left[i]->is_token)
+            tokens[token_count++] = left[i];
+        else
+            left[key_count++] = left[i];
+    }
+    if (result == STATUS_OK)
+        result = read_all(store, READ, left, key_count, arena, deadline);
+    if (result == STATUS_OK)
+        result = read_all(store, READ_TOKEN, tokens, token_count, arena, deadline);
     return result;
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/secret_box.h"
 #include "base/status.h"
+#include "base/token.h"
 #include "db/database.h"
 #include "store/cache_row.h"
 #include "store/roles.h"
@@ -21,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 11, /* the newest numbered file of sql/ that the programs need */
+    STORE_SCHEMA_VERSION = 12, /* the newest numbered file of sql/ that the programs need */
     STORE_STEP_MS = 1000,      /* of one call, within the deadline given */
     STORE_BATCH = 16,          /* look-ups in one round trip */
 };
@@ -35,14 +36,33 @@ struct store_config {
     const char *role; /* see store/roles.h; used where conninfo names no user */
 };
 
-/* One read of the cache row for one host and one key. The caller sets `host` and `digest`, and
- * `if_changed_since` where it has what it needs of that snapshot's lists already, else 0; and needs_lists. */
+enum token_state { TOKEN_UNKNOWN, TOKEN_VALID, TOKEN_EXPIRED, TOKEN_REVOKED };
+
+/* A view token, as it was looked up. Texts are the arena's; "" stands for no bound. */
+struct store_token {
+    enum token_state state;
+    int id; /* what follows is set where the token is known */
+    enum token_may may;
+    bool covers_host;
+    int row_limit;       /* 0: no bound */
+    unsigned fields;     /* 0: all */
+    const char *hosts;   /* with a comma and a space between them */
+    const char *origins; /* with a space between them */
+};
+
+/* One read of the cache row for one host and one key or view token. For a token nothing of the row is read
+ * unless it is valid and covers the host; then its key_status is KEY_ACCEPTED, and check_age_ms such that it
+ * is served no longer than the token is valid. The caller sets `host` and `digest`, and
+ * `if_changed_since` where it has what it needs of that snapshot's lists already, else 0; is_token; and
+ * needs_lists. */
 struct store_lookup {
     const char *host;
     const struct digest *digest;
     time_us if_changed_since;
+    bool is_token;    /* the digest is that of a view token */
     bool needs_lists; /* the page lists, too */
 
+    struct store_token token;    /* where is_token */
     struct cache_row_state view; /* all that the policy wants to know */
     time_us taken_at;            /* by the database's clock, as all times here; 0: no snapshot */
     time_us previous_at;         /* 0: no snapshot before it */
@@ -70,8 +90,9 @@ enum status store_ready(struct store *store, struct deadline deadline) MUST_CHEC
 
 /* Reads count (1 to STORE_BATCH) cache rows: those whose if_changed_since is still the newest snapshot, and
  * fresh, in one round trip, and the others, of which there is more to know, in another; at once, where
- * if_changed_since is older than the TTL. Failures are looked up only where a row is older than the TTL. The
- * arena owns the lists. On an error some may be filled in. */
+ * if_changed_since is older than the TTL. Those of view tokens take a round trip of their own. Failures are
+ * looked up only where a row is older than the TTL. The arena owns the lists. On an error some may be filled
+ * in. */
 enum status store_read(struct store *store, struct store_lookup *lookups, size_t count, struct arena *arena,
                        struct deadline deadline) MUST_CHECK;
 

@@ -37,7 +37,7 @@ create function pg_temp.words(p_text text) returns setof text language sql as $$
 
 select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.words('
     schema_migrations:select hosts:select key_checks:select cache:select pages:select titles:select snapshots:select minutes:select quarters:select
-    events:select
+    events:select access_tokens:select
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select
     bound() count_at() first_seen() headline_changes() host_events() is_time_zone() key_hosts() left_alone() local_text() minute_means() minute_totals() page_history()
@@ -47,18 +47,20 @@ select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.wor
     schema_migrations:select cache:select key_checks:select apikeys:select apikeys.sealed:update
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select refreshes.lease_until:select
-    claim_refresh() publish_refresh() fail_refresh() refuse_key() asked() due_hosts() bound() refusal_holds()') $$, 'upbeat_fetch refreshes');
+    claim_refresh() publish_refresh() fail_refresh() refuse_key() asked() due_hosts() bound() refusal_holds() count_token()') $$, 'upbeat_fetch refreshes');
 select set_eq($$ select pg_temp.rights('upbeat_history') $$, $$ select pg_temp.words('
     schema_migrations:select roll_up() maintain_history() forget_pages()') $$, 'upbeat_history keeps the history');
+select set_eq($$ select pg_temp.rights('upbeat_token') $$, $$ select pg_temp.words('
+    schema_migrations:select tokens:select add_token() revoke_token() rotate_token() remove_keys()') $$, 'upbeat_token keeps the tokens');
 select set_eq($$ select pg_temp.rights('upbeat_alert') $$, $$ select pg_temp.words('
     schema_migrations:select hosts:select cache:select pages:select titles:select snapshots:select quarters:select events:select
     event_progress:select refreshes.host:select refreshes.failures:select
     event_hosts() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
 select is_empty($$ select pg_temp.rights('public') $$, 'nobody else may do anything');
-select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert')
+select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token')
                    and (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls) $$, 'the roles are nothing special');
 select is_empty($$ select name from relations join pg_class using (oid)
-                   where pg_get_userbyid(relowner) in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert') $$, 'they own nothing');
+                   where pg_get_userbyid(relowner) in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token') $$, 'they own nothing');
 select is_empty($$ select name from functions where prosecdef and not coalesce(proconfig::text like '%search_path=pg_catalog, public, pg_temp%', false) $$,
     'a function with its owner''s rights has its own search path');
 
@@ -70,11 +72,12 @@ begin
     return throws_ok(p_statement, '42501', null, p_role || ' may not: ' || p_statement);
 end $$;
 grant usage on schema public to public;
-select pg_temp.refused(role, statement) from unnest('{upbeat_worker,upbeat_fetch,upbeat_history,upbeat_alert}'::text[]) role, unnest(array[
+select pg_temp.refused(role, statement) from unnest('{upbeat_worker,upbeat_fetch,upbeat_history,upbeat_alert,upbeat_token}'::text[]) role, unnest(array[
     'create table public.mine (a integer)', 'create schema mine', 'drop table snapshots', 'alter table hosts add column a integer',
     'delete from snapshots', 'insert into cache (host, taken_at, pages) values (''b'', now(), '''')', 'update hosts set poll_every = ''1 s''',
     'delete from pages', 'delete from key_checks', 'truncate refreshes', 'update refreshes set token = null',
     'insert into schema_migrations (version, name, checksum) values (999, ''x'', ''x'')', 'copy (select 1) to program ''true''',
+    'update access_tokens set revoked_at = null',
     'select set_next_due(''a.example'')', 'select pack_counts(''{1}'')']) statement;
 reset role;
 

@@ -14,7 +14,7 @@ from .processes import await_true, build_folder, children_of, end
 from .stack import KEY, Stack
 
 MESSAGE_BYTES = 640
-VERSION = 1
+VERSION = 2
 
 
 class Fetcher:
@@ -106,6 +106,7 @@ class Type(enum.IntEnum):
     ASKED = 2
     DONE = 3
     ALIVE = 4
+    USED = 5
 
 
 class Outcome(enum.IntEnum):
@@ -133,11 +134,14 @@ class Message:
     digest: bytes = bytes(32)
     outcome: Outcome = Outcome.STORED
     wait_ms: int = 0
+    token_id: int = 0
+    requests: int = 0
 
     def encode(self, version: int = VERSION) -> bytes:
         head = bytes([version, self.type, self.check, bool(self.key), self.outcome, 0, 0, 0])
         rest = self.host.encode().ljust(254, b"\0") + self.key.encode().ljust(129, b"\0")
-        return (head + self.wait_ms.to_bytes(4, "big") + self.digest + rest).ljust(MESSAGE_BYTES, b"\0")
+        numbers = self.token_id.to_bytes(4, "big") + self.requests.to_bytes(4, "big")
+        return (head + self.wait_ms.to_bytes(4, "big") + self.digest + rest + numbers).ljust(MESSAGE_BYTES, b"\0")
 
     @staticmethod
     def decode(text: bytes) -> "Message":

@@ -11,7 +11,7 @@ import psycopg
 
 from .processes import ROOT, as_user, await_true, end, own_by
 
-PROGRAMS = ("upbeat_worker", "upbeat_fetch", "upbeat_history", "upbeat_alert")
+PROGRAMS = ("upbeat_worker", "upbeat_fetch", "upbeat_history", "upbeat_alert", "upbeat_token")
 BIN = Path("/usr/lib/postgresql/15/bin")
 SETTINGS = """
 listen_addresses = ''

@@ -161,7 +161,7 @@ static void test_headers(void **state)
     assert_string_equal(header("Age"), "1");
     assert_string_equal(header("Cache-Control"),
                         "private, max-age=3, stale-while-revalidate=1, stale-if-error=300");
-    assert_string_equal(header("Vary"), "Accept, X-CB-AK");
+    assert_string_equal(header("Vary"), "Accept, Authorization, X-CB-AK");
     assert_string_equal(header("X-RateLimit-Limit"), "200");
     assert_string_equal(header("X-RateLimit-Remaining"), "150");
     assert_string_equal(header("X-Snapshot-Interval"), "3.125");

@@ -14,6 +14,7 @@ static const struct refresh_message SOUND[] = {
     {.type = REFRESH_DONE, .host = "a.example", .outcome = REFRESH_BUSY, .wait_ms = 600000},
     {.type = REFRESH_DONE, .host = "a.example", .outcome = REFRESH_STORED, .check = true},
     {.type = REFRESH_ALIVE},
+    {.type = REFRESH_USED, .token_id = 1, .requests = INT32_MAX},
 };
 
 static void test_each_message_is_read_as_it_was_written(void **state)
@@ -32,6 +33,8 @@ static void test_each_message_is_read_as_it_was_written(void **state)
         assert_string_equal(read.key, SOUND[i].key);
         assert_int_equal(read.outcome, SOUND[i].outcome);
         assert_int_equal(read.wait_ms, SOUND[i].wait_ms);
+        assert_int_equal(read.token_id, SOUND[i].token_id);
+        assert_int_equal(read.requests, SOUND[i].requests);
     }
 }
 
@@ -59,7 +62,7 @@ static void test_what_is_no_message_is_refused(void **state)
         struct refresh_message message;
     } cases[] = {
         {"no type", {.host = "a.example"}},
-        {"an unknown type", {.type = 5, .host = "a.example"}},
+        {"an unknown type", {.type = 6, .host = "a.example"}},
         {"an unknown outcome", {.type = REFRESH_DONE, .host = "a.example", .outcome = REFRESH_OUTCOMES}},
         {"an ask without a host", {.type = REFRESH_ASK}},
         {"a host that is none", {.type = REFRESH_ASKED, .host = "a b"}},
@@ -69,6 +72,13 @@ static void test_what_is_no_message_is_refused(void **state)
         {"a key in an answer",
          {.type = REFRESH_DONE, .host = "a.example", .has_key = true, .key = "key-00001"}},
         {"a host in a sign of life", {.type = REFRESH_ALIVE, .host = "a.example"}},
+        {"a view token as a key",
+         {.type = REFRESH_ASK, .host = "a.example", .has_key = true, .key = "ubt_00000000"}},
+        {"use of no token", {.type = REFRESH_USED, .requests = 1}},
+        {"no use of a token", {.type = REFRESH_USED, .token_id = 1}},
+        {"use below nothing", {.type = REFRESH_USED, .token_id = 1, .requests = -1}},
+        {"use of a host", {.type = REFRESH_USED, .token_id = 1, .requests = 1, .host = "a.example"}},
+        {"a token in a question", {.type = REFRESH_ASKED, .host = "a.example", .token_id = 1}},
         {"a negative wait", {.type = REFRESH_DONE, .host = "a.example", .wait_ms = -1}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -36,7 +36,7 @@ static void test_begin(void **state)
     assert_int_equal(strncmp(response.head.data, "Status: 200 OK\r\n", 16), 0);
     assert_int_equal(lines_with("X-Request-Id: id-1\r\n"), 1);
     assert_int_equal(lines_with("Access-Control-Allow-Origin: *\r\n"), 1);
-    assert_int_equal(lines_with("Vary: Accept, X-CB-AK\r\n"), 1);
+    assert_int_equal(lines_with("Vary: Accept, Authorization, X-CB-AK\r\n"), 1);
     assert_int_equal(lines_with("X-Content-Type-Options: nosniff\r\n"), 1);
     assert_int_equal(lines_with("Content-Length: 0\r\n"), 1);
     assert_string_equal(response.head.data + response.head.len_bytes - 4, "\r\n\r\n");
