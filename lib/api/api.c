@@ -228,6 +228,8 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     enum { LOST_MS = 50 };
     if (clock_monotonic_ms() < api->lost_until_ms)
         return api->lost_status;
+    if (deadline_left_ms(deadline) == 0)
+        return STATUS_TIMEOUT; /* which says nothing of the database */
     enum status status = store_read(api->store, lookups, count, &api->rows, deadline);
     if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
         api->lost_status = status;
@@ -243,6 +245,17 @@ static enum status look_up_one(struct api *api, struct store_lookup *lookup, str
     return read_rows(api, lookup, 1, deadline);
 }
 
+/* The latest of the deadlines: a request that is late must not cost the others their look-up. */
+static struct deadline last_deadline(struct request **requests, size_t count)
+{
+    struct deadline last = requests[0]->deadline;
+    for (size_t i = 1; i < count; i++) {
+        if (requests[i]->deadline.at_ms > last.at_ms)
+            last = requests[i]->deadline;
+    }
+    return last;
+}
+
 void api_look_up(struct api *api, struct request **requests, size_t count, size_t *taken_r)
 {
     enum { TOGETHER_MAX = 1024 };
@@ -250,7 +263,7 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    enum status status = read_rows(api, lookups, different, requests[0]->deadline);
+    enum status status = read_rows(api, lookups, different, last_deadline(requests, *taken_r));
     bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {
