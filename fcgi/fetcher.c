@@ -447,11 +447,16 @@ static void take_turn(struct fetcher *fetcher, bool looks_for_due, int max_ms)
     look_at_held(fetcher);
     int64_t now_ms = clock_monotonic_ms();
     fetches_expire(fetcher->fetches, now_ms, answer_waiter, &late);
-    if (fetcher->asked_count == LEASE_BATCH || now_ms - fetcher->asked_at_ms >= ASKED_MS)
+    refresh_server_turn(fetcher->server, now_ms);
+    if (fetcher->asked_count == LEASE_BATCH ||
+        (fetcher->asked_count > 0 && now_ms - fetcher->asked_at_ms >= ASKED_MS)) {
         note_asked(fetcher);
-    if (looks_for_due && now_ms >= fetcher->due_look_at_ms)
+        refresh_server_turn(fetcher->server, clock_monotonic_ms());
+    }
+    if (looks_for_due && now_ms >= fetcher->due_look_at_ms) {
         look_for_due(fetcher);
-    refresh_server_turn(fetcher->server, clock_monotonic_ms());
+        refresh_server_turn(fetcher->server, clock_monotonic_ms());
+    }
 }
 
 enum status fetcher_round(struct fetcher *fetcher, const struct due_list *list,
