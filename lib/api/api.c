@@ -84,8 +84,9 @@ static void ask_again(void *context, const struct wanted *wanted, struct waiter 
     (void)send(api, REFRESH_ASK, wanted, request_of(first)->params.key, clock_monotonic_ms());
 }
 
-/* What a lost fetcher had read it may have begun, and then its lease is still held: nobody gains by asking
- * another one, so those who wait are told at once. What a broken one was asked may not have been read. */
+/* A lost fetcher has read all questions and may have claimed leases, which stay held for some seconds.
+ * Another fetcher could not refresh those hosts either, so all waiting requests are answered at once. A
+ * broken fetcher may not have read the questions, so they are asked again on the next connection. */
 static void take_event(struct api *api, enum client_event event)
 {
     if (event == CLIENT_LOST)
@@ -108,7 +109,7 @@ bool api_tend(struct api *api, int64_t now_ms)
         take_event(api, event);
         is_another |= event != CLIENT_SAME;
     }
-    /* Without a fetcher nobody waits longer than it takes to connect to another one. */
+    /* If no other fetcher could be connected to in this turn, no request waits for one. */
     if (refresh_client_fd(api->fetcher) < 0)
         waiting_lose(api->waiting);
     waiting_expire(api->waiting, now_ms);
@@ -238,7 +239,7 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     return status;
 }
 
-/* Together the lists of several hosts may be too much to hold; those of one never are. */
+/* The lists of several hosts together may not fit into the arena; those of one host always do. */
 static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
 {
     arena_clear(&api->rows);

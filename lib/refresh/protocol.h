@@ -54,7 +54,7 @@ struct refresh_message {
     bool has_key;                  /* the client's key comes along: it may be one that is not stored yet */
     char key[KEY_MAX_BYTES + 1];   /* "" without has_key; to be wiped by whoever has it */
     enum refresh_outcome outcome;
-    int wait_ms; /* nobody asks Chartbeat for this host before; 0: no such bound */
+    int wait_ms; /* Chartbeat is not asked for this host before; 0: no such bound */
 };
 
 /* Writes the message as REFRESH_MESSAGE_BYTES bytes, the unused ones 0. The bytes of an ASK hold the key: the

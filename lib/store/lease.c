@@ -125,8 +125,8 @@ static enum status take_claim(const struct database_rows *rows, struct lease_cla
     return STATUS_OK;
 }
 
-/* What may pass in a burst, and how far apart requests are in the long run, so that any 60 seconds hold at
- * most the rate (GCRA). */
+/* Computes the burst, and the distance of requests in the long run, so that any 60 seconds hold at most the
+ * rate (GCRA). */
 static void budget_of(int rate_per_minute, int *step_ms_r, int *burst_ms_r)
 {
     const int minute_ms = 60000;

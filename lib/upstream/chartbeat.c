@@ -319,7 +319,7 @@ static struct transfer *find_ended(struct chartbeat *client, CURLcode *code_r)
     return NULL;
 }
 
-/* Of all together they are too much to keep. */
+/* The bodies of all transfers together would take too much memory, so each is freed after it was read. */
 void chartbeat_release_answer(struct chartbeat *client)
 {
     if (client->last)

@@ -40,7 +40,7 @@ struct chartbeat_answer {
         *reason; /* why it failed, in words without key or address (owned by the client); "" on STATUS_OK */
 };
 
-/* Of a request that could not be started. */
+/* The answer of a request that could not be started. */
 extern const struct chartbeat_answer chartbeat_no_answer;
 
 /* The bound of one answer, for so many pages. */
