@@ -264,11 +264,6 @@ void chartbeat_free(struct chartbeat *client)
     free(client);
 }
 
-bool chartbeat_has_capacity(const struct chartbeat *client)
-{
-    return client->busy < client->connections;
-}
-
 static enum status find_idle(struct chartbeat *client, struct transfer **transfer_r)
 {
     int i = 0;

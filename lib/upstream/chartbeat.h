@@ -54,8 +54,6 @@ enum status chartbeat_new(struct chartbeat **client_r, const struct chartbeat_co
 /* Breaks off what is under way. NULL is allowed. */
 void chartbeat_free(struct chartbeat *client);
 
-bool chartbeat_has_capacity(const struct chartbeat *client);
-
 /* Starts to ask for the top pages of a host (checked by validate_host) with a key (checked by validate_key),
  * by the deadline and within timeout_ms, where there is room. `context` comes back with the answer. Requests
  * go on only in chartbeat_poll() and chartbeat_next(), in which their time runs; one that is not looked at in

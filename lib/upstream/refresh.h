@@ -16,7 +16,6 @@
 
 enum {
     LEASE_MARGIN_MS = 3000, /* the lease outlives the upstream time-out by this, the publishing included */
-
     /* What one answer may take of an arena, see toppages_parse(): this and twice the bound of its body. */
     PARSE_LEAST_BYTES = 8 * 1024 * 1024,
     REFRESH_REASON_BYTES = 400,
