@@ -77,7 +77,7 @@ static struct connection *free_connection(struct connections *connections)
     return NULL;
 }
 
-/* Without a listening socket of its own libfcgi can't go and accept behind our back. */
+/* libfcgi gets no listening socket, so that it cannot accept a connection by itself. */
 static bool set_up(struct connections *connections, struct connection *connection, int fd)
 {
     const struct timeval step = {.tv_sec = STEP_S};
@@ -111,7 +111,8 @@ enum accepted connections_accept(struct connections *connections)
     return ACCEPTED;
 }
 
-/* What is there already, and can't be used yet, would wake us in each turn: then epoll tells only of news. */
+/* Bytes that have come but cannot be used yet would wake the loop in each turn. With is_edge epoll reports
+ * only new bytes. */
 static bool watch(struct connections *connections, struct connection *connection, bool is_edge)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (is_edge ? EPOLLET : 0),
@@ -125,7 +126,7 @@ static bool watch(struct connections *connections, struct connection *connection
 /* Reads the request that has arrived; false where the connection is gone, or sent none in time. */
 static bool read_request(struct connections *connections, struct connection *connection, bool keep)
 {
-    /* Else FCGX_Accept_r would close the connection that it is to read from. */
+    /* Without this FCGX_Accept_r would close the connection that it is to read from. */
     connection->fcgi.keepConnection = 1;
     if (FCGX_Accept_r(&connection->fcgi) != 0) {
         if (connection->fcgi.ipcFd >= 0)

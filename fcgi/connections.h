@@ -23,7 +23,7 @@ struct connection {
     bool is_open;
     bool is_busy;    /* its request is being answered, or waits */
     bool is_partial; /* a part of a request has come; the rest has until partial_until */
-    bool is_edge;    /* epoll tells only of what is new on it */
+    bool is_edge;    /* epoll reports only new bytes of it */
     struct deadline partial_until;
     void *owner; /* of the caller: the request that is_busy tells of */
 };
@@ -36,7 +36,7 @@ enum heard {
 
 enum accepted {
     ACCEPTED,
-    ACCEPT_NOBODY, /* nobody is there, or another worker was faster */
+    ACCEPT_NOBODY, /* the queue is empty, or another worker was faster */
     ACCEPT_FULL,   /* no room for another connection, here or in the system: pause */
 };
 
@@ -49,17 +49,17 @@ struct connections {
     unsigned char peeked[RECORD_REQUEST_MAX_BYTES];
 };
 
-/* No connections yet, nor does epoll tell of newcomers. STATUS_INVALID: it is no listening socket.
+/* Starts without connections; epoll does not report new ones yet. STATUS_INVALID: it is no listening socket.
  * STATUS_FAILED: errno says why. */
 enum status connections_init(struct connections *connections, int listen_fd) MUST_CHECK;
 
 /* Closes all. */
 void connections_release(struct connections *connections);
 
-/* Shall epoll tell of newcomers? */
+/* Says whether epoll reports new connections. */
 void connections_listen(struct connections *connections, bool listen);
 
-/* Accepts one connection, if somebody waits for that. */
+/* Accepts one connection, if one is in the queue of the listening socket. */
 enum accepted connections_accept(struct connections *connections) MUST_CHECK;
 
 /* Looks at what has come on the connection of this number. keep: the connection, after its request. The

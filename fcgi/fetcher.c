@@ -118,7 +118,7 @@ static void end_claim(struct fetcher *fetcher, struct fetch *fetch, const struct
         const char *why;
     } ends[CLAIM_OUTCOMES] = {
         [CLAIM_NOT_NEEDED] = {REFRESH_STORED, "it has just been done"},
-        [CLAIM_HELD] = {REFRESH_STORED, "somebody else is at it"}, /* nobody waits for it */
+        [CLAIM_HELD] = {REFRESH_STORED, "somebody else is at it"}, /* there is no waiter */
         [CLAIM_BACKOFF] = {REFRESH_BACKOFF, "back-off"},
         [CLAIM_RATE_LIMITED] = {REFRESH_BACKOFF, "the rate budget is used up"},
         [CLAIM_BAD_KEYS] = {REFRESH_BAD_KEYS, "too many keys were guessed"},
@@ -193,7 +193,7 @@ static int room(const struct fetcher *fetcher)
     return fetcher->settings->connections - fetcher->running - (int)fetcher->unstored_count;
 }
 
-/* As many as Chartbeat may be asked for now, in one round trip. */
+/* Claims as many hosts as Chartbeat may be asked for now, in one round trip. */
 static void claim_queued(struct fetcher *fetcher)
 {
     struct fetch *fetches[LEASE_BATCH];
@@ -322,8 +322,8 @@ static void note_asked(struct fetcher *fetcher)
     fetcher->asked_count = 0;
 }
 
-/* Kept for a moment: a crowd asks for the same hosts. What there is no room for is left out, since it will be
- * asked for again. */
+/* Collects the hosts for ASKED_MS, since a crowd asks for the same ones. A host that finds no room is left
+ * out, since workers will name it again. */
 static void keep_asked(struct fetcher *fetcher, const char *host)
 {
     for (size_t i = 0; i < fetcher->asked_count; i++) {
@@ -450,7 +450,7 @@ static int earlier(int wait_ms, int64_t at_ms, int64_t now_ms)
     return left_ms >= wait_ms ? wait_ms : left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* Until there is something to do, even if nothing comes. */
+/* Returns how long the loop may wait if no event comes, at most max_ms. */
 static int wait_ms(const struct fetcher *fetcher, int64_t now_ms, bool looks_for_due, int max_ms)
 {
     bool can_claim = fetches_queued(fetcher->fetches) > 0 && room(fetcher) > 0;
@@ -492,13 +492,18 @@ static void take_turn(struct fetcher *fetcher, bool looks_for_due, int max_ms)
     look_at_held(fetcher);
     int64_t now_ms = clock_monotonic_ms();
     fetches_expire(fetcher->fetches, now_ms, answer_waiter, &late);
-    if (fetcher->asked_count == LEASE_BATCH || now_ms - fetcher->asked_at_ms >= ASKED_MS)
+    refresh_server_turn(fetcher->server, now_ms);
+    if (fetcher->asked_count == LEASE_BATCH ||
+        (fetcher->asked_count > 0 && now_ms - fetcher->asked_at_ms >= ASKED_MS)) {
         note_asked(fetcher);
+        refresh_server_turn(fetcher->server, clock_monotonic_ms());
+    }
     if (now_ms - fetcher->used_at_ms >= USED_MS)
         note_used(fetcher);
-    if (looks_for_due && now_ms >= fetcher->due_look_at_ms)
+    if (looks_for_due && now_ms >= fetcher->due_look_at_ms) {
         look_for_due(fetcher);
-    refresh_server_turn(fetcher->server, clock_monotonic_ms());
+        refresh_server_turn(fetcher->server, clock_monotonic_ms());
+    }
 }
 
 enum status fetcher_round(struct fetcher *fetcher, const struct due_list *list,

@@ -21,7 +21,7 @@ enum {
 };
 
 struct options {
-    bool loop, dry_run, verbose, json, check;
+    bool loop, once, dry_run, verbose, json, check;
     const char *old_secret_file; /* NULL: nothing is to be sealed anew */
     const char *host;            /* NULL: all */
     char host_room[HOST_MAX_BYTES + 1];
@@ -69,6 +69,7 @@ static int read_options(int argc, char **argv, struct options *options)
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "v", names, NULL)) != -1;) {
         options->loop |= c == 'l';
+        options->once |= c == 'o';
         options->dry_run |= c == 'd';
         options->json |= c == 'j';
         options->check |= c == 'c';
@@ -89,9 +90,13 @@ static int read_options(int argc, char **argv, struct options *options)
         if (c == 'h')
             options->host = options->host_room;
     }
-    if (optind == argc)
+    const char *one_round_only = options->host ? "--host" : options->once ? "--once" : NULL;
+    if (optind == argc && !(options->loop && one_round_only))
         return -1;
-    fprintf(stderr, "upbeat-fetch: %s: takes options only; see --help\n", argv[optind]);
+    if (optind == argc)
+        fprintf(stderr, "upbeat-fetch: %s: not with --loop; see --help\n", one_round_only);
+    else
+        fprintf(stderr, "upbeat-fetch: %s: takes options only; see --help\n", argv[optind]);
     return EXIT_SETTINGS;
 }
 

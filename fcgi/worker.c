@@ -17,13 +17,13 @@
 
 enum {
     EVENTS_MAX = 32,       /* in one turn */
-    WAIT_MS = 60000,       /* where nothing is to be done by the clock */
+    WAIT_MS = 60000,       /* the longest wait of a turn */
     PARTIAL_LOOK_MS = 500, /* how often connections are looked at that have sent a part of a request */
-    ACCEPT_PAUSE_MS = 100, /* where there is no room for another connection */
-    DRAIN_MS = 4000,       /* for those who are here when we are told to stop */
-    DRAIN_QUIET_MS = 50,   /* nothing more has come for so long: nginx has noticed */
+    ACCEPT_PAUSE_MS = 100, /* before the next accept, after there was no room for a connection */
+    DRAIN_MS = 4000,       /* the longest time for the open requests after the signal to stop */
+    DRAIN_QUIET_MS = 50,   /* if no request comes for so long, nginx has noticed that we stop */
     SPARE_MAX = 16,        /* requests kept for the next ones */
-    CROWD = 64,            /* so many at once leave memory behind that is given back */
+    CROWD = 64,            /* after so many requests at once, free memory is given back to the system */
 };
 
 /* A request and the connection that its answer goes to. */
@@ -111,7 +111,7 @@ static struct job *new_job(struct worker *worker)
     return job;
 }
 
-/* What a crowd leaves free below the end of the heap would stay ours. */
+/* After a crowd the heap has free memory that the system gets back only by malloc_trim(). */
 static void end_job(struct worker *worker, struct job *job)
 {
     worker->job_count--;
@@ -156,7 +156,7 @@ static void send_response(struct worker *worker, struct job *job)
     end_job(worker, job);
 }
 
-/* A request has changed its state: what it needs next. */
+/* Puts a request that has changed its state where its new state belongs. */
 static void go_on(struct worker *worker, struct request *request)
 {
     switch (request->state) {
@@ -265,7 +265,7 @@ static void tend_fetcher(struct worker *worker)
         go_on(worker, request);
 }
 
-/* Until there is something to do, even if nothing comes; at most max_ms. */
+/* Returns how long the loop may wait if no event comes, at most max_ms. */
 static int wait_ms(struct worker *worker, int max_ms)
 {
     if (worker->lookups.count > 0 || worker->queries.count > 0)
@@ -295,7 +295,8 @@ static void look_up(struct worker *worker)
     }
 }
 
-/* Only one, so that those who need no more than a look-up do not wait behind all that are slow. */
+/* A turn makes one query only, so that requests that need no more than a look-up do not wait behind all
+ * queries. */
 static void make_query(struct worker *worker)
 {
     struct request *request = worker->queries.count > 0 ? worker->queries.items[0] : NULL;
@@ -328,8 +329,8 @@ static bool take_turn(struct worker *worker, int max_ms)
     return true;
 }
 
-/* What has come by now, and what comes on connections that nginx has kept, is answered, on connections that
- * are then closed, until nothing more comes. */
+/* Answers the requests that have come by now, and those that still come on connections that nginx keeps open,
+ * and closes each connection after its answer. It ends once no request has come for DRAIN_QUIET_MS. */
 static enum status drain(struct worker *worker)
 {
     struct deadline until = deadline_in(DRAIN_MS);

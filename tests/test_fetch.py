@@ -112,6 +112,16 @@ def test_not_due_without_a_key_or_in_back_off(shared: Stack, host: str, change: 
     assert why == ("no key is accepted" if "refused" in change else None)
 
 
+def test_a_lease_that_cannot_be_keeps_no_host_from_being_due(shared: Stack, host: str) -> None:
+    """Its holder was killed, and then the clock jumped back."""
+    make_known(shared, host)
+    make_older(shared, host, 7200)
+    for ahead, due in (("5 s", 0), ("1 hour", 1)):
+        lease = "update refreshes set token = gen_random_uuid(), lease_until = now() + %s::interval where host = %s"
+        shared.database.rows(lease, ahead, host)
+        assert f"{due} hosts are due" in Fetcher(shared).run("--dry-run", "--host", host).stdout
+
+
 def test_a_poll_interval_or_zone_that_cannot_be_is_refused(shared: Stack, host: str) -> None:
     make_known(shared, host)
     for change in (
@@ -157,6 +167,8 @@ def test_its_words_name_hosts_that_failed_and_with_v_all(stack: Stack) -> None:
         (["--frobnicate"], "no such option"),
         (["--host"], "needs a value"),
         (["--host", "https://x"], "scheme"),
+        (["--loop", "--host", "a.example"], "not with --loop"),
+        (["--loop", "--once"], "not with --loop"),
         (["more"], "options only"),
     ],
 )

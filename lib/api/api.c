@@ -93,8 +93,9 @@ static void ask_again(void *context, const struct wanted *wanted, struct waiter 
     (void)send(api, REFRESH_ASK, wanted, key_of(request_of(first)), clock_monotonic_ms());
 }
 
-/* What a lost fetcher had read it may have begun, and then its lease is still held: nobody gains by asking
- * another one, so those who wait are told at once. What a broken one was asked may not have been read. */
+/* A lost fetcher has read all questions and may have claimed leases, which stay held for some seconds.
+ * Another fetcher could not refresh those hosts either, so all waiting requests are answered at once. A
+ * broken fetcher may not have read the questions, so they are asked again on the next connection. */
 static void take_event(struct api *api, enum client_event event)
 {
     if (event == CLIENT_LOST)
@@ -130,7 +131,7 @@ bool api_tend(struct api *api, int64_t now_ms)
         take_event(api, event);
         is_another |= event != CLIENT_SAME;
     }
-    /* Without a fetcher nobody waits longer than it takes to connect to another one. */
+    /* If no other fetcher could be connected to in this turn, no request waits for one. */
     if (refresh_client_fd(api->fetcher) < 0)
         waiting_lose(api->waiting);
     waiting_expire(api->waiting, now_ms);
@@ -258,6 +259,8 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     enum { LOST_MS = 50 };
     if (clock_monotonic_ms() < api->lost_until_ms)
         return api->lost_status;
+    if (deadline_left_ms(deadline) == 0)
+        return STATUS_TIMEOUT; /* which says nothing of the database */
     enum status status = store_read(api->store, lookups, count, &api->rows, deadline);
     if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
         api->lost_status = status;
@@ -266,11 +269,22 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     return status;
 }
 
-/* Together the lists of several hosts may be too much to hold; those of one never are. */
+/* The lists of several hosts together may not fit into the arena; those of one host always do. */
 static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
 {
     arena_clear(&api->rows);
     return read_rows(api, lookup, 1, deadline);
+}
+
+/* The latest of the deadlines: a request that is late must not cost the others their look-up. */
+static struct deadline last_deadline(struct request **requests, size_t count)
+{
+    struct deadline last = requests[0]->deadline;
+    for (size_t i = 1; i < count; i++) {
+        if (requests[i]->deadline.at_ms > last.at_ms)
+            last = requests[i]->deadline;
+    }
+    return last;
 }
 
 void api_look_up(struct api *api, struct request **requests, size_t count, size_t *taken_r)
@@ -280,7 +294,7 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    enum status status = read_rows(api, lookups, different, requests[0]->deadline);
+    enum status status = read_rows(api, lookups, different, last_deadline(requests, *taken_r));
     bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {

@@ -47,7 +47,7 @@ struct policy_decision policy_decide(const struct cache_row_state *row, const st
         return decide(POLICY_CHECK_KEY, POLICY_WAIT_MAX_MS);
     if (policy_is_fresh(row, bounds))
         return decide(POLICY_ANSWER, 0);
-    /* While Chartbeat fails nobody is made to find that out by waiting. */
+    /* While Chartbeat fails, a request does not wait: the wait would most likely end without a new row. */
     if (row->failures > 0 && policy_may_serve_stale(row, bounds))
         return decide(POLICY_ANSWER_AND_ASK, 0);
     bool is_stale = row->has_snapshot && within(row->age_ms, -(int64_t)bounds->ttl_ms, bounds->stale_ms);

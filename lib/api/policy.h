@@ -33,7 +33,7 @@ struct policy_decision {
     int wait_ms; /* POLICY_WAIT and POLICY_CHECK_KEY; else 0 */
 };
 
-/* What to do. Total: every state of a row has a decision. */
+/* Decides what to do. Every state of a row has a decision. */
 struct policy_decision policy_decide(const struct cache_row_state *row, const struct policy_bounds *bounds);
 
 /* May this row be served although it could not be refreshed? */

@@ -10,6 +10,7 @@
 
 enum {
     ARENA_MAX_BYTES = 48 * 1024 * 1024, /* a window of a day of many pages */
+    LOOKUP_MS = 200,                    /* of the deadline, kept back for the look-up after a wait */
     ROUNDS_MAX = 4, /* how often one request waits: a key that was refused gives way to the next one */
 };
 
@@ -311,6 +312,8 @@ static void wait_for_refresh(struct request *request, struct api *api, const str
                              bool check, int wait_ms, int64_t now_ms)
 {
     int64_t until_ms = request->started_ms + wait_ms;
+    if (until_ms > request->deadline.at_ms - LOOKUP_MS)
+        until_ms = request->deadline.at_ms - LOOKUP_MS;
     if (request->waiter.reason == WAKE_NOT_ASKED && now_ms >= until_ms)
         request->waiter.reason = WAKE_EXPIRED; /* the look-up took all of it */
     if (!may_wait(request, until_ms, now_ms) || !api_park(api, request, check, until_ms, now_ms)) {

@@ -227,7 +227,7 @@ static void answer_hosts(struct request *request, struct api *api)
 {
     struct problem problem = {.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."};
     request->head.now_ms = clock_wall_ms();
-    /* Of many snapshots, so it is dated by the clock. */
+    /* The answer is made of many snapshots, so its date is that of the clock. */
     request->lookup = (struct store_lookup){.taken_at = request->head.now_ms / 1000 * 1000000,
                                             .rate_limit = -1,
                                             .rate_remaining = -1,
@@ -285,7 +285,8 @@ static enum status compute_trend(struct request *request, struct api *api, struc
     return STATUS_OK;
 }
 
-/* What the site usually has at the quarter of an hour of the newest snapshot: kept for that long, or read. */
+/* Finds the usual values of the site at the quarter of an hour of the newest snapshot, in the cache or in the
+ * database. */
 static enum status find_usual(struct request *request, struct api *api, int64_t as_of_ms,
                               struct site_usual *usual_r)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uthash.h>
 
-/* What a refresh is told apart by. No byte of it is left undefined. */
+/* The key of a refresh in the hash table. Every byte is set, since the hash reads all of them. */
 struct awaited_key {
     char host[HOST_MAX_BYTES + 1];
     struct digest digest; /* zero without check */
@@ -32,7 +32,7 @@ struct waiting {
     struct waiter *woken, *last_woken;
     int count, max;
     int owed;
-    int64_t first_until_ms; /* nobody's time is up before */
+    int64_t first_until_ms; /* no request expires before this */
 };
 
 struct waiting *waiting_new(int waiters_max)

@@ -7,9 +7,9 @@
  * goes away (waiting_remove()). After the first three waiting_next_woken() gives it back, and its owner looks
  * the row up again: all who waited for one host come back together, so one look-up serves them.
  *
- * A refresh is named by its host, or, where a key is to be checked, by host and key. What ended badly stays
- * in the table for a moment: whoever comes meanwhile is told the same at once, and the fetcher is not asked
- * again and again for a host that it can't have. */
+ * A refresh is named by its host, or, where a key is to be checked, by host and key. A refresh that ended
+ * badly stays in the table for a moment: requests that come meanwhile are told the same at once, and the
+ * fetcher is not asked again and again for a host that it cannot refresh. */
 #ifndef UPBEAT_API_WAITING_H
 #define UPBEAT_API_WAITING_H
 
@@ -46,10 +46,10 @@ struct waiter {
     int64_t until_ms;               /* of the monotonic clock */
     enum wake_reason reason;
     enum refresh_outcome outcome; /* where reason is WAKE_ENDED */
-    int wait_ms;                  /* the same: nobody asks Chartbeat before; 0: no such bound */
+    int wait_ms;                  /* the same: Chartbeat is not asked before; 0: no such bound */
 };
 
-/* What is to be made new. `check`: Chartbeat is to be asked with this key. */
+/* Names a refresh. `check`: Chartbeat is to be asked with this key. */
 struct wanted {
     const char *host;
     const struct digest *digest;
@@ -78,7 +78,7 @@ enum waiting_answer waiting_park(struct waiting *waiting, const struct wanted *w
 enum waiting_answer waiting_want(struct waiting *waiting, const struct wanted *wanted,
                                  int64_t now_ms) MUST_CHECK;
 
-/* Takes the end of a refresh: wakes all who wait for it. What nobody waits for is remembered all the same. */
+/* Takes the end of a refresh: wakes all who wait for it. A bad end is remembered even if no request waits. */
 void waiting_end(struct waiting *waiting, const struct refresh_message *done, int64_t now_ms);
 
 /* Wakes those whose time is up. */

@@ -16,7 +16,8 @@ struct refresh_client {
     bool is_broken;        /* and it did not read all that was sent */
     int64_t next_at_ms;    /* away: not before */
     int pause_ms;          /* away: the next pause */
-    int64_t heard_at_ms;   /* the last message, or the first one that was owed since */
+    bool is_owed;          /* a DONE is still to come */
+    int64_t heard_at_ms;   /* when the last message came, or when the fetcher began to owe one */
     size_t unsent_bytes;   /* at the start of `unsent` */
     size_t received_bytes; /* at the start of `received` */
     unsigned char received[RECEIVE_MESSAGES * REFRESH_MESSAGE_BYTES];
@@ -82,6 +83,7 @@ static bool connect_now(struct refresh_client *client, int64_t now_ms)
         return false;
     }
     client->heard_at_ms = now_ms;
+    client->is_owed = false;
     return true;
 }
 
@@ -106,7 +108,9 @@ enum client_event refresh_client_tend(struct refresh_client *client, bool is_owe
     if (client->fd < 0)
         return connect_now(client, now_ms) ? CLIENT_CONNECTED : CLIENT_SAME;
     send_unsent(client);
-    if (!is_owed)
+    /* A fetcher that owes nothing, but does not read either, is as silent as one that owes an answer. */
+    client->is_owed = is_owed || client->unsent_bytes > 0;
+    if (!client->is_owed)
         client->heard_at_ms = now_ms;
     if (now_ms - client->heard_at_ms >= REFRESH_SILENCE_MS)
         client->is_ended = client->is_broken = true;
@@ -119,10 +123,13 @@ enum client_event refresh_client_tend(struct refresh_client *client, bool is_owe
 
 bool refresh_client_send(struct refresh_client *client, const struct refresh_message *message, int64_t now_ms)
 {
-    (void)now_ms;
     if (client->fd < 0 || client->is_ended ||
         client->unsent_bytes + REFRESH_MESSAGE_BYTES > sizeof client->unsent)
         return false;
+    if (!client->is_owed && message->type == REFRESH_ASK) {
+        client->heard_at_ms = now_ms; /* the turn may have begun long ago */
+        client->is_owed = true;
+    }
     refresh_encode(message, client->unsent + client->unsent_bytes);
     client->unsent_bytes += REFRESH_MESSAGE_BYTES;
     send_unsent(client);

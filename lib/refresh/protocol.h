@@ -56,7 +56,7 @@ struct refresh_message {
     bool has_key;                /* the client's key comes along: it may be one that is not stored yet */
     char key[KEY_MAX_BYTES + 1]; /* "" without has_key; to be wiped by whoever has it */
     enum refresh_outcome outcome;
-    int wait_ms;  /* nobody asks Chartbeat for this host before; 0: no such bound */
+    int wait_ms;  /* Chartbeat is not asked for this host before; 0: no such bound */
     int token_id; /* REFRESH_USED: at least 1; else 0, as requests */
     int requests;
 };

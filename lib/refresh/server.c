@@ -126,7 +126,7 @@ static struct connection *free_connection(struct refresh_server *server, size_t 
     return server->connections[i];
 }
 
-/* False: nobody waits, or nobody can be taken now. */
+/* False: no connection is in the queue, or none can be accepted now. */
 static bool accept_one(struct refresh_server *server, int64_t now_ms)
 {
     size_t index = 0;

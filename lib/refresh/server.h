@@ -1,5 +1,6 @@
 /* The fetcher's end of the socket: accepts workers, reads what they ask, and sends them what came of it.
- * Never blocks. Whoever sends what is no message of ours, or does not read what he is sent, is closed. */
+ * Never blocks. A connection is closed if it sends bytes that are no valid message, or does not read what it
+ * is sent. */
 #ifndef UPBEAT_REFRESH_SERVER_H
 #define UPBEAT_REFRESH_SERVER_H
 
@@ -19,7 +20,7 @@ enum {
 struct refresh_server;
 
 struct refresh_server_calls {
-    /* Of a message that has come: REFRESH_ASK, for which refresh_server_answer() must follow once,
+    /* Called for a message that has come: REFRESH_ASK, for which refresh_server_answer() must follow once,
      * REFRESH_ASKED or REFRESH_USED. `connection` names where it came from, and no other ever after. */
     void (*take)(void *context, uint64_t connection, const struct refresh_message *message);
     /* The connection is gone: nothing is owed to it any more. */
@@ -27,16 +28,17 @@ struct refresh_server_calls {
     void *context;
 };
 
-/* A server on a listening unix socket, which it makes non-blocking and does not own; -1: without one, that
- * hears nobody. STATUS_INVALID: the descriptor does not listen; STATUS_NO_MEMORY: *server_r is untouched. */
+/* A server on a listening unix socket, which it makes non-blocking and does not own; -1: without one it has
+ * no connections. STATUS_INVALID: the descriptor does not listen; STATUS_NO_MEMORY: *server_r is untouched.
+ */
 enum status refresh_server_new(struct refresh_server **server_r, int listen_fd,
                                const struct refresh_server_calls *calls) MUST_CHECK;
 
 /* Closes all connections. NULL is allowed. */
 void refresh_server_free(struct refresh_server *server);
 
-/* For a fetcher that is to stop: accepts nobody any more, and closes each connection once nothing is owed to
- * it, so that its worker finds another fetcher. */
+/* For a fetcher that is to stop: accepts no connection any more, and closes each connection once nothing is
+ * owed to it, so that its worker finds another fetcher. */
 void refresh_server_drain(struct refresh_server *server);
 
 /* What to wait for: puts descriptors with their events into fds_r, which holds REFRESH_POLL_MAX. Returns how

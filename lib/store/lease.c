@@ -33,7 +33,9 @@ static const struct statement STATEMENTS[] = {
               " order by q.number",
               2, false},
     [ASKED] = {"upbeat_asked",
-               "select asked(host), " NOT_DURABLE " from unnest($1::text[]) host order by host", 1, true},
+               "select asked(host), " NOT_DURABLE
+               " from unnest($1::text[]) host order by host collate \"C\"" /* as of lease_order() */,
+               1, true},
     /* A host whose lease is held is left out: the other fetcher is at it. More are looked at, to leave out
        those. */
     [DUE] = {"upbeat_due",
@@ -41,7 +43,9 @@ static const struct statement STATEMENTS[] = {
              " (extract(epoch from clock_timestamp() - d.due_at) * 1000)::bigint else -1 end,"
              " (extract(epoch from d.every) * 1000)::bigint"
              " from due_hosts($2::integer + 512, interval '0', $1::text) d join refreshes r using (host)"
-             " where r.lease_until is null or r.lease_until < clock_timestamp()"
+             /* No lease lasts a minute: the clock has jumped back since one that seems to was given. */
+             " where not coalesce(r.lease_until between clock_timestamp()"
+             " and clock_timestamp() + interval '1 minute', false)"
              " order by d.due_at, d.host limit $2::integer",
              2, false},
 };
@@ -121,8 +125,8 @@ static enum status take_claim(const struct database_rows *rows, struct lease_cla
     return STATUS_OK;
 }
 
-/* What may pass in a burst, and how far apart requests are in the long run, so that any 60 seconds hold at
- * most the rate (GCRA). */
+/* Computes the burst, and the distance of requests in the long run, so that any 60 seconds hold at most the
+ * rate (GCRA). */
 static void budget_of(int rate_per_minute, int *step_ms_r, int *burst_ms_r)
 {
     const int minute_ms = 60000;

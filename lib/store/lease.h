@@ -28,8 +28,8 @@ enum {
 
 enum claim_outcome {
     CLAIM_GRANTED,      /* the lease is ours */
-    CLAIM_NOT_NEEDED,   /* somebody did it meanwhile: read again */
-    CLAIM_HELD,         /* somebody is at it */
+    CLAIM_NOT_NEEDED,   /* another process has done it meanwhile: read again */
+    CLAIM_HELD,         /* another process is at it */
     CLAIM_BACKOFF,      /* Chartbeat failed; not before wait_ms */
     CLAIM_RATE_LIMITED, /* the rate budget is used up; not before wait_ms */
     CLAIM_BAD_KEYS, /* too many keys that were never accepted were tried for this host; not before wait_ms */
@@ -106,7 +106,7 @@ enum status lease_publish(struct database *database, const struct lease_publicat
                           size_t count, struct deadline deadline, bool *stored_r) MUST_CHECK;
 
 /* Records the failed requests of count (1 to LEASE_BATCH) hosts, in the order of lease_order(), and gives
- * their leases back; back_off_ms_r[i] says for how long nobody asks now. */
+ * their leases back; back_off_ms_r[i] says for how long Chartbeat is not asked now. */
 enum status lease_fail(struct database *database, const struct lease_failure *failures, size_t count,
                        struct deadline deadline, int *back_off_ms_r) MUST_CHECK;
 
@@ -114,7 +114,7 @@ enum status lease_fail(struct database *database, const struct lease_failure *fa
 enum status lease_refuse(struct database *database, const char *host, const struct lease_claim *claim,
                          const char *reason, struct deadline deadline) MUST_CHECK;
 
-/* Which of count (1 to LEASE_BATCH) hosts have no lease any more that somebody holds. */
+/* Says which of count (1 to LEASE_BATCH) hosts have no lease that a process holds. */
 enum status lease_look(struct database *database, const char *const *hosts, size_t count, int lease_ms,
                        struct deadline deadline, bool *is_free_r) MUST_CHECK;
 
@@ -122,8 +122,8 @@ enum status lease_look(struct database *database, const char *const *hosts, size
 enum status lease_asked(struct database *database, const char *const *hosts, size_t count,
                         struct deadline deadline) MUST_CHECK;
 
-/* At most `limit` hosts that are due now and that nobody is asking for;
- * `host`: that one alone, NULL: all. The arena owns the list. */
+/* Reads at most `limit` hosts that are due now and whose lease is free. `host`: that one alone; NULL: all.
+ * The arena owns the list. */
 enum status lease_due(struct database *database, const char *host, int limit, struct arena *arena,
                       struct deadline deadline, struct due_list *list_r) MUST_CHECK;
 

@@ -12,9 +12,9 @@ enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
 enum { KNOWN, READ, READ_TOKEN, READY };
 
-/* A key that was refused once is doubted: it is served on until it is refused again, or for a minute and the
- * five seconds that have to lie between the two, one back-off; then it has to be checked. So its check counts
- * as REVOCATION_MS less that before the doubt. */
+/* An accepted key that was refused once is doubted. Answers are still served to it for 65 s (a back-off of a
+ * minute, and the 5 s that must lie between two refusals) or until the second refusal; then it has to be
+ * checked. So a doubted key counts as checked 65 s less than REVOCATION_MS before the doubt. */
 #define CHECKED_AT "greatest(k.checked_at, k.doubted_at - interval '235 s')"
 
 static const struct statement STATEMENTS[] = {

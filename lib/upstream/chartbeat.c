@@ -264,11 +264,6 @@ void chartbeat_free(struct chartbeat *client)
     free(client);
 }
 
-bool chartbeat_has_capacity(const struct chartbeat *client)
-{
-    return client->busy < client->connections;
-}
-
 static enum status find_idle(struct chartbeat *client, struct transfer **transfer_r)
 {
     int i = 0;
@@ -319,7 +314,7 @@ static struct transfer *find_ended(struct chartbeat *client, CURLcode *code_r)
     return NULL;
 }
 
-/* Of all together they are too much to keep. */
+/* The bodies of all transfers together would take too much memory, so each is freed after it was read. */
 void chartbeat_release_answer(struct chartbeat *client)
 {
     if (client->last)

@@ -40,7 +40,7 @@ struct chartbeat_answer {
         *reason; /* why it failed, in words without key or address (owned by the client); "" on STATUS_OK */
 };
 
-/* Of a request that could not be started. */
+/* The answer of a request that could not be started. */
 extern const struct chartbeat_answer chartbeat_no_answer;
 
 /* The bound of one answer, for so many pages. */
@@ -53,8 +53,6 @@ enum status chartbeat_new(struct chartbeat **client_r, const struct chartbeat_co
 
 /* Breaks off what is under way. NULL is allowed. */
 void chartbeat_free(struct chartbeat *client);
-
-bool chartbeat_has_capacity(const struct chartbeat *client);
 
 /* Starts to ask for the top pages of a host (checked by validate_host) with a key (checked by validate_key),
  * by the deadline and within timeout_ms, where there is room. `context` comes back with the answer. Requests

@@ -8,8 +8,9 @@
  * is free it is queued again. When the refresh ends, all who wait are answered, and it leaves the table.
  *
  * The check of a key is a refresh of its own: only those who ask with the same key can join it. It stays
- * behind the host's other refreshes (FETCH_BEHIND), since a host has one lease. Who only wants the row to be
- * new joins a check too; if Chartbeat refuses that key, the row is still old, and they are queued again. */
+ * behind the host's other refreshes (FETCH_BEHIND), since a host has one lease. An asker who only wants a new
+ * row joins a check too; if Chartbeat refuses that key, the row is still old, and the asker gets a refresh of
+ * its own. */
 #ifndef UPBEAT_UPSTREAM_FETCHES_H
 #define UPBEAT_UPSTREAM_FETCHES_H
 
@@ -21,7 +22,7 @@
 
 enum {
     FETCH_LOOK_MS = 50,        /* how often a lease that another process holds is looked at */
-    FETCH_WAIT_MAX_MS = 4500,  /* nobody waits longer for an answer */
+    FETCH_WAIT_MAX_MS = 4500,  /* the longest that an asker waits for an answer */
     FETCHES_MAX = 10000,       /* refreshes in the table */
     FETCHES_OF_HOST_MAX = 64,  /* of one host: one under way, and checks of keys behind it */
     FETCH_WAITERS_MAX = 50000, /* of all refreshes */
@@ -34,7 +35,7 @@ enum fetch_state {
     FETCH_HELD,    /* waits for another process to give the lease back */
 };
 
-/* What somebody asks for. */
+/* A question of an asker. */
 struct fetch_ask {
     const char *host; /* checked by validate_host() */
     struct digest digest;

@@ -15,8 +15,7 @@
 #include <stdbool.h>
 
 enum {
-    LEASE_MARGIN_MS = 3000,   /* the lease outlives the upstream time-out by this, the publishing included */
-    PUBLISH_RESERVE_MS = 300, /* of a request's deadline, kept back for the publishing */
+    LEASE_MARGIN_MS = 3000, /* the lease outlives the upstream time-out by this, the publishing included */
     /* What one answer may take of an arena, see toppages_parse(): this and twice the bound of its body. */
     PARSE_LEAST_BYTES = 8 * 1024 * 1024,
     REFRESH_REASON_BYTES = 400,
@@ -46,7 +45,7 @@ struct refresh_job {
     enum status result;
     bool from_database;                         /* it was the database that failed */
     bool is_useless;                            /* Chartbeat answered with 200, but with no list */
-    int wait_ms;                                /* nobody asks again before this; 0: no such bound */
+    int wait_ms;                                /* Chartbeat is not asked before this; 0: no such bound */
     char refused_reasons[REFRESH_REASON_BYTES]; /* why rows were left out, in words; "": none was */
     char reason[REFRESH_REASON_BYTES];          /* why it failed, in words; "" on STATUS_OK */
 

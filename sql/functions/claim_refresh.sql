@@ -55,7 +55,7 @@ begin
         select c.taken_at + ttl into until from cache c where c.host = p_host and c.taken_at between at - ttl and at + ttl;
         if found then
             outcome := 'not_needed';
-            -- Else the host would be found due again and again until then.
+            -- Here and below: a host that stays due although it can't be asked for would be claimed again and again until it can.
             update refreshes f set next_due_at = until where f.host = p_host and f.next_due_at < until;
             return;
         end if;
@@ -73,6 +73,8 @@ begin
     if r.budget_tat > at + p_burst_ms * interval '1 ms' and r.budget_tat < at + (p_burst_ms + p_step_ms) * interval '2 ms' then
         outcome := 'rate_limited';
         wait_ms := ceil(extract(epoch from r.budget_tat - at) * 1000) - p_burst_ms;
+        until := at + wait_ms * interval '1 ms';
+        update refreshes f set next_due_at = until where f.host = p_host and f.next_due_at < until;
         return;
     end if;
     if is_guess and r.bad_key_tat > at + guess_burst and r.bad_key_tat < at + 2 * guess_burst then
@@ -93,6 +95,8 @@ begin
             select min(c.doubted_at) + bound('doubt') into until from key_checks c where c.host = p_host and c.state = 'doubted';
             outcome := case when until is null then 'no_key' else 'backoff' end;
             wait_ms := coalesce(ceil(extract(epoch from until - at) * 1000), 0);
+            until := coalesce(until, at + bound('longest back-off'));
+            update refreshes f set next_due_at = until where f.host = p_host and f.next_due_at < until;
             return;
         end if;
     end if;

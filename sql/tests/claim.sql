@@ -39,6 +39,10 @@ create function pg_temp.give_back(p_host text) returns void language sql as $$
     update refreshes set token = null, lease_until = null where host = p_host
 $$;
 
+create function pg_temp.due(p_host text) returns void language sql as $$
+    update refreshes set next_due_at = clock_timestamp() - interval '1 s' where host = p_host
+$$;
+
 -- A host that nobody knows.
 select is(pg_temp.outcome('new.example'), 'no_key', 'nobody''s key to ask with');
 select is((select is_accepted from refreshes where host = 'new.example'), false, 'it is remembered as not known');
@@ -134,9 +138,19 @@ select cmp_ok(second, '>=', 170, 'it is made use of') from minutes;
 update refreshes set budget_tat = clock_timestamp() + interval '7 s' where host = 'budget.example';
 select is(pg_temp.outcome('budget.example'), 'rate_limited', 'used up');
 select ok(wait_ms between 800 and 1000, 'and says how long') from pg_temp.claim('budget.example');
+-- What the clock may not ask for now is not due now, or it would be claimed again and again.
+select pg_temp.due('budget.example');
+select is(pg_temp.outcome('budget.example'), 'rate_limited', 'for the clock too');
+select is((select count(*) from due_hosts(10, '800 ms', 'budget.example')), 0::bigint, 'so that the host is not due until then');
+select is((select count(*) from due_hosts(10, '1 s', 'budget.example')), 1::bigint, 'but then it is');
 update refreshes set budget_tat = clock_timestamp() + interval '1 hour' where host = 'budget.example';
 select is(pg_temp.outcome('budget.example'), 'granted', 'an arrival in an hour is void');
 select ok((select budget_tat < clock_timestamp() + interval '1 s' from refreshes where host = 'budget.example'), 'and starts anew');
+select pg_temp.host('keyless.example', '{lone}', '{10}');
+delete from apikeys where digest = pg_temp.key('lone');
+select pg_temp.due('keyless.example');
+select is(pg_temp.outcome('keyless.example'), 'no_key', 'a key that is accepted, but not stored, can''t be used');
+select is((select count(*) from due_hosts(10, '50 s', 'keyless.example')), 0::bigint, 'and the host is not due for a minute');
 
 -- Keys that are guessed.
 select pg_temp.host('guess.example', '{a}', '{301}');

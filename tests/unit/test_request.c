@@ -233,6 +233,46 @@ static void test_its_time_is_up(void **state)
     assert_non_null(strstr(scene.request.response.head.data, "Warning: 110"));
 }
 
+/* Its last look-up needs time too, or it would be answered with an error of the database. */
+static void test_it_does_not_wait_past_its_deadline(void **state)
+{
+    (void)state;
+    scene.settings.deadline_ms = 1000;
+    begin(&scene.request, "/api/v1.0/increasingconcurrents");
+    take(&scene.request, (struct cache_row_state){false, 0, KEY_ACCEPTED, CHECKED_MS, 0}, 1);
+    assert_int_equal(scene.request.state, REQUEST_WAITING);
+    (void)api_tend(scene.api, scene.request.started_ms + 799);
+    assert_null(api_next_woken(scene.api));
+    (void)api_tend(scene.api, scene.request.started_ms + 800);
+    assert_ptr_equal(api_next_woken(scene.api), &scene.request);
+    take(&scene.request, (struct cache_row_state){false, 0, KEY_ACCEPTED, CHECKED_MS, 0}, 801);
+    assert_int_equal(scene.request.response.status, 503);
+    assert_non_null(strstr(scene.request.response.body.data, "has not answered yet"));
+}
+
+/* There is no database here: a look-up that asks it finds it unreachable, one that has no time left times
+ * out. */
+static void test_one_that_is_late_costs_the_others_nothing(void **state)
+{
+    (void)state;
+    struct request late;
+    struct request *both[] = {&late, &scene.request};
+    size_t taken = 0;
+    request_init(&late);
+    begin(&late, "/api/v1.0/increasingconcurrents");
+    begin(&scene.request, "/api/v1.0/increasingconcurrents");
+    late.deadline = deadline_in(-1);
+    api_look_up(scene.api, both, 1, &taken);
+    assert_int_equal(late.response.status, 503);
+    assert_int_equal(scene.api->lost_until_ms, 0);
+    begin(&late, "/api/v1.0/increasingconcurrents");
+    late.deadline = deadline_in(-1);
+    api_look_up(scene.api, both, 2, &taken);
+    assert_int_equal(taken, 2);
+    assert_int_equal(scene.api->lost_status, STATUS_UNREACHABLE);
+    request_release(&late);
+}
+
 static void test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever(void **state)
 {
     (void)state;
@@ -307,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_a_look_up_makes_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_end_of_a_refresh, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_time_is_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_does_not_wait_past_its_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_is_late_costs_the_others_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_lost_fetcher, set_up, tear_down),
