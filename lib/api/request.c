@@ -103,7 +103,8 @@ static void begin_read(struct request *request, struct api *api)
         prepare_lookup(request, api);
 }
 
-/* A browser asks this before it lets a page of another site send the header. */
+/* A browser asks this before it lets a page of another site send the header, and would hide a 404 from it:
+ * every path answers. */
 static void finish_options(struct request *request)
 {
     response_preflight(&request->response, request->head.id, request->head.asked_headers);
@@ -120,12 +121,12 @@ void request_begin(struct request *request, struct api *api)
     request->started_ms = clock_monotonic_ms();
     request->deadline = deadline_in(api->settings->deadline_ms);
     request->route = routes_find(request->head.path);
-    if (!request->route)
+    if (strcmp(method, "OPTIONS") == 0)
+        finish_options(request);
+    else if (!request->route)
         request_finish_problem(
             request,
             &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
-    else if (strcmp(method, "OPTIONS") == 0)
-        finish_options(request);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         request_finish_problem(request,
                                &(struct problem){.status = 405,
