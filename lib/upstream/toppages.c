@@ -233,12 +233,17 @@ static bool is_one_of(const char *const *words, const char *text, size_t len_byt
     return false;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* 400 to 599, as a number or in quotes. */
 static bool is_status_of_error(const char *value, size_t len_bytes)
 {
     size_t quote = len_bytes == 5 && *value == '"';
-    return len_bytes == 3 + 2 * quote && strspn(value + quote, "0123456789") == 3 &&
-           (value[quote] == '4' || value[quote] == '5');
+    const char *at = value + quote;
+    return len_bytes == 3 + 2 * quote && (*at == '4' || *at == '5') && is_digit(at[1]) && is_digit(at[2]);
 }
 
 /* Does this member say that there was an error? "error":null, false, 0, "", [] and {} do not. */
