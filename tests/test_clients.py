@@ -74,6 +74,10 @@ MOMENT = datetime(2026, 11, 25, 3, 0, tzinfo=timezone.utc)
         "2026-11-24T22:00:00.000-05",
         "2026-11-25T08:45%2B0545",
         "2026-11-25T03:00:00-00:00",
+        "2026-11-25%2003:00:00%2B00:00",
+        "2026-11-25+03:00:00+UTC",
+        "2026-11-25+04:00:00+%2B0100",
+        "2026-11-25T04:00%2B01:00%5BEurope/Berlin%5D",
         "1795575600",
         "1795575600.75",
         "1795575600000",
@@ -191,7 +195,7 @@ def test_a_page_never_seen_is_not_known(stack: Stack, site: str) -> None:
         "x-a\x7f; x",
     ],
 )
-@pytest.mark.parametrize("path", [PATH, API + "trends", "/"])
+@pytest.mark.parametrize("path", [PATH, API + "trends", "/", API + "nothing", "/nothing"])
 def test_a_preflight_passes_whatever_header_an_agent_adds(stack: Stack, asked: str, path: str) -> None:
     headers = {
         "Origin": "https://board.example",
@@ -205,6 +209,12 @@ def test_a_preflight_passes_whatever_header_an_agent_adds(stack: Stack, asked: s
     if re.fullmatch(r"[a-z0-9, -]{1,400}", asked):
         assert {word.strip() for word in asked.split(",")} <= allowed
     assert int(answer.headers["Access-Control-Max-Age"]) >= 600
+
+
+def test_a_path_that_is_too_long_is_told_so(stack: Stack, site: str) -> None:
+    for path, said in (("/" + "x" * 2000, "longer than 2000 bytes"), ("", "is empty")):
+        answer = report(stack, "history", site, f"path={path}")
+        assert (answer.status, answer.json["parameter"]) == (400, "path") and said in answer.json["detail"]
 
 
 def test_every_answer_exposes_what_a_page_wants_to_read(stack: Stack, host: str) -> None:

@@ -196,10 +196,14 @@ static enum status read_path(const struct request_params *params, struct arena *
     const struct query_parameter *parameter = takes(report, TAKES_PATH) ? query_find(query, "path") : NULL;
     if (!parameter)
         return STATUS_OK;
-    if (parameter->value_bytes == 0 ||
-        page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) != STATUS_OK)
-        return params_refuse(parameter, "is not a path", "the address of a page, at most 2000 bytes", arena,
-                             problem);
+    const char *fault = NULL;
+    if (parameter->value_bytes == 0)
+        fault = "is empty";
+    else if (page_path_normal(parameter->value, parameter->value_bytes, &rules, path, &path_bytes) !=
+             STATUS_OK)
+        fault = "is longer than 2000 bytes";
+    if (fault)
+        return params_refuse(parameter, fault, "the address of a page, at most 2000 bytes", arena, problem);
     report->path = arena_copy(arena, path, path_bytes);
     return report->path ? STATUS_OK : STATUS_NO_MEMORY;
 }

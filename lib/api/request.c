@@ -110,8 +110,9 @@ static void begin_read(struct request *request, struct api *api)
         prepare_lookup(request, api);
 }
 
-/* A browser asks this before it lets a page of another site send the header. It sends no key with that, but
- * one in the address is there: where it is a token that is bound to origins, these alone are let in. */
+/* A browser asks this before it lets a page of another site send the header, and would hide a 404 from it: every
+ * path answers. It sends no key with that, but one in the address is there: where it is a token that is bound to
+ * origins, these alone are let in. */
 static void finish_options(struct request *request)
 {
     response_preflight(&request->response, request->head.id, request->head.asked_headers);
@@ -120,7 +121,7 @@ static void finish_options(struct request *request)
 
 static bool has_token_in_query(const struct request *request)
 {
-    bool has_query = request->route->kind != ROUTE_PLAIN && request->head.query;
+    bool has_query = request->route && request->route->kind != ROUTE_PLAIN && request->head.query;
     return has_query && strstr(request->head.query, "apikey=ubt_") != NULL;
 }
 
@@ -134,12 +135,12 @@ void request_begin(struct request *request, struct api *api)
     request->started_ms = clock_monotonic_ms();
     request->deadline = deadline_in(api->settings->deadline_ms);
     request->route = routes_find(request->head.path);
-    if (!request->route)
+    if (strcmp(method, "OPTIONS") == 0 && !has_token_in_query(request))
+        finish_options(request);
+    else if (!request->route)
         request_finish_problem(
             request,
             &(struct problem){.status = 404, .detail = "There is nothing here; / lists what there is."});
-    else if (strcmp(method, "OPTIONS") == 0 && !has_token_in_query(request))
-        finish_options(request);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0)
         request_finish_problem(request,
                                &(struct problem){.status = 405,

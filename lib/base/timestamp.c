@@ -110,8 +110,15 @@ static const char *read_clock(const char **at, struct tm *parts, int *fraction_u
 
 static const char *read_offset(const char **at, int *offset_s)
 {
+    /* A space may stand before it; before a digit it was a plus. */
+    if (**at == ' ' && !is_digit((*at)[1]))
+        (*at)++;
     if (skip(at, 'Z') || skip(at, 'z'))
         return NULL;
+    if (strncmp(*at, "UTC", 3) == 0) {
+        *at += 3;
+        return NULL;
+    }
     if (!**at)
         return NO_OFFSET;
     int sign = skip(at, '-') ? -1 : skip(at, '+') || skip(at, ' ') ? 1 : 0;
@@ -122,6 +129,17 @@ static const char *read_offset(const char **at, int *offset_s)
     int minutes = has_minutes ? number(at, 2) : 0;
     *offset_s = sign * (hours * 60 + minutes) * 60;
     return hours >= 0 && hours <= 15 && minutes >= 0 && minutes <= 59 ? NULL : NO_SUCH_OFFSET;
+}
+
+/* Names of a zone and a calendar, which change nothing about a time that has its offset. */
+static void skip_suffixes(const char **at)
+{
+    while (**at == '[') {
+        size_t len = strcspn(*at + 1, "[]");
+        if (len == 0 || (*at)[1 + len] != ']')
+            return;
+        *at += len + 2;
+    }
 }
 
 static const char *read_timestamp(const char *text, struct timestamp *timestamp)
@@ -136,9 +154,12 @@ static const char *read_timestamp(const char *text, struct timestamp *timestamp)
     const char *fault = read_date(&at, &parts);
     timestamp->is_date = *at == '\0';
     if (!fault && !timestamp->is_date)
-        fault = skip(&at, 'T') || skip(&at, 't') ? read_clock(&at, &parts, &fraction_us) : NOT_A_TIME;
+        fault = skip(&at, 'T') || skip(&at, 't') || skip(&at, ' ') ? read_clock(&at, &parts, &fraction_us)
+                                                                   : NOT_A_TIME;
     if (!fault && !timestamp->is_date)
         fault = read_offset(&at, &offset_s);
+    if (!fault && !timestamp->is_date)
+        skip_suffixes(&at);
     if (!fault && *at != '\0')
         fault = NOT_A_TIME;
     if (!fault)

@@ -17,9 +17,10 @@ struct timestamp {
 
 /* Reads one of
  * - "2026-11-24T16:00Z", "2026-11-24T17:00:30.123456789+01:00": date, T, hour and minute, maybe seconds with
- *   any number of decimals behind a point or comma, and Z or an offset of +hh:mm, +hhmm or +hh; t and z may
- * be small, the plus may be a space, which is what it becomes in a query that was not encoded, and decimals
- *   beyond microseconds are dropped;
+ *   any number of decimals behind a point or comma, and Z, UTC or an offset of +hh:mm, +hhmm or +hh; t and z
+ *   may be small, T may be a space, another one may stand before the offset, and the plus may be a space,
+ *   which is what it becomes in a query that was not encoded; decimals beyond microseconds are dropped,
+ *   as are names in brackets behind the offset, "[Europe/Berlin]" (RFC 9557);
  * - "2026-11-24": a date;
  * - "1764086400", "1764086400123", "1764086400.123": seconds or milliseconds since 1970, whichever gives one
  *   of the years, maybe with decimals.

@@ -20,7 +20,7 @@ enum answer_kind {
 struct answer {
     int status;
     bool has_retry_after;     /* it has the header Retry-After, whatever that says */
-    int rate_remaining;       /* X-RateLimit-Remaining; -1 where absent or no number */
+    int rate_remaining;       /* X-RateLimit-Remaining, however it is spelled; -1 where absent or no number */
     const char *content_type; /* NULL where absent */
     const char *body;         /* decompressed */
     size_t body_bytes;
@@ -38,6 +38,10 @@ struct answer {
  * | 401, 403 |                          | an object, array or string of JSON           | REFUSED |
  * | 401      | no type of HTML or XML   | empty, or text without a tag in front        | REFUSED |
  * | others   |                          |                                              | NONE    |
+ *
+ * An error beside the list is a member "error", "errors", "fault" or "exception" that says something, a
+ * "status" or "code" of 400 to 599 or of "error", "fail", "failed" or "failure", or a "success" or "ok" that
+ * is false.
  *
  * HTML comes from a firewall or a proxy, never from Chartbeat. A bare 401 is Chartbeat's documented answer to
  * a bad key; a bare 403 is not, and firewalls send it.

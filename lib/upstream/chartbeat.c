@@ -99,20 +99,37 @@ static enum status transfer_new(struct transfer **transfer_r, const struct chart
     return STATUS_OK;
 }
 
-static int header_int(CURL *easy, const char *name, int absent)
+/* A whole number from 0, -1: the header says none. */
+static int number_of(const struct curl_header *header)
 {
-    struct curl_header *header = NULL;
-    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return absent;
     char *end = NULL;
     long number = strtol(header->value, &end, 10);
     if (end == header->value || *end != '\0' || number < 0)
-        return absent;
+        return -1;
     return number > 1000000 ? 1000000 : (int)number;
+}
+
+/* The smallest number that headers of any of these names say, since whatever stands in front of Chartbeat may
+ * add a limit of its own; -1: none says one. */
+static int header_int(CURL *easy, const char *const *names)
+{
+    int least = -1;
+    for (; *names; names++) {
+        struct curl_header *header = NULL;
+        for (size_t i = 0; curl_easy_header(easy, *names, i, CURLH_HEADER, -1, &header) == CURLHE_OK; i++) {
+            int number = number_of(header);
+            if (number >= 0 && (least < 0 || number < least))
+                least = number;
+        }
+    }
+    return least;
 }
 
 static void read_headers(CURL *easy, struct chartbeat_answer *answer)
 {
+    static const char *const limits[] = {"X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit", NULL};
+    static const char *const remaining[] = {"X-RateLimit-Remaining", "X-Rate-Limit-Remaining",
+                                            "RateLimit-Remaining", NULL};
     curl_off_t retry_after_s = 0;
     struct curl_header *header = NULL;
     char *content_type = NULL;
@@ -125,8 +142,8 @@ static void read_headers(CURL *easy, struct chartbeat_answer *answer)
     if (retry_after_s > RETRY_AFTER_MAX_S)
         retry_after_s = RETRY_AFTER_MAX_S;
     answer->retry_after_s = retry_after_s > 0 ? (int)retry_after_s : 0;
-    answer->rate_limit = header_int(easy, "X-RateLimit-Limit", -1);
-    answer->rate_remaining = header_int(easy, "X-RateLimit-Remaining", -1);
+    answer->rate_limit = header_int(easy, limits);
+    answer->rate_remaining = header_int(easy, remaining);
 }
 
 static enum status result_of_code(const struct transfer *transfer, CURLcode code)

@@ -31,7 +31,8 @@ struct chartbeat_answer {
     long status; /* of HTTP; 0 where none came */
     bool has_retry_after;
     int retry_after_s; /* 0 where absent; clamped to RETRY_AFTER_MAX_S */
-    int rate_limit;    /* X-RateLimit-Limit and -Remaining; -1 where absent */
+    int rate_limit;    /* X-RateLimit-Limit and -Remaining, or spelled X-Rate-Limit- or RateLimit-; the
+                          smallest where several come; -1 where absent */
     int rate_remaining;
     const char *content_type; /* NULL where absent; owned as the body */
     const char *body;         /* owned by the client, until the next call of any of its functions */

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdbool.h>
+#include <strings.h>
 
 enum { COUNT_MAX = 2147483647, ROWS_ROOM = 128 };
 
@@ -223,18 +224,42 @@ struct members {
     bool has_list;
 };
 
+static bool is_one_of(const char *const *words, const char *text, size_t len_bytes)
+{
+    for (; *words; words++) {
+        if (strlen(*words) == len_bytes && strncasecmp(*words, text, len_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* 400 to 599, as a number or in quotes. */
+static bool is_status_of_error(const char *value, size_t len_bytes)
+{
+    size_t quote = len_bytes == 5 && *value == '"';
+    const char *at = value + quote;
+    return len_bytes == 3 + 2 * quote && (*at == '4' || *at == '5') && is_digit(at[1]) && is_digit(at[2]);
+}
+
 /* Does this member say that there was an error? "error":null, false, 0, "", [] and {} do not. */
 static bool is_error(const char *name, size_t name_bytes, const char *value, size_t len_bytes)
 {
-    static const char *const none[] = {"null", "false", "0", "\"\"", "[]", "{}"};
-    static const char *const bad[] = {"\"error\"", "\"fail\"", "\"failed\""};
-    bool is_said = json_is_name("error", name, name_bytes);
-    for (size_t i = 0; is_said && i < sizeof none / sizeof *none; i++)
-        is_said = !json_is_name(none[i], value, len_bytes);
-    for (size_t i = 0; !is_said && json_is_name("status", name, name_bytes) && i < sizeof bad / sizeof *bad;
-         i++)
-        is_said = json_is_name(bad[i], value, len_bytes);
-    return is_said;
+    static const char *const errors[] = {"error", "errors", "fault", "exception", NULL};
+    static const char *const none[] = {"null", "false", "0", "\"\"", "[]", "{}", NULL};
+    static const char *const states[] = {"status", "code", "statusCode", "status_code", NULL};
+    static const char *const bad[] = {"\"error\"", "\"fail\"", "\"failed\"", "\"failure\"", NULL};
+    static const char *const successes[] = {"success", "ok", NULL};
+    if (is_one_of(errors, name, name_bytes))
+        return !is_one_of(none, value, len_bytes);
+    if (is_one_of(states, name, name_bytes))
+        return is_one_of(bad, value, len_bytes) || is_status_of_error(value, len_bytes);
+    return is_one_of(successes, name, name_bytes) &&
+           is_one_of((const char *[]){"false", NULL}, value, len_bytes);
 }
 
 static enum status read_member(struct reader *reader, struct members *members)
@@ -274,6 +299,14 @@ static enum status read_object(struct reader *reader, const char **why_r)
     return STATUS_INVALID;
 }
 
+/* Behind the JSON: space, NULs, a broken character. */
+static const char *skip_what_is_no_text(const char *at, const char *end)
+{
+    while (at < end && ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f))
+        at++;
+    return at;
+}
+
 static enum status read_body(struct reader *reader, const char **why_r)
 {
     struct json_cursor *cursor = &reader->cursor;
@@ -288,8 +321,8 @@ static enum status read_body(struct reader *reader, const char **why_r)
         result = read_object(reader, why_r);
     else
         *why_r = "neither a list nor an object";
-    while (result == STATUS_OK && json_comes(cursor, '\0'))
-        cursor->at++;
+    if (result == STATUS_OK)
+        cursor->at = skip_what_is_no_text(cursor->at, cursor->end);
     if (result == STATUS_OK && cursor->at != cursor->end) {
         *why_r = "something behind the JSON";
         result = STATUS_INVALID;
