@@ -43,7 +43,7 @@ def test_one_click_on_the_printed_address_shows_what_rises(up: Up) -> None:
         await_true(lambda: browser.run(why) > 0, 30, "sources")
         # Within two seconds on a machine that has nothing else to do: the test prints when.
         await_true(lambda: "usual" in browser.text("#against"), 10, "what is usual")
-        for name, within_s in (("line", 10), ("band", 20), ("week", 90)):
+        for name, within_s in (("line", 10), ("band", 30), ("week", 90)):
             browser.await_script(
                 f"return document.querySelector('.day .{name}').getAttribute('d')", f"the day's {name}", within_s
             )
