@@ -133,7 +133,9 @@ def main() -> None:
     parser.add_argument(
         "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
     )
-    parser.add_argument("--daily", action="store_true", help="of each day only the quarter of an hour at the time of --from")
+    parser.add_argument(
+        "--daily", action="store_true", help="of each day only the quarter of an hour at the time of --from"
+    )
     given = parser.parse_args()
     if given.to_t > time.time() + 1:
         raise SystemExit("past: --to is in the future")
