@@ -1,10 +1,11 @@
 /* Recorded samples into the database: the minutes of the last day, and quarters of an hour of what is older.
  */
+#include "import_options.h"
+
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/settings.h"
-#include "base/validate.h"
 #include "db/database.h"
 #include "pages/minute_means.h"
 #include "pages/page_index.h"
@@ -14,7 +15,6 @@
 #include "pages/trend_model.h"
 #include "store/imports.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +23,13 @@
 #include <unistd.h>
 
 enum {
-    EXIT_USAGE = 2,
     MINUTE_MS = 60000,
     QUARTER_MINUTES = 15,
     QUARTER_MS = QUARTER_MINUTES * MINUTE_MS,
     MINUTES_SINCE_MS = 86400000, /* so old, and what is kept of a quarter is its roll-up alone */
     RAW_SINCE_MS = 7200000,      /* so old, and a sample is no longer kept as it is, too */
     GRACE_MS = 30000,            /* of roll_up(): a quarter is over so long after its end */
-    SAMPLE_MAX = 100000,         /* rows */
+    SAMPLE_MAX = IMPORT_SAMPLE_MAX,
     QUARTER_MAX_BYTES = 256 * 1024 * 1024,
     NUMBERS_MAX_BYTES = 64 * 1024 * 1024,
     STATEMENT_MS = 60000,
@@ -61,9 +60,7 @@ struct raw {
 };
 
 struct import {
-    char host[HOST_MAX_BYTES + 1];
-    int32_t row_limit;
-    bool replaces;
+    struct import_options options;
     struct database *database;
     int64_t now_ms;
     uint64_t line;
@@ -150,14 +147,14 @@ static const char *store_quarter(struct import *in, bool is_over)
 {
     struct buffer literals[IMPORT_LITERALS];
     const struct import_quarter quarter = {
-        .host = in->host,
+        .host = in->options.host,
         .slot_ms = in->slot_ms,
         .pages = {in->pages, in->page_count},
         .literals = literals,
-        .row_limit = in->row_limit,
+        .row_limit = in->options.row_limit,
         .is_over = is_over,
         .keeps_minutes = in->slot_ms >= in->now_ms - MINUTES_SINCE_MS,
-        .replaces = in->replaces,
+        .replaces = in->options.replaces,
     };
     bool is_done = false;
     for (int k = 0; k < IMPORT_LITERALS; k++)
@@ -301,7 +298,7 @@ static void add_up(struct listed *sum, const struct listed *more)
 
 static const char *add_row(struct import *in, const struct recording_row *given)
 {
-    const struct page_path_rules rules = {in->host, settings_drop_parameters()};
+    const struct page_path_rules rules = {in->options.host, settings_drop_parameters()};
     char path[PATH_MAX_BYTES];
     struct recording_row spelled = *given;
     const struct recording_row *row = &spelled;
@@ -319,7 +316,7 @@ static const char *add_row(struct import *in, const struct recording_row *given)
         why = slot_ms == in->slot_ms ? end_sample(in) : end_quarter(in);
         if (!why && slot_ms != in->slot_ms)
             why = begin_quarter(in, slot_ms);
-        in->sample = (struct trend_sample){.at_ms = row->at_ms, .row_limit = in->row_limit};
+        in->sample = (struct trend_sample){.at_ms = row->at_ms, .row_limit = in->options.row_limit};
         in->has_sample = true;
     }
     if (why)
@@ -396,58 +393,6 @@ static const char *read_lines(struct import *in)
     return why ? why : end_quarter(in);
 }
 
-static int say_help(void)
-{
-    fputs(
-        "upbeat-import " UPBEAT_VERSION ", recorded samples into the database\n\n"
-        "  upbeat-import [options] HOST < samples.tsv\n\n"
-        "A header line names the columns t_ms, path and visitors, and perhaps title, sections (names with | "
-        "between them) and\n"
-        "sources (search,social,links,direct,internal: numbers). Then a line for each page and sample, "
-        "samples in order of time.\n"
-        "What is older than a day is kept by quarters of an hour, the rest by the minute, too.\n\n"
-        "  --limit 100    rows of a full list: a page that is not in one had at most its smallest count\n"
-        "  --replace      put these data in the place of others\n"
-        "  --help\n\n"
-        "UPBEAT_DATABASE_OWNER (or UPBEAT_DATABASE) names the database, as the role that owns the tables.\n",
-        stdout);
-    return EXIT_SUCCESS;
-}
-
-static int usage(const char *why)
-{
-    fprintf(stderr, "upbeat-import: %s; see --help\n", why);
-    return EXIT_USAGE;
-}
-
-/* -1: go on; else the status to end with. */
-static int read_options(int argc, char **argv, struct import *in)
-{
-    static const struct option names[] = {{"limit", required_argument, NULL, 'l'},
-                                          {"replace", no_argument, NULL, 'r'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    int option = 0;
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        char *end = NULL;
-        long number = option == 'l' ? strtol(optarg, &end, 10) : 0;
-        if (option == 'h')
-            return say_help();
-        if (option == '?')
-            return EXIT_USAGE;
-        if (option == 'l' && (end == optarg || *end || number < 1 || number > SAMPLE_MAX))
-            return usage("--limit must be 1 to 100000");
-        if (option == 'l')
-            in->row_limit = (int32_t)number;
-        else
-            in->replaces = true;
-    }
-    const char *why = "needs a host, as Chartbeat names it";
-    if (optind + 1 != argc || validate_host(argv[optind], strlen(argv[optind]), in->host, &why) != STATUS_OK)
-        return usage(why);
-    return -1;
-}
-
 static const char *begin(struct import *in)
 {
     struct stat file;
@@ -465,8 +410,8 @@ static const char *begin(struct import *in)
 
 int main(int argc, char **argv)
 {
-    static struct import in = {.row_limit = 100};
-    int status = read_options(argc, argv, &in);
+    static struct import in;
+    int status = import_options_read(argc, argv, &in.options);
     if (status >= 0)
         return status;
     const char *why = begin(&in);
@@ -476,7 +421,8 @@ int main(int argc, char **argv)
     if (why)
         fprintf(stderr, "upbeat-import: line %" PRIu64 ": %s\n", in.line, why);
     else
-        printf("%" PRIu64 " rows, %" PRIu64 " quarters of an hour of %s\n", in.rows, in.quarters, in.host);
+        printf("%" PRIu64 " rows, %" PRIu64 " quarters of an hour of %s\n", in.rows, in.quarters,
+               in.options.host);
     minutes_free(in.minutes);
     page_index_free(in.index);
     database_free(in.database);

@@ -150,6 +150,13 @@ def test_new_pages_are_marked_and_a_lower_bound_says_at_least(browser: Browser, 
     browser.await_script("return document.querySelector('#rows .title')?.textContent === 'Fresh'", "the new page", 15)
     row = browser.text("#rows li")
     assert "new" in row and "≥" in row and "at least" in row and "at most" in row
+    browser.size(360, 780, 3, True)
+    wide = browser.run(
+        "return [...document.querySelectorAll('.people > *, .times > *')].filter(n => n.scrollWidth > n.parentElement."
+        "clientWidth).map(n => n.innerText)"
+    )
+    assert not wide, wide
+    browser.shot("phone-new")
 
 
 @pytest.mark.talks
@@ -274,11 +281,11 @@ def test_events_are_shown_beside_the_list_and_on_a_wall_one_after_the_other(
         for text, words in zip(
             said,
             (
-                ("Story number 5", "rises, 3.2 × expected, by social"),
+                ("Story number 5", "rises, 3.3 × expected, by social"),
                 ("<b>New</b> words", "headline changed, then +38%"),
                 ("Story number 3", "the most ever known, 1,904"),
                 ("easurement was out", "for 4 min"),
-                ("Story number 1", "rose, 3.2 × expected, by search, social, for 52 mins, at most 420"),
+                ("Story number 1", "rose, 3.3 × expected, by search, social, for 52 mins, at most 420"),
             ),
         ):
             assert all(word in text for word in words), (text, words)

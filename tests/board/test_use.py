@@ -269,6 +269,20 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     browser.shot("phone")
 
 
+def test_what_is_called_rising_in_the_list_of_all_is_what_the_service_shows_by_default() -> None:
+    code = (ROOT / "nginx" / "board" / "js" / "main.js").read_text(encoding="utf-8")
+    said = re.search(r"const SHOWN = \{(.*)\}", code)
+    assert said
+    shown = dict(part.strip().split(": ") for part in said[1].split(","))
+    described = json.loads((ROOT / "lib" / "api" / "openapi.json").read_text(encoding="utf-8"))
+    for one in described["paths"]["/api/v1.0/trends"]["get"]["parameters"]:
+        if one.get("name") in shown:
+            assert float(shown.pop(one["name"])) == one["schema"]["default"], one["name"]
+    model = (ROOT / "lib" / "pages" / "trend_model.h").read_text(encoding="utf-8")
+    assert f"TREND_MIN_CHANGE = {shown.pop('min_change')}," in model
+    assert not shown
+
+
 def test_texts_are_there_in_each_language() -> None:
     source = (ROOT / "nginx" / "board" / "js" / "texts.js").read_text(encoding="utf-8")
     english, german = source.split("  de: {")

@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from itertools import accumulate
-from typing import Iterator, TextIO
+from typing import Iterable, Iterator, TextIO
 
 from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, Surge, tide
 from pages import SECTIONS, _variant
@@ -102,9 +102,9 @@ class Past:
             )
         return found
 
-    def write(self, out: TextIO, from_t: float, to_t: float, by_minute: bool) -> None:
+    def write(self, out: TextIO, times: Iterable[float], by_minute: bool) -> None:
         out.write(HEADER)
-        for t in self.times(from_t, to_t, by_minute):
+        for t in times:
             rows = self.rows(t, by_minute)
             # An older quarter of an hour is one list that holds for its minutes: it knows nothing of surges, which
             # are over in minutes, nor of sources, which are kept for hours.
@@ -113,12 +113,13 @@ class Past:
                 for people, path, title, sections, sources in rows:
                     out.write(f"{at}\t{path}\t{people}\t{title}\t{sections}\t{sources if by_minute else ''}\n")
 
-    def times(self, from_t: float, to_t: float, by_minute: bool) -> Iterator[float]:
-        step = MINUTE_S if by_minute else QUARTER_S
-        t = math.ceil(from_t / step) * step
-        while t < to_t:
-            yield float(t)
-            t += step
+
+def times(from_t: float, to_t: float, by_minute: bool, daily: bool) -> Iterator[float]:
+    grid = MINUTE_S if by_minute else QUARTER_S
+    t = math.ceil(from_t / grid) * grid
+    while t < to_t:
+        yield float(t)
+        t += DAY_S if daily else grid
 
 
 def main() -> None:
@@ -132,11 +133,16 @@ def main() -> None:
     parser.add_argument(
         "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
     )
+    parser.add_argument(
+        "--daily", action="store_true", help="of each day only the quarter of an hour at the time of --from"
+    )
     given = parser.parse_args()
     if given.to_t > time.time() + 1:
         raise SystemExit("past: --to is in the future")
     with contextlib.suppress(BrokenPipeError):  # the reader says why it has had enough
-        Past(given.seed, given.host).write(sys.stdout, given.from_t, given.to_t, given.by_minute)
+        Past(given.seed, given.host).write(
+            sys.stdout, times(given.from_t, given.to_t, given.by_minute, given.daily), given.by_minute
+        )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,16 @@ const TURN_MS = 8000;
 const minutesBetween = (from, to) => Math.max(1, Math.round((Date.parse(to) - Date.parse(from)) / 60000));
 const causesOf = (event) => (event.cause ? text("event_by", { sources: event.cause.split("+").map((name) => text(name)).join(", ") }) : "");
 
+/* Of a rise the most that was seen of it so far: it is told before much of it is there. */
+function ratioOf(event) {
+  if (event.kind !== "rise" || event.ratio === null || !(event.peak_expected > 0)) return event.ratio;
+  return Math.max(event.ratio, event.peak / event.peak_expected);
+}
+
 /* What happened, in words. */
 function detailOf(event) {
-  const ratio = event.ratio === null ? "" : text("event_times", { n: formatRatio(event.ratio) });
+  const times = ratioOf(event);
+  const ratio = times === null ? "" : text("event_times", { n: formatRatio(times) });
   const lasted = event.ended_at ? text("event_lasted", { age: formatAge(60 * minutesBetween(event.began_at, event.ended_at)) }) : "";
   const words = {
     rise: [text(event.ended_at ? "event_rose" : "event_rise"), ratio, causesOf(event), lasted, event.ended_at ? text("event_peak", { n: formatWhole(event.peak) }) : ""],
@@ -23,6 +30,9 @@ function detailOf(event) {
   }[event.kind] || [text(`event_${event.kind}`), ratio, lasted];
   return (event.path ? words : words.slice(1)).filter((word) => word !== "").join(", ");
 }
+
+/* Another one, and the event is drawn anew. */
+const stampOf = (event) => `${event.id} ${event.ended_at || ""} ${event.peak}`;
 
 export class Events {
   constructor(onOpen) {
@@ -61,7 +71,7 @@ export class Events {
 
   draw() {
     this.box.hidden = !this.isThere || this.events.length === 0;
-    const isSame = this.events.length === this.list.childElementCount && this.events.every((event, place) => this.list.children[place].dataset.id === `${event.id} ${event.ended_at || ""}`);
+    const isSame = this.events.length === this.list.childElementCount && this.events.every((event, place) => this.list.children[place].dataset.id === stampOf(event));
     if (isSame) return;
     this.list.replaceChildren(...this.events.map((event) => {
       const li = document.createElement("li");
@@ -69,7 +79,7 @@ export class Events {
       const box = li.appendChild(document.createElement("div"));
       const title = box.appendChild(document.createElement(event.path ? "button" : "b"));
       const detail = box.appendChild(document.createElement("span"));
-      li.dataset.id = `${event.id} ${event.ended_at || ""}`;
+      li.dataset.id = stampOf(event);
       time.dateTime = event.began_at;
       time.textContent = formatTime(new Date(event.began_at));
       if (event.path) title.dataset.path = event.path;

@@ -69,8 +69,8 @@ export class Head {
     this.usual.textContent = text("usual", { day: formatWeekday(at), time: formatTime(at), low: formatWhole(site.usual_low), high: formatWhole(site.usual_high) });
   }
 
-  /* Asks for the course of the day, of the same day last week, and of a usual day, and draws them. serverNow: in ms. Gives whether all of it was
-   * known. */
+  /* Asks for the course of the day, of the same day last week, and of a usual day, and draws them. serverNow: in ms. Gives whether nearly all of it
+   * was known. */
   async load(host, key, serverNow) {
     const to = Math.floor(serverNow / 60000) * 60000;
     const from = to - DAY_MS;
@@ -83,7 +83,8 @@ export class Head {
     const points = (answer, shift) => (answer.status === 200 ? answer.body.points.map((point) => [Date.parse(point.t) + STEP_MS / 2 + shift, point.low]) : []);
     this.course = { from, to, today: points(today, 0), week: points(week, WEEK_MS), hours: profile.status === 200 ? profile.body.hours : null, zone: today.body.tz || (profile.body && profile.body.tz) || "UTC" };
     this.draw();
-    return this.course.week.length > 0 && this.band(this.course).length > 0;
+    const isMost = (found, steps) => found.length > 0.9 * steps;
+    return isMost(this.course.today, DAY_MS / STEP_MS) && isMost(this.course.week, DAY_MS / STEP_MS) && isMost(this.band(this.course), DAY_MS / (2 * STEP_MS));
   }
 
   band({ from, to, hours, zone }) {

@@ -11,10 +11,11 @@ import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
 import { fillTexts, language, text } from "./texts.js";
 
 const TABS = ["rising", "falling", "top"];
+const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const LIMIT = 100;
 const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
-const AGAIN_MS = 20000; // where the past is not known yet
+const AGAIN_MS = 1000; // where the past is not known yet, and twice as long each time
 const ANNOUNCE_MS = 10000;
 
 const find = (id) => document.getElementById(id);
@@ -28,6 +29,7 @@ let failed = null; // the answer that failed last
 let isRefused = false;
 let aborter = new AbortController();
 let dayDueAt = 0;
+let dayPauseMs = AGAIN_MS;
 let announced = new Set();
 let announcedAt = -ANNOUNCE_MS;
 let pageView = null; // the module page.js, once it was wanted
@@ -60,6 +62,7 @@ function readWishes() {
     failures = 0;
     failed = data = null;
     dayDueAt = 0;
+    dayPauseMs = AGAIN_MS;
     announced = null;
     list.clear();
     head.clear();
@@ -161,10 +164,18 @@ async function take(answer, { host, key, wanted, signal }) {
   data = { ageMs: answer.ageMs, askedAt: answer.askedAt, wallAt: Date.now(), isWarming: body.warming && !isLate, known: Math.min(body.minutes_known, body.minutes_needed - 1), needed: body.minutes_needed, isEmpty: isLate ? list.rows.size === 0 : pages.length === 0 };
   if (!isLate) draw(pages, body, wanted, answer.serverNow);
   if (!hasHosts) loadHosts();
-  if (performance.now() >= dayDueAt) {
-    dayDueAt = performance.now() + DAY_PAUSE_MS * (0.9 + 0.2 * Math.random());
-    head.load(host, key, answer.serverNow).then((isAll) => { if (!isAll) dayDueAt = Math.min(dayDueAt, performance.now() + AGAIN_MS); });
-  }
+  loadDay({ host, key }, answer);
+}
+
+/* Where not all of the day is known it is asked for again, without waiting for the next turn: a past may be coming in. */
+async function loadDay({ host, key }, { serverNow, askedAt }) {
+  if (performance.now() < dayDueAt || document.hidden) return;
+  dayDueAt = performance.now() + DAY_PAUSE_MS * (0.9 + 0.2 * Math.random());
+  const isAll = await head.load(host, key, serverNow + performance.now() - askedAt);
+  if (isAll || host !== access.host || key !== access.key) return;
+  dayDueAt = Math.min(dayDueAt, performance.now() + dayPauseMs);
+  setTimeout(() => { if (host === access.host && key === access.key) loadDay({ host, key }, { serverNow, askedAt }); }, dayPauseMs + 1);
+  dayPauseMs *= 2;
 }
 
 function draw(pages, body, wanted, serverNow) {
@@ -190,7 +201,8 @@ function draw(pages, body, wanted, serverNow) {
 /* As /trends has it by default: the tab of all pages shows those too that do neither. */
 function trendOf(page) {
   const more = page.visitors - page.expected;
-  if (Math.abs(page.score) < 3 || Math.abs(more) < 5) return "steady";
+  const most = Math.max(page.visitors, page.expected);
+  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
   return more > 0 ? "up" : "down";
 }
 

@@ -177,7 +177,7 @@ async function load() {
   const hours = profile.status === 200 ? profile.body.hours : null;
   const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors })), STEP_MS[step]);
   showHeadlines(course.body.headlines);
-  find("page-note").textContent = Chart ? (points.length ? "" : text("chart_none")) : text("chart_failed");
+  find("page-note").textContent = Chart ? (points.some((point) => point.y !== null) ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
   drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: course.body.headlines.map((one) => Date.parse(one.t)) });
   drawHours(Chart, hours);
