@@ -110,9 +110,9 @@ static void begin_read(struct request *request, struct api *api)
         prepare_lookup(request, api);
 }
 
-/* A browser asks this before it lets a page of another site send the header, and would hide a 404 from it: every
- * path answers. It sends no key with that, but one in the address is there: where it is a token that is bound to
- * origins, these alone are let in. */
+/* A browser asks this before it lets a page of another site send the header, and would hide a 404 from it:
+ * every path answers. It sends no key with that, but one in the address is there: where it is a token that is
+ * bound to origins, these alone are let in. */
 static void finish_options(struct request *request)
 {
     response_preflight(&request->response, request->head.id, request->head.asked_headers);
