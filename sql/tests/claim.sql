@@ -146,11 +146,11 @@ select is((select count(*) from due_hosts(10, '1 s', 'budget.example')), 1::bigi
 update refreshes set budget_tat = clock_timestamp() + interval '1 hour' where host = 'budget.example';
 select is(pg_temp.outcome('budget.example'), 'granted', 'an arrival in an hour is void');
 select ok((select budget_tat < clock_timestamp() + interval '1 s' from refreshes where host = 'budget.example'), 'and starts anew');
-select pg_temp.host('keyless.example', '{lone}', '{10}');
+select pg_temp.host('without-key.example', '{lone}', '{10}');
 delete from apikeys where digest = pg_temp.key('lone');
-select pg_temp.due('keyless.example');
-select is(pg_temp.outcome('keyless.example'), 'no_key', 'a key that is accepted, but not stored, can''t be used');
-select is((select count(*) from due_hosts(10, '50 s', 'keyless.example')), 0::bigint, 'and the host is not due for a minute');
+select pg_temp.due('without-key.example');
+select is(pg_temp.outcome('without-key.example'), 'no_key', 'a key that is accepted, but not stored, can''t be used');
+select is((select count(*) from due_hosts(10, '50 s', 'without-key.example')), 0::bigint, 'and the host is not due for a minute');
 
 -- Keys that are guessed.
 select pg_temp.host('guess.example', '{a}', '{301}');
