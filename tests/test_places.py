@@ -259,7 +259,7 @@ def test_sudo_keeps_the_proxy_for_apt(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:2]:
+    for parent in list(tmp_path.parents)[:3]:
         parent.chmod(0o755)
     out = tmp_path / "out"
     script = f". {ROOT}/fcgi/packages.sh; install_missing some-package"
