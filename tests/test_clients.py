@@ -334,6 +334,8 @@ def test_only_scripts_are_told_with_200(stack: Stack) -> None:
         ('text/csv;x="a,application/json"', False),
         ("text/csv; header=present", True),
         ("TEXT/CSV;Q=0.7", True),
+        ("*/*;header=present", False),
+        ("application/json;charset=utf-8 ; q = 0.1, */*", True),
         ("*/*", False),
         ("image/png", False),
         ("", False),

@@ -138,6 +138,7 @@ static int closeness(struct piece range, const char *type)
 static int match_range(struct piece element, const struct media_offer *offer, int *weight_r)
 {
     int close = closeness(next_piece(&element, ";"), offer->type);
+    bool is_any_type = close == ANY_TYPE;
     *weight_r = 1000;
     while (close != NO_MATCH && element.len_bytes > 0) {
         struct piece value = next_piece(&element, ";");
@@ -148,7 +149,8 @@ static int match_range(struct piece element, const struct media_offer *offer, in
             *weight_r = value.len_bytes > 0 ? read_weight(value.at) : 0;
             return close; /* what stands behind the weight is not of the type */
         }
-        close = has_parameter(offer, name, trimmed(value.at, value.len_bytes)) ? close + 1 : NO_MATCH;
+        if (!is_any_type)
+            close = has_parameter(offer, name, trimmed(value.at, value.len_bytes)) ? close + 1 : NO_MATCH;
     }
     return close;
 }

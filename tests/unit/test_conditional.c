@@ -118,6 +118,11 @@ static void test_accept(void **state)
         {"xtext/csv", false},
         {"text/plain; x=text/csv", false},
         {"text/csv/x", false},
+        {"*/*;header=present", false},
+        {"*/*;header=present;q=0.5", false},
+        {"*/*;charset=utf-16, text/csv;q=0.1", false},
+        {"application/json ; q = 0.1, */*", true},
+        {"application/json;charset=\"utf-8\";q=0.1, */*", true},
     };
     static const struct media_offer offers[] = {{"application/json", "charset=utf-8"},
                                                 {"text/csv", "charset=utf-8;header=present"}};
