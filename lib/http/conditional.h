@@ -19,9 +19,9 @@ struct media_offer {
 
 /* The offer that an Accept value prefers (RFC 9110, 12.5.1): the most specific range that matches an offer
  * gives its weight, the greatest weight wins; of equals the one that is named more closely, then the one that
- * stands first. A range matches only if the offer has each of its parameters; those of any type ("*" on both sides) mean
- * nothing, since no type is there to have them. A weight that is none counts as 0. Where nothing is acceptable, and for NULL, it is the first: index from 0. Linear in the header for each
- * offer. */
+ * stands first. A range matches only if the offer has each of its parameters; those of any type ("*" on both
+ * sides) mean nothing, since no type is there to have them. A weight that is none counts as 0. Where nothing
+ * is acceptable, and for NULL, it is the first: index from 0. Linear in the header for each offer. */
 size_t accept_choose(const char *header, const struct media_offer *offers, size_t count);
 
 #endif
