@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/validate.h"
 
@@ -13,6 +14,7 @@ enum {
     ROWS_MAX = 100000, /* of one snapshot */
     EVENTS_MAX_BYTES = 8 * 1024 * 1024,
     QUARTER_MS = 900000,
+    DAY_MS = 86400000,
 };
 
 static const time_us PAST_US = 45 * INT64_C(60000000);   /* that a new watch looks at without a word */
@@ -41,7 +43,8 @@ struct watch {
     size_t found_count, found_capacity;
     bool is_quiet, is_out_of_memory;
     struct event_usual usual;
-    int64_t usual_slot; /* of which quarter of an hour `usual` is */
+    int64_t usual_slot;  /* of which quarter of an hour `usual` is */
+    int64_t records_day; /* on which the records were read */
 };
 
 /* An event that began and ended in one look is one. */
@@ -78,7 +81,7 @@ struct watch *watch_new(const char *host)
     if (!watch)
         return NULL;
     snprintf(watch->host, sizeof watch->host, "%s", host);
-    watch->usual = (struct event_usual){NAN, NAN, NAN};
+    watch->usual = (struct event_usual){NAN, NAN};
     watch->rules = event_rules_new(&bounds, note, watch);
     if (watch->rules)
         return watch;
@@ -248,18 +251,40 @@ static enum status restore(struct watch *watch, struct database *database, time_
 /* --- Looks -------------------------------------------------------------------------------------------------
  */
 
-/* Once a quarter of an hour; a site whose usual is not known has no site_high, site_low and record. */
+/* Once a quarter of an hour; a site whose usual is not known has no site_high and site_low. */
 static enum status renew_usual(struct watch *watch, struct database *database, time_us at)
 {
     int64_t slot = at / 1000 / QUARTER_MS;
     if (slot == watch->usual_slot)
         return STATUS_OK;
     enum status result = event_log_usual(database, watch->host, deadline_in(STATEMENT_MS), &watch->usual);
+    if (result == STATUS_OK)
+        watch->usual_slot = slot;
+    return result;
+}
+
+/* Once a day, at a time of the day that each watch has for itself: it reads the whole history. */
+static enum status renew_records(struct watch *watch, struct database *database, time_us at)
+{
+    struct database_rows *rows = NULL;
+    int64_t day = (at / 1000 + (int64_t)(hash_text(HASH_START, watch->host) % DAY_MS)) / DAY_MS;
+    if (day == watch->records_day)
+        return STATUS_OK;
+    enum status result = event_log_records(database, watch->host, deadline_in(STATEMENT_MS), &rows);
     if (result != STATUS_OK)
         return result;
-    watch->usual_slot = slot;
-    return isnan(watch->usual.record) ? STATUS_OK
-                                      : event_rules_record(watch->rules, EVENT_SITE, watch->usual.record);
+    for (size_t row = 0; result == STATUS_OK && row < database_rows_count(rows); row++) {
+        int32_t page_id = 0;
+        uint32_t number = EVENT_SITE;
+        double most = event_log_most(rows, row, &page_id);
+        result = page_id == 0 || number_of(watch, page_id, &number)
+                     ? event_rules_record(watch->rules, number, most)
+                     : STATUS_NO_MEMORY;
+    }
+    database_rows_free(rows);
+    if (result == STATUS_OK)
+        watch->records_day = day;
+    return result;
 }
 
 /* What an earlier run has looked at, so that there is something to compare with. A host that was never looked
@@ -322,6 +347,8 @@ enum status watch_look(struct watch *watch, struct database *database, const str
         until = watch->looked_at + SLICE_US;
     watch->found_count = 0;
     result = renew_usual(watch, database, until);
+    if (result == STATUS_OK)
+        result = renew_records(watch, database, until);
     if (result == STATUS_OK)
         result = see_titles(watch, database, watch->looked_at, until);
     if (result == STATUS_OK)

@@ -46,5 +46,6 @@ grant select on tokens to upbeat_token;
 grant select on hosts, cache, pages, titles, snapshots, quarters, events, event_progress to upbeat_alert;
 grant select (host, failures) on refreshes to upbeat_alert;
 grant execute on function
-    event_hosts, event_samples, first_seen, is_time_zone, page_number, page_usual, record_events, unpack_counts, usual_days, usual_of, zone_of
+    event_hosts, event_records, event_samples, first_seen, is_time_zone, page_number, page_usual, record_events,
+    unpack_counts, usual_days, usual_of, zone_of
 to upbeat_alert;

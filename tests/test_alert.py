@@ -184,6 +184,31 @@ def test_a_new_headline_with_what_it_did_and_a_suspect_measurement(database: Dat
     assert headline[5] == pytest.approx(185, abs=6) and headline[6]
 
 
+def test_a_record_is_told_once_a_day(database: Database) -> None:
+    site = Site(database)
+    for days, pages in ((8, [20, 21]), (1, [20, 21, 22])):  # /p22 is known since yesterday only
+        zeros = [0] * len(pages)
+        most = [{20: 15000, 21: 90000, 22: 100}[n] for n in pages]
+        database.rows(
+            "insert into quarters values"
+            " (%s, date_bin('15 minutes', now() - %s * interval '1 day', 'epoch'), 15, %s::int[], %s::smallint[],"
+            " %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::smallint[], %s::int[], %s::smallint[],"
+            " %s::int[], %s::int[])",
+            site.host, days, [site.ids[n] for n in pages], *([zeros] * 4), most, *([zeros] * 6),
+        )  # fmt: skip
+    site.play(40)
+    alert(database)
+    assert events(database) == []
+    site.counts[20], site.counts[21], site.counts[22] = 153, 155, 135  # no rise: within the noise of counts
+    site.play(5)
+    alert(database)
+    assert events(database) == [("record", "/p20", False, "{}")]
+    site.counts[20] = 157
+    site.play(5)
+    alert(database)
+    assert events(database) == [("record", "/p20", False, "{}")]
+
+
 def test_a_dry_run_tells_and_stores_nothing(database: Database) -> None:
     site = Site(database)
     site.play(40)

@@ -85,7 +85,7 @@ void event_rules_wait(struct event_rules *rules, int64_t now_ms);
 /* A page's title changed at that time, no later than the newest sample. STATUS_NO_MEMORY. */
 enum status event_rules_headline(struct event_rules *rules, uint32_t page, int64_t at_ms) MUST_CHECK;
 
-/* The maximum of the kept history, of a page or of EVENT_SITE. STATUS_NO_MEMORY. */
+/* The maximum of what is known of a page or of EVENT_SITE, above which it sets a record. STATUS_NO_MEMORY. */
 enum status event_rules_record(struct event_rules *rules, uint32_t page, double maximum) MUST_CHECK;
 
 /* Forgets every event, open or over, without a word: what was looked at so far was the past of an earlier

@@ -34,12 +34,11 @@ static const struct statement RECENT = {
 
 static const struct statement USUAL = {
     "upbeat_event_usual",
-    "with kept as (select min(slot) as first, max(case when page_ids[1] = 0 then max[1] end) / 100.0 as most"
-    " from quarters where host = $1::text)"
-    " select u.usual_low::text, u.usual_high::text, case when k.first < now() - interval '7 days' then "
-    "k.most end::text"
-    " from kept k left join page_usual($1::text, null, zone_of($1::text, null)) u on true",
-    1, false};
+    "select usual_low::text, usual_high::text from page_usual($1::text, null, zone_of($1::text, null))", 1,
+    false};
+
+static const struct statement RECORDS = {"upbeat_event_records",
+                                         "select page_id, most::text from event_records($1::text)", 1, false};
 
 static const struct statement RECORD = {
     "upbeat_event_record", "select record_events($1::text, " AT_US(2) ", " AT_US(3) ", $4::text::jsonb)", 4,
@@ -162,11 +161,24 @@ enum status event_log_usual(struct database *database, const char *host, struct 
     enum status result = database_run(database, &USUAL, parameters, 1, deadline, &rows);
     if (result != STATUS_OK)
         return result;
-    *usual_r = (struct event_usual){NAN, NAN, NAN};
+    *usual_r = (struct event_usual){NAN, NAN};
     if (database_rows_count(rows) > 0)
-        *usual_r = (struct event_usual){real(rows, 0, 0), real(rows, 0, 1), real(rows, 0, 2)};
+        *usual_r = (struct event_usual){real(rows, 0, 0), real(rows, 0, 1)};
     database_rows_free(rows);
     return STATUS_OK;
+}
+
+enum status event_log_records(struct database *database, const char *host, struct deadline deadline,
+                              struct database_rows **rows_r)
+{
+    const struct sql_param parameters[] = {{.bytes = host}};
+    return database_run(database, &RECORDS, parameters, 1, deadline, rows_r);
+}
+
+double event_log_most(const struct database_rows *rows, size_t number, int32_t *page_id_r)
+{
+    *page_id_r = (int32_t)database_int(rows, number, 0, 0);
+    return real(rows, number, 1);
 }
 
 static void put_time(struct buffer *out, const char *name, int64_t at_ms)

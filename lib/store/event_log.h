@@ -31,9 +31,9 @@ struct event_row {
     uint32_t sources[PAGE_SOURCES];
 };
 
-/* What is usual of a site now, and the most that it ever had; NAN: not known. */
+/* What is usual of a site now; NAN: not known. */
 struct event_usual {
-    double low, high, record;
+    double low, high;
 };
 
 enum status event_log_hosts(struct database *database, struct deadline deadline,
@@ -59,6 +59,14 @@ struct event event_log_event(const struct database_rows *rows, size_t number);
 /* Of a site with a week of history or more. */
 enum status event_log_usual(struct database *database, const char *host, struct deadline deadline,
                             struct event_usual *usual_r) MUST_CHECK;
+
+/* The most visitors that the site and each of its pages had, of those that may break their record today
+ * (sql/functions/event_records.sql). Reads the whole kept history: once a day is enough. */
+enum status event_log_records(struct database *database, const char *host, struct deadline deadline,
+                              struct database_rows **rows_r) MUST_CHECK;
+
+/* *page_id_r: 0 for the site. */
+double event_log_most(const struct database_rows *rows, size_t number, int32_t *page_id_r);
 
 /* Appends an event to a JSON list that event_log_record() takes; page_id 0: the site. See out->status. */
 void event_log_put(struct buffer *out, const struct event *event, int32_t page_id);
