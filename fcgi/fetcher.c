@@ -2,6 +2,7 @@
 #include "store/roles.h"
 
 #include "base/log.h"
+#include "program.h"
 #include "refresh/server.h"
 #include "store/tokens.h"
 #include "upstream/chartbeat.h"
@@ -472,9 +473,11 @@ static void wait_for_events(struct fetcher *fetcher, bool looks_for_due, int max
     struct pollfd fds[REFRESH_POLL_MAX + 1];
     struct signalfd_siginfo told;
     int64_t now_ms = clock_monotonic_ms();
+    program_say_alive();
     fds[0] = (struct pollfd){.fd = fetcher->signal_fd, .events = POLLIN};
     size_t count = 1 + refresh_server_poll_fds(fetcher->server, now_ms, fds + 1);
-    chartbeat_poll(fetcher->chartbeat, fds, count, wait_ms(fetcher, now_ms, looks_for_due, max_ms));
+    chartbeat_poll(fetcher->chartbeat, fds, count,
+                   program_wait_ms(wait_ms(fetcher, now_ms, looks_for_due, max_ms)));
     if (read(fetcher->signal_fd, &told, sizeof told) == (ssize_t)sizeof told)
         fetcher->stop_asked = true;
 }
@@ -548,6 +551,7 @@ static void drain(struct fetcher *fetcher)
 
 void fetcher_run(struct fetcher *fetcher)
 {
+    program_say_ready();
     while (!fetcher->stop_asked)
         take_turn(fetcher, true, WAIT_MS);
     drain(fetcher);

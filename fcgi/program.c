@@ -1,16 +1,26 @@
 #include "program.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-enum { HELP_MAX_BYTES = 16 * 1024 };
+enum {
+    HELP_MAX_BYTES = 16 * 1024,
+    ALIVE_SHARE = 4, /* of the watchdog's period: between two signs of life */
+};
 
 static volatile sig_atomic_t stop_asked;
+static int watchdog_ms; /* 0: nobody watches */
+static int64_t alive_again_ms;
 
 int program_say_help(const char *text)
 {
@@ -41,6 +51,49 @@ void program_catch_stops(void)
 bool program_must_stop(void)
 {
     return stop_asked;
+}
+
+/* The protocol of sd_notify(3): one datagram a message. A message that can't be sent is left out, since the
+ * service goes on without systemd. */
+static void notify(const char *message)
+{
+    const char *path = settings_notify_socket();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+    if (len < 2 || len >= sizeof address.sun_path || (*path != '/' && *path != '@'))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (*path == '@')
+        address.sun_path[0] = '\0'; /* an abstract name */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)sendto(fd, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address,
+                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
+}
+
+void program_say_ready(void)
+{
+    watchdog_ms = settings_watchdog_ms();
+    notify("READY=1");
+}
+
+void program_say_alive(void)
+{
+    if (watchdog_ms == 0)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < alive_again_ms)
+        return;
+    alive_again_ms = now_ms + watchdog_ms / ALIVE_SHARE;
+    notify("WATCHDOG=1");
+}
+
+int program_wait_ms(int max_ms)
+{
+    int alive_ms = watchdog_ms / ALIVE_SHARE;
+    return watchdog_ms == 0 || (max_ms >= 0 && max_ms < alive_ms) ? max_ms : alive_ms;
 }
 
 /* The leak sanitizer traces its own process, so it needs the right to. */

@@ -19,6 +19,18 @@ void program_catch_stops(void);
 /* Whether TERM or INT has come. */
 bool program_must_stop(void);
 
+/* Tells systemd that the program serves, so that `systemctl restart` of one process returns once its
+ * successor does; nothing happens where systemd did not ask for it (NOTIFY_SOCKET, see sd_notify(3)). */
+void program_say_ready(void);
+
+/* Tells systemd that the program is alive, if it wants to know (WatchdogSec=) and was not told of late. A
+ * process that is silent for so long is killed and started anew. Call it in each turn of a loop. */
+void program_say_alive(void);
+
+/* How long a loop may wait, at most max_ms, so that program_say_alive() is called in time; -1 counts as for
+ * ever. */
+int program_wait_ms(int max_ms);
+
 /* Forbids core files and debuggers, because keys are in the memory of the process. */
 void program_forbid_cores(void);
 

@@ -129,6 +129,7 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
         return result;
     for (size_t i = 0; i < database_rows_count(rows) && result == STATUS_OK && !program_must_stop(); i++) {
         const struct event_host host = event_log_host(rows, i);
+        program_say_alive();
         result = look_at_host(alert, &host, dry, more_r);
         if (result == STATUS_FAILED) {
             log_line(LEVEL_WARNING, host.host, "can't be looked at: %s", status_text(result));
@@ -156,8 +157,10 @@ static int loop(struct alert *alert)
 {
     int64_t pause_ms = PAUSE_MS;
     log_line(LEVEL_INFO, NULL, "looking for events");
+    program_say_ready();
     while (!program_must_stop()) {
         bool more = false;
+        program_say_alive();
         enum status result = look(alert, false, &more);
         if (result != STATUS_OK)
             log_line(LEVEL_WARNING, NULL, "could not look: %s", status_text(result));

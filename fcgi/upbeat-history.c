@@ -88,6 +88,7 @@ static enum status roll_up(struct upkeep *upkeep, struct deadline until, bool *m
     int rolled = 0;
     enum status result = STATUS_OK;
     while (result == STATUS_OK && done > 0 && deadline_left_ms(until) > 0 && !program_must_stop()) {
+        program_say_alive();
         result = maintenance_roll_up(upkeep->maintenance, deadline_in(STEP_MS), &done);
         rolled += result == STATUS_OK ? done : 0;
     }
@@ -117,6 +118,7 @@ static void forget_pages(struct upkeep *upkeep, struct deadline until)
 static enum status do_due(struct upkeep *upkeep, int for_ms, bool *more_r)
 {
     struct deadline until = deadline_in(for_ms);
+    program_say_alive();
     enum status result = keep_partitions(upkeep);
     if (result == STATUS_OK)
         result = roll_up(upkeep, until, more_r);
@@ -138,6 +140,7 @@ static int loop(struct upkeep *upkeep)
 {
     int64_t pause_ms = PAUSE_MS;
     log_line(LEVEL_INFO, NULL, "keeping the history");
+    program_say_ready();
     while (!program_must_stop()) {
         bool more = false;
         enum status result = do_due(upkeep, TURN_MS, &more);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "connections.h"
 #include "http/copies.h"
+#include "program.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -312,8 +313,9 @@ static bool take_turn(struct worker *worker, int max_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     worker->taken = 0;
-    int ready = epoll_pwait(worker->connections.epoll_fd, events, EVENTS_MAX, wait_ms(worker, max_ms),
-                            &worker->wait_mask);
+    program_say_alive();
+    int ready = epoll_pwait(worker->connections.epoll_fd, events, EVENTS_MAX,
+                            program_wait_ms(wait_ms(worker, max_ms)), &worker->wait_mask);
     if (ready < 0 && errno != EINTR)
         return false;
     tend_fetcher(worker);
@@ -353,6 +355,7 @@ static enum status drain(struct worker *worker)
 
 enum status worker_run(struct worker *worker)
 {
+    program_say_ready();
     while (!must_stop()) {
         if (!take_turn(worker, WAIT_MS))
             return STATUS_FAILED;

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
 
@@ -247,4 +248,19 @@ const char *settings_drop_parameters(void)
 {
     const char *value = getenv("UPBEAT_DROP_PARAMETERS");
     return value ? value : DROP_PARAMETERS;
+}
+
+const char *settings_notify_socket(void)
+{
+    return getenv("NOTIFY_SOCKET");
+}
+
+int settings_watchdog_ms(void)
+{
+    const char *period = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+    if (!period || (pid && strtol(pid, NULL, 10) != getpid()))
+        return 0;
+    long long period_ms = strtoll(period, NULL, 10) / 1000;
+    return period_ms < 0 ? 0 : period_ms > INT_MAX ? INT_MAX : (int)period_ms;
 }

@@ -52,6 +52,14 @@ const char *settings_database_owner(void);
 /* UPBEAT_DROP_PARAMETERS alone, unchecked, or its default. */
 const char *settings_drop_parameters(void);
 
+/* Where systemd wants to be told that the program is ready and alive: a path, or '@' and an abstract name;
+ * NULL where nobody does. */
+const char *settings_notify_socket(void);
+
+/* Within how many milliseconds systemd wants to hear of this process again, before it kills it; 0: it does
+ * not watch this process. */
+int settings_watchdog_ms(void);
+
 /* Appends for each setting its name, default, meaning and range, as --help shows them. */
 void settings_help(struct buffer *out);
 
