@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -31,6 +33,31 @@ int program_say_help(const char *text)
     fputs(help.status == STATUS_OK ? help.data : "", stdout);
     buffer_release(&help);
     return EXIT_SUCCESS;
+}
+
+static const struct program_flag *find_flag(const struct program_flag *flags, const char *word)
+{
+    for (; flags->name; flags++) {
+        if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, flags->name) == 0)
+            return flags;
+    }
+    return NULL;
+}
+
+int program_read_flags(int argc, char **argv, const struct program_flag *flags, int (*say_help)(void))
+{
+    for (int i = 1; i < argc; i++) {
+        const struct program_flag *flag = find_flag(flags, argv[i]);
+        if (!flag && strcmp(argv[i], "--help") == 0)
+            return say_help();
+        if (!flag) {
+            fprintf(stderr, "%s: %s: %s; see --help\n", program_invocation_short_name, argv[i],
+                    argv[i][0] == '-' ? "no such option" : "takes options only");
+            return EXIT_SETTINGS;
+        }
+        *flag->is_set = true;
+    }
+    return -1;
 }
 
 static void ask_stop(int number)

@@ -13,6 +13,17 @@ enum { EXIT_SETTINGS = 2 }; /* exit status for a bad setting or option */
  * Returns EXIT_SUCCESS. */
 int program_say_help(const char *text);
 
+/* An option without a value, as "--loop". */
+struct program_flag {
+    const char *name; /* without the dashes */
+    bool *is_set;     /* becomes true where the option is given */
+};
+
+/* Reads a command line that takes such options, --help, and nothing else. `flags` ends with a row of NULLs.
+ * Returns -1: go on. Else the status to end with: that of say_help() after --help; EXIT_SETTINGS for any
+ * other word, after one line on stderr. */
+int program_read_flags(int argc, char **argv, const struct program_flag *flags, int (*say_help)(void));
+
 /* Lets TERM and INT ask the program to stop, without ending a call that is under way; PIPE is ignored. */
 void program_catch_stops(void);
 

@@ -40,15 +40,13 @@ static int serve(const struct settings *settings)
 int main(int argc, char **argv)
 {
     struct settings settings;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        return say_help();
-    bool check_only = argc == 2 && strcmp(argv[1], "--check") == 0;
-    if (argc > 1 && !check_only) {
-        fputs("upbeat-fcgi: takes --help or --check\n", stderr);
-        return EXIT_SETTINGS;
-    }
+    bool check_only = false;
+    const struct program_flag flags[] = {{"check", &check_only}, {NULL, NULL}};
+    int status = program_read_flags(argc, argv, flags, say_help);
+    if (status >= 0)
+        return status;
     program_forbid_cores();
     program_allow_descriptors();
-    int status = program_read_settings(&settings, NULL);
+    status = program_read_settings(&settings, NULL);
     return status != EXIT_SUCCESS || check_only ? status : serve(&settings);
 }

@@ -4,7 +4,6 @@
 #include "program.h"
 #include "store/maintenance.h"
 
-#include <getopt.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,29 +36,6 @@ static int say_help(void)
         "  --loop       keep going until TERM or INT\n"
         "  --once       what is due, as without an option\n"
         "  --help\n\nSettings, from the environment:\n");
-}
-
-/* -1: go on; else the status to end with. */
-static int read_options(int argc, char **argv, bool *loop_r)
-{
-    static const struct option names[] = {{"loop", no_argument, NULL, 'l'},
-                                          {"once", no_argument, NULL, 'o'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        *loop_r |= c == 'l';
-        if (c == 'h')
-            return say_help();
-        if (c == '?') {
-            fprintf(stderr, "upbeat-history: %s: no such option; see --help\n", argv[optind - 1]);
-            return EXIT_SETTINGS;
-        }
-    }
-    if (optind == argc)
-        return -1;
-    fprintf(stderr, "upbeat-history: %s: takes options only; see --help\n", argv[optind]);
-    return EXIT_SETTINGS;
 }
 
 static bool is_due(int64_t last_ms)
@@ -172,7 +148,9 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     bool is_loop = false;
-    int status = read_options(argc, argv, &is_loop);
+    bool is_once = false; /* the default, so that nobody reads it */
+    const struct program_flag flags[] = {{"loop", &is_loop}, {"once", &is_once}, {NULL, NULL}};
+    int status = program_read_flags(argc, argv, flags, say_help);
     if (status >= 0)
         return status;
     program_forbid_cores();

@@ -35,8 +35,8 @@ def up(state: Path) -> Iterator[Callable[..., Up]]:
     """Makes one, to be started; what still runs afterwards is killed, and is a failure."""
     made: list[Up] = []
 
-    def make(**settings: str) -> Up:
-        made.append(Up(state, **settings))
+    def make(root: Path = ROOT, **settings: str) -> Up:
+        made.append(Up(state, root, **settings))
         return made[-1]
 
     yield make
@@ -125,6 +125,19 @@ def test_killed_itself_it_leaves_nothing_running_and_the_next_start_finds_the_da
     again = up().start().await_ready()
     assert again.rising()[0] == 200
     assert again.stop()[0] == 0
+
+
+@pytest.mark.unhurried
+@pytest.mark.skipif(os.geteuid() != 0, reason="the parts run as other users only where root starts them")
+def test_a_checkout_in_roots_home_may_be_closed_to_the_users_of_the_parts(
+    up: Callable[..., Up], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    names = ["fcgi", "lib", "sql", "nginx", "tests", "CMakeLists.txt", "CMakePresets.json"]
+    subprocess.run(["cp", "-r", *[str(ROOT / name) for name in names], str(tmp_path)], check=True)
+    one = up(root=tmp_path).start().await_ready(240)
+    await_true(lambda: one.rising()[1], 30, "a rising page")
+    assert one.stop()[0] == 0
 
 
 def test_a_second_one_on_the_same_folder_is_refused(up: Callable[..., Up]) -> None:

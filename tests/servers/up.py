@@ -19,9 +19,9 @@ HOST = "demo.example"
 class Up:
     """`settings` are added to the environment, from which our own, libpq's and those of proxies are taken out."""
 
-    def __init__(self, state: Path, **settings: str) -> None:
+    def __init__(self, state: Path, root: Path = ROOT, **settings: str) -> None:
         self.port = free_port()
-        self.state = state
+        self.state, self.root = state, root
         plain = {
             name: value
             for name, value in os.environ.items()
@@ -37,7 +37,7 @@ class Up:
     def start(self) -> "Up":
         # A shell starts what runs in its background with SIGINT ignored, and so would we be, with our children.
         self.process = subprocess.Popen(
-            ["/usr/bin/env", "--default-signal=INT", str(ROOT / "fcgi" / "up")],
+            ["/usr/bin/env", "--default-signal=INT", str(self.root / "fcgi" / "up")],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -62,16 +62,16 @@ class Up:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def await_ready(self) -> "Up":
+    def await_ready(self, within_s: float = 60) -> "Up":
         def ready() -> bool:
             assert self.process.poll() is None or self.lines, "it ended without a word"
             assert self.process.poll() is None, self.text
             return f"ready {self.url}" in self.lines
 
-        await_true(ready, 60, "the line ready")
+        await_true(ready, within_s, "the line ready")
         return self
 
-    def ended(self, within_s: float = 30) -> tuple[int, str]:
+    def ended(self, within_s: float = 60) -> tuple[int, str]:
         """Exit status and everything it said."""
         status = self.process.wait(within_s)
         self._reader.join(5)
