@@ -64,6 +64,8 @@ static const struct setting TABLE[] = {
      "one-minute means are dropped after, by whole days"},
     {"UPBEAT_KEEP_QUARTERS_MONTHS", TYPE_INT, AT(keep_quarter_months), "13", 1, 1200, false,
      "roll-ups of 15 minutes are dropped after, by whole months"},
+    {"UPBEAT_SITE_METRICS", TYPE_SWITCH, AT(site_metrics), "off", 0, 0, false,
+     "/metrics tells the visitors of each host, and what is usual for it"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 
