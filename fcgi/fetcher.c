@@ -2,6 +2,7 @@
 #include "store/roles.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "program.h"
 #include "refreshes.h"
 #include "store/tokens.h"
@@ -250,6 +251,8 @@ static void take_turn(struct fetcher *fetcher, bool looks_for_due, int max_ms)
         look_for_due(fetcher);
         refresh_server_turn(fetcher->refreshes.server, clock_monotonic_ms());
     }
+    metrics_set(METRIC_UPSTREAM_RUNNING, 0, (uint64_t)fetcher->refreshes.running);
+    metrics_set(METRIC_QUEUED, 0, fetches_queued(fetcher->refreshes.fetches));
 }
 
 enum status fetcher_round(struct fetcher *fetcher, const struct due_list *list,

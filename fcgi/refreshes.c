@@ -1,11 +1,17 @@
 #include "refreshes.h"
 
+#include "base/metrics.h"
+
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
     STORE_BATCH_MAX = 8, /* answers read before they are stored: lists of new pages take a while */
     STORE_BYTES_MAX = 4 * 1024 * 1024,
 };
+
+static_assert((int)REFRESH_METRIC_NOT_NEEDED == (int)REFRESH_OUTCOMES,
+              "the metric has the same outcomes, and two more");
 
 /* --- Answers
  * ------------------------------------------------------------------------------------------------ */
@@ -28,6 +34,8 @@ static void say(struct refreshes *refreshes, const struct fetch *fetch, enum fet
     refreshes->totals.stored += outcome == FETCHER_STORED;
     refreshes->totals.skipped += outcome == FETCHER_SKIPPED;
     refreshes->totals.failed += outcome == FETCHER_FAILED;
+    metrics_observe(METRIC_REFRESH_DURATION, (unsigned)outcome,
+                    (clock_monotonic_ms() - fetch->queued_ms) * 1000);
     const struct fetcher_event event = {fetch->host, outcome, why, clock_monotonic_ms() - fetch->queued_ms};
     if (refreshes->report)
         refreshes->report(refreshes->context, &event);
@@ -39,16 +47,30 @@ void refreshes_drop_job(void *job)
     free(job);
 }
 
-/* The end of every refresh. */
-void refreshes_end(struct refreshes *refreshes, struct fetch *fetch, enum refresh_outcome outcome,
-                   int wait_ms)
+static void count_lease_wait(struct fetch *fetch)
+{
+    if (fetch->held_ms > 0)
+        metrics_observe(METRIC_LEASE_WAIT, 0, (clock_monotonic_ms() - fetch->held_ms) * 1000);
+    fetch->held_ms = 0;
+}
+
+static void end_uncounted(struct refreshes *refreshes, struct fetch *fetch, enum refresh_outcome outcome,
+                          int wait_ms)
 {
     struct refreshes_answer answering = {refreshes, outcome, wait_ms > 0 ? wait_ms : 0};
     bool of_key_alone = outcome == REFRESH_KEY_REFUSED || outcome == REFRESH_BAD_KEYS;
+    count_lease_wait(fetch);
     if (fetch->job)
         refreshes_drop_job(fetch->job);
     fetches_end(refreshes->fetches, fetch, of_key_alone, clock_monotonic_ms(), refreshes_answer_waiter,
                 &answering);
+}
+
+void refreshes_end(struct refreshes *refreshes, struct fetch *fetch, enum refresh_outcome outcome,
+                   int wait_ms)
+{
+    metrics_count(METRIC_REFRESHES, (unsigned)outcome, 1);
+    end_uncounted(refreshes, fetch, outcome, wait_ms);
 }
 
 /* --- Claiming
@@ -68,7 +90,11 @@ static void end_claim(struct refreshes *refreshes, struct fetch *fetch, const st
         [CLAIM_NO_KEY] = {REFRESH_NO_KEY, "no key is accepted"},
     };
     say(refreshes, fetch, FETCHER_SKIPPED, ends[claim->outcome].why);
-    refreshes_end(refreshes, fetch, ends[claim->outcome].outcome, claim->wait_ms);
+    unsigned metric = claim->outcome == CLAIM_NOT_NEEDED ? (unsigned)REFRESH_METRIC_NOT_NEEDED
+                      : claim->outcome == CLAIM_HELD     ? (unsigned)REFRESH_METRIC_HELD
+                                                         : (unsigned)ends[claim->outcome].outcome;
+    metrics_count(METRIC_REFRESHES, metric, 1);
+    end_uncounted(refreshes, fetch, ends[claim->outcome].outcome, claim->wait_ms);
 }
 
 static void start(struct refreshes *refreshes, struct fetch *fetch)
@@ -158,6 +184,13 @@ void refreshes_claim(struct refreshes *refreshes)
 }
 
 /* The lease of another process is over once its row says so: then the claim says what came of it. */
+/* Nobody waits for it any more. */
+static void end_held(struct refreshes *refreshes, struct fetch *fetch)
+{
+    metrics_count(METRIC_REFRESHES, REFRESH_METRIC_HELD, 1);
+    end_uncounted(refreshes, fetch, REFRESH_STORED, 0);
+}
+
 void refreshes_look_at_held(struct refreshes *refreshes)
 {
     struct fetch *fetches[LEASE_BATCH];
@@ -171,12 +204,14 @@ void refreshes_look_at_held(struct refreshes *refreshes)
     enum status result = lease_look(refreshes->database, hosts, count, refreshes->parts.bounds.lease_ms,
                                     deadline_in(REFRESHES_STEP_MS), is_free);
     for (size_t i = 0; i < count; i++) {
-        if (result != STATUS_OK)
+        if (result != STATUS_OK) {
             refreshes_end(refreshes, fetches[i], REFRESH_DATABASE, 0);
-        else if (is_free[i] && fetches[i]->waiters)
+        } else if (is_free[i] && fetches[i]->waiters) {
+            count_lease_wait(fetches[i]);
             fetches_queue_again(refreshes->fetches, fetches[i]);
-        else if (!fetches_hold(refreshes->fetches, fetches[i], clock_monotonic_ms()))
-            refreshes_end(refreshes, fetches[i], REFRESH_STORED, 0);
+        } else if (!fetches_hold(refreshes->fetches, fetches[i], clock_monotonic_ms())) {
+            end_held(refreshes, fetches[i]);
+        }
     }
 }
 
@@ -213,6 +248,13 @@ static void end_stored(struct refreshes *refreshes, struct fetch *fetch)
     refreshes_end(refreshes, fetch, outcome_of(job), job->wait_ms);
 }
 
+static void count_answer(const struct refresh_job *job, const struct chartbeat_answer *answer)
+{
+    metrics_count(METRIC_UPSTREAM_RESPONSES, metric_status((int)answer->status), 1);
+    metrics_count(METRIC_REFRESH_BYTES, 0, answer->body_bytes);
+    metrics_observe(METRIC_UPSTREAM_DURATION, 0, (job->answered_ms - job->claim.claimed_ms) * 1000);
+}
+
 /* Reads the answers that have come, as many as are stored in one round trip. */
 void refreshes_store(struct refreshes *refreshes)
 {
@@ -234,6 +276,7 @@ void refreshes_store(struct refreshes *refreshes)
         }
         struct fetch *fetch = ended;
         refresh_read(&refreshes->parts, fetch->job, result, &answer);
+        count_answer(fetch->job, &answer);
         columns_bytes += refresh_columns_bytes(fetch->job);
         fetches[count++] = fetch;
         refreshes->running--;

@@ -1,6 +1,7 @@
 /* The worker: settings, no core files, then serve until told to stop. It reads no secret, and knows no key
  * but those that clients send. */
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/settings.h"
 #include "program.h"
 #include "worker.h"
@@ -27,6 +28,7 @@ static int serve(const struct settings *settings)
         log_line(LEVEL_ERROR, NULL, "can't start: %s: %s", status_text(result), strerror(errno));
     if (result != STATUS_OK)
         return EXIT_FAILURE;
+    metrics_open(settings->run_dir, PROGRAM_WORKER);
     log_line(LEVEL_INFO, NULL, "serving");
     result = worker_run(worker);
     if (result != STATUS_OK)
@@ -34,6 +36,7 @@ static int serve(const struct settings *settings)
     else
         log_line(LEVEL_INFO, NULL, "drained");
     worker_free(worker);
+    metrics_close();
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

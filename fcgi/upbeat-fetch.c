@@ -2,6 +2,7 @@
  * ever. */
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/secret_box.h"
 #include "fetcher.h"
 #include "program.h"
@@ -230,6 +231,8 @@ static int run(const struct options *options, const struct settings *settings,
     bool listens = is_loop && is_listening(STDIN_FILENO);
     int status = EXIT_FAILURE;
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (is_loop)
+        metrics_open(settings->run_dir, PROGRAM_FETCHER);
     enum status result = fetcher_new(&fetcher, settings, secret_box, listens ? STDIN_FILENO : -1,
                                      is_loop && !options->verbose ? NULL : report, &progress);
     if (result != STATUS_OK)
@@ -237,6 +240,7 @@ static int run(const struct options *options, const struct settings *settings,
     else
         status = is_loop ? loop(fetcher, listens) : once(fetcher, &progress);
     fetcher_free(fetcher);
+    metrics_close();
     curl_global_cleanup();
     return status;
 }

@@ -1,6 +1,7 @@
 /* The upkeep of what was stored: minute means, roll-ups, partitions, and pages that stand in nothing any
  * more. In steps that are short, so that no publish waits for one; all that is due once, or for ever. */
 #include "base/log.h"
+#include "base/metrics.h"
 #include "program.h"
 #include "store/maintenance.h"
 
@@ -139,7 +140,10 @@ static int run(const struct settings *settings, bool is_loop)
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
         return EXIT_FAILURE;
     }
+    if (is_loop)
+        metrics_open(settings->run_dir, PROGRAM_HISTORY);
     int status = is_loop ? loop(&upkeep) : once(&upkeep);
+    metrics_close();
     maintenance_free(upkeep.maintenance);
     return status;
 }

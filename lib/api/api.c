@@ -3,6 +3,7 @@
 #include "api/asked.h"
 #include "api/token_use.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,9 @@ static enum status make_parts(struct api *api)
     api->waiting = waiting_new(settings->waiting_max);
     api->asked = asked_new();
     api->token_use = token_use_new();
-    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked || !api->token_use)
+    api->metrics = metrics_endpoint_new(settings->site_metrics);
+    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked || !api->token_use ||
+        !api->metrics)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
     settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
@@ -51,6 +54,7 @@ void api_free(struct api *api)
     waiting_free(api->waiting);
     asked_free(api->asked);
     token_use_free(api->token_use);
+    metrics_endpoint_free(api->metrics);
     body_cache_free(api->bodies);
     list_cache_free(api->lists);
     trend_cache_free(api->trends);
@@ -135,6 +139,7 @@ bool api_tend(struct api *api, int64_t now_ms)
     if (refresh_client_fd(api->fetcher) < 0)
         waiting_lose(api->waiting);
     waiting_expire(api->waiting, now_ms);
+    metrics_set(METRIC_WAITING, 0, (uint64_t)waiting_count(api->waiting));
     tell_of_tokens(api, now_ms);
     return is_another;
 }
@@ -189,11 +194,16 @@ bool api_park(struct api *api, struct request *request, bool check, int64_t unti
     const struct wanted wanted = wanted_of(request, check);
     if (refresh_client_fd(api->fetcher) < 0) {
         request->waiter.reason = WAKE_LOST;
+        metrics_count(METRIC_WAITS_REFUSED, REFUSAL_NO_FETCHER, 1);
         return false;
     }
     enum waiting_answer answer = waiting_park(api->waiting, &wanted, &request->waiter, until_ms, now_ms);
     if (answer == WAITING_ASK)
         (void)ask_fetcher(api, request, &wanted, now_ms); /* if that fails, it is woken like all others */
+    if (answer == WAITING_REFUSED)
+        metrics_count(METRIC_WAITS_REFUSED,
+                      request->waiter.reason == WAKE_FULL ? REFUSAL_FULL : REFUSAL_PAUSED, 1);
+    metrics_set(METRIC_WAITING, 0, (uint64_t)waiting_count(api->waiting));
     return answer != WAITING_REFUSED;
 }
 
@@ -211,6 +221,9 @@ void api_count_token(struct api *api, int token_id, int64_t now_ms)
 
 void api_forget(struct api *api, struct request *request)
 {
+    if (request->state == REQUEST_WAITING)
+        metrics_observe(METRIC_WAIT_DURATION, WAIT_GONE, clock_monotonic_us() - request->parked_us);
+    metrics_count(METRIC_REQUESTS_ABANDONED, 0, 1);
     waiting_remove(api->waiting, &request->waiter);
 }
 
@@ -252,6 +265,14 @@ static void take_row(struct request *request, const struct store_lookup *row)
     request->lookup.digest = asked.digest;
 }
 
+static enum metric_lookup lookup_outcome(enum status status)
+{
+    return status == STATUS_OK            ? LOOKUP_OK
+           : status == STATUS_TIMEOUT     ? LOOKUP_TIMEOUT
+           : status == STATUS_UNREACHABLE ? LOOKUP_UNREACHABLE
+                                          : LOOKUP_FAILED;
+}
+
 /* A database that does not answer costs one time-out for all who are here, and not one after the other. */
 static enum status read_rows(struct api *api, struct store_lookup *lookups, size_t count,
                              struct deadline deadline)
@@ -261,7 +282,11 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
         return api->lost_status;
     if (deadline_left_ms(deadline) == 0)
         return STATUS_TIMEOUT; /* which says nothing of the database */
+    int64_t from_us = clock_monotonic_us();
     enum status status = store_read(api->store, lookups, count, &api->rows, deadline);
+    metrics_observe(METRIC_LOOKUP_DURATION, 0, clock_monotonic_us() - from_us);
+    metrics_count(METRIC_LOOKUPS, lookup_outcome(status), 1);
+    metrics_count(METRIC_LOOKUP_ROWS, 0, count);
     if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
         api->lost_status = status;
         api->lost_until_ms = clock_monotonic_ms() + LOST_MS;

@@ -10,6 +10,7 @@
 
 #include "api/body_cache.h"
 #include "api/list_cache.h"
+#include "api/metrics_endpoint.h"
 #include "api/policy.h"
 #include "api/request.h"
 #include "api/trend_cache.h"
@@ -36,6 +37,7 @@ struct api {
     struct waiting *waiting;
     struct asked *asked;
     struct token_use *token_use;
+    struct metrics_endpoint *metrics;
     struct arena rows;        /* of the look-up that is being answered */
     int64_t lost_until_ms;    /* the database could not be asked: nor is it before */
     enum status lost_status;  /* why not */

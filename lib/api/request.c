@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/routes.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <assert.h>
 #include <string.h>
@@ -28,6 +29,8 @@ void request_clear(struct request *request)
     request->rounds = 0;
     request->needs_lists = false;
     request->is_counted = false;
+    request->is_kept = false;
+    request->freshness = ANSWER_FRESH;
     request->response.origin = NULL;
 }
 
@@ -46,11 +49,32 @@ static void request_go(struct request *request, enum request_state to)
     request->state = to;
 }
 
+static enum metric_freshness freshness_of(const struct request *request)
+{
+    if (request->response.status >= 400 || !request->route || request->route->kind != ROUTE_ROW ||
+        (request->head.method && strcmp(request->head.method, "OPTIONS") == 0))
+        return FRESHNESS_NONE;
+    if (request->freshness != ANSWER_FRESH)
+        return FRESHNESS_STALE;
+    if (request->rounds > 0)
+        return FRESHNESS_WAITED;
+    return request->is_kept ? FRESHNESS_KEPT : FRESHNESS_FRESH;
+}
+
+static void count_answer(const struct request *request)
+{
+    enum metric_endpoint endpoint = request->route ? request->route->endpoint : ENDPOINT_OTHER;
+    metrics_count(METRIC_REQUESTS,
+                  metric_request_series(endpoint, request->response.status, freshness_of(request)), 1);
+    metrics_observe(METRIC_REQUEST_DURATION, endpoint, clock_monotonic_us() - request->started_us);
+}
+
 void request_finish(struct request *request)
 {
     const char *method = request->head.method;
     response_end(&request->response, method && strcmp(method, "HEAD") == 0);
     arena_clear(&request->arena);
+    count_answer(request);
     request_go(request, REQUEST_DONE);
 }
 
@@ -132,7 +156,8 @@ void request_begin(struct request *request, struct api *api)
         request->head.id = "-";
     request->state = REQUEST_LOOKUP;
     request->head.drop_parameters = api->settings->drop_parameters;
-    request->started_ms = clock_monotonic_ms();
+    request->started_us = clock_monotonic_us();
+    request->started_ms = request->started_us / 1000;
     request->deadline = deadline_in(api->settings->deadline_ms);
     request->route = routes_find(request->head.path);
     if (strcmp(method, "OPTIONS") == 0 && !has_token_in_query(request))
@@ -194,6 +219,7 @@ static void write_answer(struct request *request, struct api *api)
     request->head.now_ms = clock_wall_ms();
     bool is_fresh = request->freshness == ANSWER_FRESH;
     const struct buffer *body = cached_body(request, api);
+    request->is_kept = body != NULL;
     enum status status = request->route->write(request, api, request->freshness, body);
     if (status == STATUS_OK) {
         if (!body && request->route->is_cacheable && request->response.status == 200 && is_fresh)
@@ -322,6 +348,7 @@ static void wait_for_refresh(struct request *request, struct api *api, const str
         return;
     }
     request->rounds++;
+    request->parked_us = clock_monotonic_us();
     request_go(request, REQUEST_WAITING);
 }
 
@@ -396,5 +423,9 @@ void request_query(struct request *request, struct api *api)
 
 void request_wake(struct request *request, struct api *api)
 {
+    enum metric_wait outcome = request->waiter.reason == WAKE_ENDED     ? WAIT_REFRESHED
+                               : request->waiter.reason == WAKE_EXPIRED ? WAIT_TIMED_OUT
+                                                                        : WAIT_LOST;
+    metrics_observe(METRIC_WAIT_DURATION, outcome, clock_monotonic_us() - request->parked_us);
     prepare_lookup(request, api);
 }

@@ -50,9 +50,12 @@ struct request {
     struct waiter waiter;            /* REQUEST_WAITING: its place among those who wait */
     int rounds;                      /* how often it has waited */
     bool is_counted;                 /* as a use of its view token */
+    bool is_kept;                    /* its body was in the cache of the worker */
     struct response response;
     struct arena arena; /* what the request and its answer need, until that is complete */
     int64_t started_ms; /* of the monotonic clock */
+    int64_t started_us; /* the same, for its duration */
+    int64_t parked_us;  /* REQUEST_WAITING: since when */
     struct deadline deadline;
 };
 

@@ -1,7 +1,9 @@
 #include "api/routes.h"
 
+#include "api/metrics_endpoint.h"
 #include "api/openapi.h"
 #include "base/hash.h"
+#include "base/metrics_text.h"
 #include "store/trend_input.h"
 
 #include <inttypes.h>
@@ -12,6 +14,7 @@ static route_answer answer_index;
 static route_answer answer_openapi;
 static route_answer answer_health;
 static route_answer answer_ready;
+static route_answer answer_metrics;
 static route_answer answer_hosts;
 static route_read read_nothing;
 static route_read read_hosts;
@@ -39,32 +42,41 @@ enum {
 static const struct route ROUTES[] = {
     {"/api/v1.0/increasingconcurrents", ROUTE_ROW, read_increase, write_increase, NULL, 400, true, true,
      false, MAY_LIST | MAY_BOARD | MAY_BOX | MAY_ALL,
-     "pages whose concurrents increase; parameters host, " BOTH},
+     "pages whose concurrents increase; parameters host, " BOTH, ENDPOINT_INCREASING},
     {"/api/v1.0/trends", ROUTE_ROW, read_trends, write_trends, NULL, 403, false, true, false,
      MAY_BOARD | MAY_ALL,
      "pages that really rise or fall; parameters host, window, direction, min_score, min_visitors, "
-     "min_ratio, sort, section, spark, " BOTH},
+     "min_ratio, sort, section, spark, " BOTH,
+     ENDPOINT_TRENDS},
     {"/api/v1.0/history", ROUTE_ROW, read_history, write_report, NULL, 403, false, false, true,
      MAY_BOARD | MAY_ALL,
-     "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH},
+     "a page or the site over time, and its headlines; parameters host, path, from, to, step, " BOTH,
+     ENDPOINT_HISTORY},
     {"/api/v1.0/hours", ROUTE_ROW, read_hours, write_report, NULL, 403, false, false, true, MAY_ALL,
-     "a page or the site by local hours; parameters host, path, from, to, tz, " BOTH},
+     "a page or the site by local hours; parameters host, path, from, to, tz, " BOTH, ENDPOINT_HOURS},
     {"/api/v1.0/profile", ROUTE_ROW, read_profile, write_report, NULL, 403, false, false, true,
-     MAY_BOARD | MAY_ALL, "the hours of a usual day; parameters host, path, days, tz, " BOTH},
+     MAY_BOARD | MAY_ALL, "the hours of a usual day; parameters host, path, days, tz, " BOTH,
+     ENDPOINT_PROFILE},
     {"/api/v1.0/usual", ROUTE_ROW, read_usual, write_report, NULL, 403, false, false, false,
-     MAY_BOARD | MAY_ALL, "what is usual now, and now against it; parameters host, path, tz, " BOTH},
+     MAY_BOARD | MAY_ALL, "what is usual now, and now against it; parameters host, path, tz, " BOTH,
+     ENDPOINT_USUAL},
     {"/api/v1.0/pages", ROUTE_ROW, read_pages, write_report, NULL, 403, false, false, true,
-     MAY_LIST | MAY_ALL, "the list as it stood at a minute; parameters host, at, " BOTH},
+     MAY_LIST | MAY_ALL, "the list as it stood at a minute; parameters host, at, " BOTH, ENDPOINT_PAGES},
     {"/api/v1.0/events", ROUTE_ROW, read_events, write_report, NULL, 403, false, false, true,
-     MAY_BOARD | MAY_ALL, "what happened on the site; parameters host, since, until, kind, open, " BOTH},
+     MAY_BOARD | MAY_ALL, "what happened on the site; parameters host, since, until, kind, open, " BOTH,
+     ENDPOINT_EVENTS},
     {"/api/v1.0/hosts", ROUTE_QUERY, read_hosts, NULL, answer_hosts, 403, false, false, true,
-     MAY_BOARD | MAY_ALL, "the hosts of a key, and how fresh each is; parameters " BOTH},
+     MAY_BOARD | MAY_ALL, "the hosts of a key, and how fresh each is; parameters " BOTH, ENDPOINT_HOSTS},
     {"/api/v1.0/openapi.json", ROUTE_PLAIN, NULL, NULL, answer_openapi, 0, false, false, false, 0,
-     "all of this in full (OpenAPI 3.1)"},
-    {"/", ROUTE_PLAIN, NULL, NULL, answer_index, 0, false, false, false, 0, "this list"},
-    {"/healthz", ROUTE_PLAIN, NULL, NULL, answer_health, 0, false, false, false, 0, "is the process up?"},
+     "all of this in full (OpenAPI 3.1)", ENDPOINT_OPENAPI},
+    {"/", ROUTE_PLAIN, NULL, NULL, answer_index, 0, false, false, false, 0, "this list", ENDPOINT_INDEX},
+    {"/healthz", ROUTE_PLAIN, NULL, NULL, answer_health, 0, false, false, false, 0, "is the process up?",
+     ENDPOINT_HEALTHZ},
     {"/readyz", ROUTE_QUERY, read_nothing, NULL, answer_ready, 0, false, false, false, 0,
-     "is the database reachable and migrated?"},
+     "is the database reachable and migrated?", ENDPOINT_READYZ},
+    {"/metrics", ROUTE_QUERY, read_nothing, NULL, answer_metrics, 0, false, false, false, 0,
+     "what all processes have counted, for Prometheus; for this machine and whom the operator lets in",
+     ENDPOINT_METRICS},
 };
 
 const struct route *routes_find(const char *path)
@@ -142,6 +154,16 @@ static void answer_ready(struct request *request, struct api *api)
         request_finish_problem(request, &problem);
     else
         request_finish_text(request, "text/plain; charset=utf-8", "ready\n");
+}
+
+static void answer_metrics(struct request *request, struct api *api)
+{
+    response_begin(&request->response, 200, request->head.id);
+    response_header(&request->response, "Content-Type", METRICS_TEXT_TYPE);
+    response_header(&request->response, "Cache-Control", "no-store");
+    metrics_endpoint_write(api->metrics, store_database(api->store), &request->arena, request->deadline,
+                           &request->response.body);
+    request_finish(request);
 }
 
 /* --- What is remembered ------------------------------------------------------------------------------------

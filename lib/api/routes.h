@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/request.h"
+#include "base/metric_table.h"
 
 /* Reads the parameters of a request. STATUS_INVALID: *problem_r says what to answer. Else as params_read().
  */
@@ -37,6 +38,7 @@ struct route {
     bool allows_any_age;   /* the answer is of use however old the newest snapshot is */
     unsigned may;          /* which view tokens may ask for it: bits 1 << enum token_may */
     const char *help;
+    enum metric_endpoint endpoint;
 };
 
 /* NULL: there is nothing. Static storage. */

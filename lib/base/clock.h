@@ -15,6 +15,9 @@ struct deadline {
 /* The monotonic clock now, in milliseconds. */
 int64_t clock_monotonic_ms(void);
 
+/* The same in microseconds, for lengths of time that are measured. */
+int64_t clock_monotonic_us(void);
+
 /* The wall clock now, in milliseconds since 1970. */
 int64_t clock_wall_ms(void);
 

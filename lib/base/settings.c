@@ -77,6 +77,8 @@ static const struct setting TABLE[] = {
      "address that mail comes from; empty: as the mail program has it"},
     {"UPBEAT_BOARD_URL", TYPE_TEXT, AT(board_url), "", 0, 0, false,
      "address of the board for links in alerts, as https://upbeat.example/board/; empty: no links"},
+    {"UPBEAT_SITE_METRICS", TYPE_SWITCH, AT(site_metrics), "off", 0, 0, false,
+     "/metrics tells the visitors of each host, and what is usual for it"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 

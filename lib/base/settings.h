@@ -28,6 +28,7 @@ struct settings {
     int waiting_max;     /* requests that wait for a refresh, in one worker */
     int rate_per_minute; /* requests to Chartbeat per host */
     bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
+    bool site_metrics;   /* /metrics tells the visitors of each host */
     enum log_level log_level;
     int connections; /* of a fetcher to Chartbeat, at a time */
     int keep_raw_hours;

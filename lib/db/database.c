@@ -1,6 +1,7 @@
 #include "db/database.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <endian.h>
 #include <libpq-fe.h>
@@ -19,7 +20,8 @@ struct database {
     const struct statement *prepared[DATABASE_STATEMENTS_MAX]; /* on this connection */
     size_t prepared_count;
     int64_t connect_not_before_ms;
-    bool was_lost; /* the loss has been logged */
+    bool was_lost;      /* the loss has been logged */
+    bool was_connected; /* at some time */
 };
 
 enum status database_new(struct database **database_r, const char *conninfo, const char *role, bool prepare)
@@ -107,13 +109,17 @@ static enum status connect_anew(struct database *database, struct deadline deadl
             log_line(LEVEL_ERROR, "database", "no connection: %s: %s", status_text(result),
                      PQerrorMessage(connection));
         database->was_lost = true;
+        metrics_count(METRIC_DATABASE_CONNECT_FAILURES, metrics_program(), 1);
         pause_connects(database);
         PQfinish(connection);
         return result;
     }
     if (database->was_lost)
         log_line(LEVEL_INFO, "database", "connected again");
+    if (database->was_connected)
+        metrics_count(METRIC_DATABASE_RECONNECTS, metrics_program(), 1);
     database->was_lost = false;
+    database->was_connected = true;
     database->connection = connection;
     return STATUS_OK;
 }

@@ -255,6 +255,8 @@ bool fetches_hold(struct fetches *fetches, struct fetch *fetch, int64_t now_ms)
     if (!fetch->waiters)
         return false;
     fetch->look_at_ms = now_ms + FETCH_LOOK_MS;
+    if (fetch->held_ms == 0)
+        fetch->held_ms = now_ms;
     set_state(fetches, entry_of(fetch), FETCH_HELD, false);
     return true;
 }

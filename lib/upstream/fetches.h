@@ -65,6 +65,7 @@ struct fetch {
     char key[KEY_MAX_BYTES + 1]; /* that key, or "" */
     int ttl_ms;                  /* a row of this age needs no refresh */
     int64_t look_at_ms;          /* FETCH_HELD: when to look at the lease again */
+    int64_t held_ms;             /* since when it has waited for the lease; 0: it does not */
     int64_t queued_ms;           /* when it came into the table */
     struct fetch_waiter *waiters;
     void *job;

@@ -41,7 +41,7 @@ select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.wo
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select
     bound() count_at() first_seen() headline_changes() host_events() is_time_zone() key_hosts() left_alone() local_text() minute_means() minute_totals() page_history()
-    page_hours() page_means() page_number() page_profile() page_samples() page_slots() page_usual() pages_at() poll_interval() refusal_holds() sum_counts() trend_pages() trend_window()
+    page_hours() page_means() page_number() page_profile() page_samples() page_slots() page_usual() pages_at() poll_interval() refusal_holds() service_metrics() sum_counts() trend_pages() trend_window()
     unpack_counts() usual_days() usual_of() utc_text() zone_of()') $$, 'upbeat_worker reads');
 select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.words('
     schema_migrations:select cache:select key_checks:select apikeys:select apikeys.sealed:update

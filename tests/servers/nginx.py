@@ -41,6 +41,7 @@ http {{
         error_log {folder}/nginx-error.log emerg;
         include snippets/upbeat-locations.conf;
         include snippets/upbeat-board.conf;
+        include snippets/upbeat-metrics.conf;
         {cached}
     }}
 }}

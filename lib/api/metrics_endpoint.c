@@ -1,0 +1,148 @@
+#include "api/metrics_endpoint.h"
+
+#include "base/metrics_text.h"
+#include "store/service_metrics.h"
+#include "store/site_usual.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX_BYTES = 256 * 1024 };
+
+/* What is usual for a site, as it was last read. */
+struct usual {
+    char host[HOST_MAX_BYTES + 1];
+    int64_t slot; /* for which quarter of an hour it was read */
+    struct site_usual value;
+};
+
+struct metrics_endpoint {
+    bool tells_sites;
+    struct buffer text; /* of the database, as it was last read */
+    int64_t read_ms;    /* when; 0: never */
+    struct usual usual[SERVICE_METRICS_SITES];
+    size_t usual_count;
+};
+
+struct metrics_endpoint *metrics_endpoint_new(bool tells_sites)
+{
+    struct metrics_endpoint *endpoint = calloc(1, sizeof *endpoint);
+    if (!endpoint)
+        return NULL;
+    endpoint->tells_sites = tells_sites;
+    buffer_init(&endpoint->text, TEXT_MAX_BYTES);
+    return endpoint;
+}
+
+void metrics_endpoint_free(struct metrics_endpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    buffer_release(&endpoint->text);
+    free(endpoint);
+}
+
+static enum status write_service(struct metrics_endpoint *endpoint, struct database *database,
+                                 struct arena *arena, struct deadline deadline)
+{
+    struct service_metrics metrics = {0};
+    enum status result = service_metrics_read(database, arena, deadline, &metrics);
+    for (size_t i = 0; result == STATUS_OK && i < metrics.count; i++) {
+        const struct service_metric *item = &metrics.items[i];
+        if (i == 0 || metrics.items[i - 1].metric != item->metric)
+            metrics_text_family(&endpoint->text, item->metric);
+        metrics_text_sample(&endpoint->text, item->metric, item->labels, item->thousandths);
+    }
+    return result;
+}
+
+static struct usual *find_usual(struct metrics_endpoint *endpoint, const char *host)
+{
+    for (size_t i = 0; i < endpoint->usual_count; i++) {
+        if (strcmp(endpoint->usual[i].host, host) == 0)
+            return &endpoint->usual[i];
+    }
+    return NULL;
+}
+
+/* Brings the table of what is usual to the sites of this scrape. It changes with each quarter of an hour;
+ * until the turn of a site comes, its value of the last quarter holds. */
+static enum status read_usual(struct metrics_endpoint *endpoint, struct database *database,
+                              const struct service_site *sites, size_t count, struct deadline deadline)
+{
+    struct usual now[SERVICE_METRICS_SITES];
+    int read = 0;
+    enum status result = STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        const struct usual *known = find_usual(endpoint, sites[i].host);
+        now[i] = known ? *known : (struct usual){.slot = -1};
+        memcpy(now[i].host, sites[i].host, sizeof now[i].host);
+        if (result != STATUS_OK || now[i].slot == sites[i].slot || read == METRICS_USUAL_AT_ONCE)
+            continue;
+        result = site_usual_read(database, sites[i].host, deadline, &now[i].value);
+        now[i].slot = result == STATUS_OK ? sites[i].slot : now[i].slot;
+        read++;
+    }
+    memcpy(endpoint->usual, now, count * sizeof *now);
+    endpoint->usual_count = count;
+    return result;
+}
+
+static enum status write_sites(struct metrics_endpoint *endpoint, struct database *database,
+                               struct deadline deadline)
+{
+    struct service_site sites[SERVICE_METRICS_SITES];
+    size_t count = 0;
+    enum status result = service_metrics_sites(database, deadline, sites, &count);
+    if (result == STATUS_OK)
+        result = read_usual(endpoint, database, sites, count, deadline);
+    if (result != STATUS_OK || count == 0)
+        return result;
+    metrics_text_family(&endpoint->text, METRIC_SITE_VISITORS);
+    for (size_t i = 0; i < count; i++) {
+        const char *const labels[METRIC_LABELS_MAX] = {sites[i].host};
+        metrics_text_sample(&endpoint->text, METRIC_SITE_VISITORS, labels, 1000 * sites[i].visitors);
+    }
+    metrics_text_family(&endpoint->text, METRIC_SITE_USUAL);
+    for (size_t i = 0; i < count; i++) {
+        const struct usual *usual = &endpoint->usual[i];
+        const char *const labels[METRIC_LABELS_MAX] = {usual->host};
+        if (usual->value.is_known)
+            metrics_text_sample(&endpoint->text, METRIC_SITE_USUAL, labels,
+                                llround(1000 * usual->value.usual));
+    }
+    return STATUS_OK;
+}
+
+/* What was written until something failed is dropped. */
+static void read_database(struct metrics_endpoint *endpoint, struct database *database, struct arena *arena,
+                          struct deadline deadline)
+{
+    const char *const none[METRIC_LABELS_MAX] = {NULL};
+    struct deadline until = deadline_within(deadline, METRICS_STEP_MS);
+    buffer_clear(&endpoint->text, TEXT_MAX_BYTES);
+    metrics_text_family(&endpoint->text, METRIC_DATABASE_UP);
+    metrics_text_sample(&endpoint->text, METRIC_DATABASE_UP, none, 1000);
+    enum status result = write_service(endpoint, database, arena, until);
+    if (result == STATUS_OK && endpoint->tells_sites)
+        result = write_sites(endpoint, database, until);
+    if (result != STATUS_OK || endpoint->text.status != STATUS_OK) {
+        buffer_clear(&endpoint->text, TEXT_MAX_BYTES);
+        metrics_text_family(&endpoint->text, METRIC_DATABASE_UP);
+        metrics_text_sample(&endpoint->text, METRIC_DATABASE_UP, none, 0);
+    }
+    endpoint->read_ms = clock_monotonic_ms();
+}
+
+void metrics_endpoint_write(struct metrics_endpoint *endpoint, struct database *database, struct arena *arena,
+                            struct deadline deadline, struct buffer *out)
+{
+    const char *const version[METRIC_LABELS_MAX] = {UPBEAT_VERSION};
+    if (endpoint->read_ms == 0 || clock_monotonic_ms() - endpoint->read_ms >= METRICS_HOLDS_MS)
+        read_database(endpoint, database, arena, deadline);
+    metrics_text_family(out, METRIC_BUILD_INFO);
+    metrics_text_sample(out, METRIC_BUILD_INFO, version, 1000);
+    buffer_append(out, endpoint->text.data, endpoint->text.len_bytes);
+    metrics_text_counted(out);
+}
