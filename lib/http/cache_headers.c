@@ -18,6 +18,8 @@ struct cache_headers cache_headers_of(const struct cache_times *times)
 {
     struct cache_headers headers = {0};
     int64_t last_ms = times->now_ms + (times->due_ms > 0 ? times->due_ms : 0);
+    if (last_ms - last_ms % 1000 + 1000 - times->now_ms > times->copy_ms)
+        last_ms = times->now_ms;
     int64_t copied_for_ms = last_ms - last_ms % 1000 + 1000 - times->now_ms;
     if (times->is_behind_cache && copied_for_ms <= times->copy_ms)
         headers.copied_for_ms = copied_for_ms;
