@@ -18,6 +18,7 @@ enum {
 };
 
 static const time_us PAST_US = 45 * INT64_C(60000000);   /* that a new watch looks at without a word */
+static const time_us FIRST_US = 120 * INT64_C(60000000); /* before the newest snapshot of a new host */
 static const time_us SLICE_US = 30 * INT64_C(60000000);  /* in one look */
 static const time_us RECENT_US = 60 * INT64_C(60000000); /* events that were over since may keep one quiet */
 static const time_us HEADLINE_US = 17 * INT64_C(60000000); /* after which a change of a title was told */
@@ -31,7 +32,8 @@ struct page_number {
 
 struct watch {
     char host[HOST_MAX_BYTES + 1];
-    time_us looked_at; /* 0: not begun */
+    time_us looked_at;  /* 0: not begun */
+    time_us past_until; /* what was there before the first look of all; today's usual says nothing of it */
     struct event_rules *rules;
     struct page_number *numbers;
     int32_t *page_ids; /* by number */
@@ -168,6 +170,7 @@ static enum status see_sample(struct watch *watch, const struct database_rows *r
     const struct event_row head = event_log_row(rows, first);
     struct trend_sample list = {.at_ms = head.taken_at / 1000, .row_limit = head.row_limit};
     bool has_sources = true;
+    bool has_usual = !watch->is_quiet && head.taken_at > watch->past_until;
     size_t row = first;
     for (; row < database_rows_count(rows); row++) {
         const struct event_row one = event_log_row(rows, row);
@@ -187,8 +190,8 @@ static enum status see_sample(struct watch *watch, const struct database_rows *r
         .list = &list,
         .sources = has_sources && list.count > 0 ? watch->sources : NULL,
         .is_suspect = head.is_suspect,
-        .usual_low = watch->is_quiet ? NAN : watch->usual.low,
-        .usual_high = watch->is_quiet ? NAN : watch->usual.high,
+        .usual_low = has_usual ? watch->usual.low : NAN,
+        .usual_high = has_usual ? watch->usual.high : NAN,
     };
     *next_r = row;
     enum status result = event_rules_look(watch->rules, &sample);
@@ -288,12 +291,14 @@ static enum status renew_records(struct watch *watch, struct database *database,
 }
 
 /* What an earlier run has looked at, so that there is something to compare with. A host that was never looked
- * at begins at its newest snapshot. */
+ * at begins two hours before its newest snapshot: the log then has events from the start, those of imported
+ * samples too. */
 static enum status begin(struct watch *watch, struct database *database, const struct event_host *host,
                          bool dry)
 {
-    time_us at = host->looked_at > 0 ? host->looked_at : host->taken_at;
+    time_us at = host->looked_at > 0 ? host->looked_at : host->taken_at - FIRST_US;
     bool is_ours = true;
+    watch->past_until = host->looked_at > 0 ? 0 : host->taken_at;
     watch->is_quiet = true;
     enum status result = see_samples(watch, database, at - PAST_US, at);
     if (result == STATUS_OK)

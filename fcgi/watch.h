@@ -2,8 +2,8 @@
  *
  * All of it is made from what is stored, so it may be thrown away at any time: a watch that is made anew
  * looks at the last 45 minutes without a word, takes up the events that are open, and goes on where the log
- * says. Events are stored together with how far was looked, in one transaction, so a kill loses none and
- * tells none twice. */
+ * says; of a host that was never looked at it takes the last two hours. Events are stored together with how
+ * far was looked, in one transaction, so a kill loses none and tells none twice. */
 #ifndef UPBEAT_FCGI_WATCH_H
 #define UPBEAT_FCGI_WATCH_H
 

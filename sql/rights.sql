@@ -23,7 +23,7 @@ grant select on hosts, key_checks, cache, pages, titles, snapshots, minutes, qua
 grant select (host, failures, last_error, last_error_at, next_try_at, next_due_at) on refreshes to upbeat_worker;
 grant execute on function
     bound, count_at, first_seen, headline_changes, host_events, is_time_zone, key_hosts, left_alone, local_text, minute_means, minute_totals, page_history,
-    page_hours, page_means, page_number, page_profile, page_samples, page_slots, page_usual, pages_at, poll_interval, refusal_holds, service_metrics, sum_counts, trend_pages, trend_window,
+    page_hours, page_means, page_number, page_profile, page_samples, page_slots, page_sources, page_usual, pages_at, poll_interval, refusal_holds, service_metrics, sum_counts, trend_pages, trend_window,
     unpack_counts, usual_days, usual_of, utc_text, zone_of
 to upbeat_worker;
 

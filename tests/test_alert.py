@@ -128,6 +128,17 @@ def test_a_rise_is_told_once_with_its_cause_and_its_end(database: Database) -> N
     assert database.value("select count(*) from open_events") == 0
 
 
+def test_the_first_look_of_all_finds_what_the_last_two_hours_had(database: Database) -> None:
+    site = Site(database)
+    site.play(45)
+    site.social[20] = 400
+    site.play(10)
+    site.social[20] = 0
+    site.play(30)
+    alert(database, "--once")
+    assert events(database) == [("rise", "/p20", False, "{social}")]
+
+
 def test_however_it_is_cut_into_runs_the_events_are_the_same(database: Database) -> None:
     """A new process each time, and one for all: one tells what the other does."""
     dice = random.Random(3)

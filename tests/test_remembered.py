@@ -117,6 +117,29 @@ def test_history_by_quarters_and_hours(stack: Stack, host: str) -> None:
     assert site["points"][0]["visitors"] == pytest.approx((sum(range(10, 70)) + 30 * 4) / 60)
 
 
+def test_where_the_visitors_of_a_page_came_from(stack: Stack, host: str) -> None:
+    start = some_time_ago(60)
+    seed(stack, host, start, 20)
+    stack.database.rows(
+        "update snapshots set sources = pack_counts(array_fill(0, array[5 * (cardinality(page_ids) - 1)]) ||"
+        " array[1, 300, 3, 4, case when extract(second from taken_at) = 0 then 6 else 8 end])"
+        " where host = %s and cardinality(page_ids) = 2 and taken_at < %s",
+        host,
+        start + 4 * MINUTE,
+    )
+    span = {"path": "/b", "from_": text(start), "to": text(start + 15 * MINUTE)}
+    minutes = ask(stack, "history", host=host, sources="1", **span).json["sources"]
+    row = {"search": 1, "social": 300, "links": 3, "direct": 4, "internal": 7}
+    assert minutes == [{"t": text(start)} | row, {"t": text(start + 2 * MINUTE)} | row]
+    quarters = ask(stack, "history", host=host, sources="1", step="15m", **span).json["sources"]
+    assert quarters == [{"t": text(start)} | row | {"internal": 6}]  # of the first snapshot of each minute
+    assert ask(stack, "history", host=host, sources="1", path="/never").json["sources"] == []
+    assert "sources" not in ask(stack, "history", host=host, sources="0", **span).json
+    for given in ({"sources": "1"}, {"sources": "yes", "path": "/b"}):
+        answer = ask(stack, "history", host=host, **given)
+        assert answer.status == 400 and answer.json["parameter"] == "sources"
+
+
 def test_what_a_full_list_leaves_open(stack: Stack, host: str) -> None:
     start = some_time_ago(60)
     seed(stack, host, start, 6, full=True)

@@ -42,16 +42,26 @@ static void put_date(struct response *response, const char *name, time_us at)
     response_header(response, name, "%s", text);
 }
 
+enum copy_kind {
+    COPY_OF_SECOND, /* of the list: to the end of this second */
+    COPY_UNTIL_DUE, /* of a report: until there may be a newer snapshot */
+};
+
 /* nginx reads its own Cache-Control, then until when the copy is good, and no other Cache-Control: what
  * clients are told it sends in place of its own (snippets/upbeat-cached.conf). */
 static void put_cache_headers(struct response *response, const struct request_head *input,
-                              const struct cache_row_state *view, const struct policy_bounds *bounds)
+                              const struct cache_row_state *view, const struct policy_bounds *bounds,
+                              enum copy_kind kind)
 {
+    /* A report is made of the whole window, so that one a snapshot is enough; its copy may be served while
+     * nginx has the next one made. */
+    int64_t over_ms = kind == COPY_UNTIL_DUE ? 2 * POLICY_COPY_STALE_MS : POLICY_COPY_STALE_MS;
     struct cache_headers headers = cache_headers_of(&(struct cache_times){
         .now_ms = input->now_ms,
         .age_ms = view->age_ms,
         .lifetime_ms = bounds->ttl_ms,
-        .copy_ms = policy_copy_ms(view, bounds),
+        .copy_ms = policy_copy_ms(view, bounds, over_ms),
+        .due_ms = kind == COPY_UNTIL_DUE ? policy_due_ms(view, bounds) : 0,
         .copy_stale_ms = POLICY_COPY_STALE_MS,
         .stale_error_ms = bounds->stale_error_ms,
         .is_behind_cache = input->is_behind_cache,
@@ -67,11 +77,11 @@ static void put_cache_headers(struct response *response, const struct request_he
 
 static void put_headers(struct response *response, const struct request_head *input, const char *etag,
                         const struct store_lookup *lookup, const struct policy_bounds *bounds,
-                        enum answer_freshness freshness, bool has_fewer_fields)
+                        enum answer_freshness freshness, enum copy_kind kind, bool has_fewer_fields)
 {
     response_header(response, "ETag", "%s", etag);
     put_date(response, "Last-Modified", lookup->taken_at);
-    put_cache_headers(response, input, &lookup->view, bounds);
+    put_cache_headers(response, input, &lookup->view, bounds, kind);
     if (freshness == ANSWER_STALE)
         response_header(response, "Warning", "110 - \"Response is Stale\"");
     else if (freshness == ANSWER_STALE_ERROR)
@@ -191,16 +201,16 @@ static enum status find_increase(const struct store_lookup *lookup, struct arena
     return result;
 }
 
-bool answer_begin(struct response *response, const struct request_head *input,
+static bool begin(struct response *response, const struct request_head *input,
                   const struct request_params *params, const struct store_lookup *lookup,
-                  const struct policy_bounds *bounds, enum answer_freshness freshness)
+                  const struct policy_bounds *bounds, enum answer_freshness freshness, enum copy_kind kind)
 {
     char etag[ETAG_BYTES];
     make_etag(etag, params, lookup, freshness);
     /* A 304 would be of use to one client, a copy of the list is of use to all: nginx makes its own 304s. */
     bool is_known = !input->is_behind_cache && etag_matches(input->if_none_match, etag);
     response_begin(response, is_known ? 304 : 200, input->id);
-    put_headers(response, input, etag, lookup, bounds, freshness, params->fields != 0);
+    put_headers(response, input, etag, lookup, bounds, freshness, kind, params->fields != 0);
     if (is_known)
         return true;
     response_header(response, "Content-Type", "%s",
@@ -220,13 +230,20 @@ bool answer_begin(struct response *response, const struct request_head *input,
     return false;
 }
 
+bool answer_begin(struct response *response, const struct request_head *input,
+                  const struct request_params *params, const struct store_lookup *lookup,
+                  const struct policy_bounds *bounds, enum answer_freshness freshness)
+{
+    return begin(response, input, params, lookup, bounds, freshness, COPY_UNTIL_DUE);
+}
+
 enum status answer_increase(struct response *response, const struct request_head *input,
                             const struct request_params *params, const struct store_lookup *lookup,
                             const struct policy_bounds *bounds, enum answer_freshness freshness,
                             const struct buffer *body, struct arena *arena)
 {
     struct increase_list list = {0};
-    if (answer_begin(response, input, params, lookup, bounds, freshness))
+    if (begin(response, input, params, lookup, bounds, freshness, COPY_OF_SECOND))
         return STATUS_OK;
     if (body) {
         buffer_append(&response->body, body->data, body->len_bytes);

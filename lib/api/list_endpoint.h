@@ -15,8 +15,9 @@ enum answer_freshness {
     ANSWER_STALE_ERROR, /* it could not be refreshed */
 };
 
-/* Begins an answer out of a snapshot: status, headers, type. True: it is the 304 that the client's
- * If-None-Match asks for, and there is no body to write. */
+/* Begins an answer out of a snapshot, a report that nginx may keep until the next one is due: status,
+ * headers, type. True: it is the 304 that the client's If-None-Match asks for, and there is no body to write.
+ */
 bool answer_begin(struct response *response, const struct request_head *input,
                   const struct request_params *params, const struct store_lookup *lookup,
                   const struct policy_bounds *bounds, enum answer_freshness freshness);

@@ -21,12 +21,21 @@ bool policy_may_serve_stale(const struct cache_row_state *row, const struct poli
            within(row->age_ms, -(int64_t)bounds->ttl_ms, bounds->stale_error_ms);
 }
 
-int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds)
+int64_t policy_due_ms(const struct cache_row_state *row, const struct policy_bounds *bounds)
+{
+    if (!policy_is_fresh(row, bounds) || bounds->ttl_ms < POLICY_COPY_STALE_MS)
+        return 0;
+    int64_t ttl_left_ms = bounds->ttl_ms - (row->age_ms > 0 ? row->age_ms : 0);
+    return ttl_left_ms < POLICY_COPY_DUE_MS ? ttl_left_ms : POLICY_COPY_DUE_MS;
+}
+
+int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds, int64_t over_ms)
 {
     if (!may_be_served(row) || !policy_is_fresh(row, bounds))
         return 0;
     /* With snapshots closer than that, some would never be seen. */
-    int64_t over_ms = bounds->ttl_ms >= POLICY_COPY_STALE_MS ? POLICY_COPY_STALE_MS : 0;
+    if (bounds->ttl_ms < POLICY_COPY_STALE_MS)
+        over_ms = 0;
     /* From a clock that has jumped back nothing is gained. */
     int64_t ttl_left_ms = bounds->ttl_ms - (row->age_ms > 0 ? row->age_ms : 0) + over_ms;
     int64_t check_left_ms = REVOCATION_MS - (row->check_age_ms > 0 ? row->check_age_ms : 0);

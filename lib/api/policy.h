@@ -10,6 +10,7 @@
 
 enum {
     POLICY_COPY_STALE_MS = 1000, /* a copy in front may outlive the TTL by so much, and no more */
+    POLICY_COPY_DUE_MS = 3000,   /* so long at most a copy of a report waits for the row to be due */
     POLICY_WAIT_MAX_MS = 2500,   /* of a request that can't be answered without a refresh */
 };
 
@@ -39,9 +40,15 @@ struct policy_decision policy_decide(const struct cache_row_state *row, const st
 /* May this row be served although it could not be refreshed? */
 bool policy_may_serve_stale(const struct cache_row_state *row, const struct policy_bounds *bounds);
 
-/* For how long may a copy of the answer be served: what is left of the TTL and POLICY_COPY_STALE_MS more, or
- * what is left of the bound on revocation, whichever is less; 0 where the row is not fresh. */
-int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds);
+/* For how long will there be no newer row: what is left of the TTL, at most POLICY_COPY_DUE_MS, since a copy
+ * is also how long a view token outlives its revocation; 0 where the row is not fresh, or the TTL is below a
+ * second. */
+int64_t policy_due_ms(const struct cache_row_state *row, const struct policy_bounds *bounds);
+
+/* For how long may a copy of the answer be served: what is left of the TTL and over_ms more, or what is
+ * left of the bound on revocation, whichever is less; 0 where the row is not fresh. */
+int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds,
+                       int64_t over_ms);
 
 /* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has
  * jumped. */

@@ -14,7 +14,7 @@
 
 enum {
     COLUMNS_MAX = 20,
-    LISTS_MAX = 2,
+    LISTS_MAX = 3,
     MINUTE_MS = 60000,
     ZONE_MAX_BYTES = 64,
 };
@@ -69,7 +69,14 @@ static const struct report REPORTS[] = {
                      {"step_s", false}},
          .lists = {{"points",
                     {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
-                   {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}}}},
+                   {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}},
+                   {"sources",
+                    {{"t", true},
+                     {"search", false},
+                     {"social", false},
+                     {"links", false},
+                     {"direct", false},
+                     {"internal", false}}}}},
     [REPORT_HOURS] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
                       .members = {{"host", true},
                                   {"path", true},
@@ -264,6 +271,22 @@ static enum status read_step(const struct query *query, struct arena *arena, str
     return params_refuse(parameter, "is none of these", "1m, 15m or 1h", arena, problem);
 }
 
+/* Only a page has sources over time: those of a site would be sums over all pages of all snapshots. */
+static enum status read_sources(const struct request_params *params, struct arena *arena,
+                                struct report_request *report, struct problem *problem)
+{
+    const struct query_parameter *parameter =
+        report->kind == REPORT_HISTORY ? query_find(&params->query, "sources") : NULL;
+    if (!parameter || strcmp(parameter->value, "0") == 0)
+        return STATUS_OK;
+    if (strcmp(parameter->value, "1") != 0)
+        return params_refuse(parameter, "is none of these", "0 or 1", arena, problem);
+    if (!report->path)
+        return params_refuse(parameter, "needs a page", "1 beside path", arena, problem);
+    report->has_sources = params_sees(params, "sources");
+    return STATUS_OK;
+}
+
 /* Hours of a day, quarters of a day, minutes of an hour, hours of a week where they are steps. */
 static int64_t default_span_ms(const struct report_request *report)
 {
@@ -383,6 +406,8 @@ enum status report_read(enum report_kind kind, const struct request_params *para
     if (result == STATUS_OK)
         result = read_step(query, arena, report_r, problem_r);
     if (result == STATUS_OK)
+        result = read_sources(params, arena, report_r, problem_r);
+    if (result == STATUS_OK)
         result = read_span(query, now_ms, arena, report_r, problem_r);
     if (result == STATUS_OK)
         result = read_days(query, arena, report_r, problem_r);
@@ -473,12 +498,12 @@ static void put_csv(struct writer *writer, const struct report *report, const st
     put_rows(writer, rows, has_list, columns, params);
 }
 
-static void put_json(struct writer *writer, const struct report *report, const struct database_rows *rows,
-                     const struct request_params *params)
+static void put_json(struct writer *writer, const struct report *report, int lists,
+                     const struct database_rows *rows, const struct request_params *params)
 {
     writer_object_begin(writer, NULL);
     put_fields(writer, rows, 0, report->members, params);
-    for (int list = 0; list < LISTS_MAX && report->lists[list].name; list++) {
+    for (int list = 0; list < lists && report->lists[list].name; list++) {
         writer_rows_begin(writer, report->lists[list].name);
         put_rows(writer, rows, list + 1, report->lists[list].columns, params);
         writer_rows_end(writer);
@@ -486,8 +511,8 @@ static void put_json(struct writer *writer, const struct report *report, const s
     writer_object_end(writer);
 }
 
-static void put_report(struct buffer *out, const struct report *report, const struct database_rows *rows,
-                       const struct request_params *params)
+static void put_report(struct buffer *out, const struct report *report, int lists,
+                       const struct database_rows *rows, const struct request_params *params)
 {
     struct writer writer;
     bool is_csv = params->format == FORMAT_CSV;
@@ -499,7 +524,7 @@ static void put_report(struct buffer *out, const struct report *report, const st
     if (is_csv)
         put_csv(&writer, report, rows, params);
     else
-        put_json(&writer, report, rows, params);
+        put_json(&writer, report, lists, rows, params);
     writer_end(&writer);
 }
 
@@ -526,6 +551,7 @@ enum status report_write(struct buffer *out, struct database *database, const st
         .digest = &params->digest,
         .kinds = report->kinds,
         .open = report->open,
+        .has_sources = report->has_sources,
     };
     result = reports_read(database, report->kind, &arguments, deadline, &rows);
     if (result != STATUS_OK)
@@ -536,7 +562,8 @@ enum status report_write(struct buffer *out, struct database *database, const st
             problem_r->sent = arena_copy(arena, report->tz, strlen(report->tz));
         result = STATUS_INVALID;
     } else {
-        put_report(out, what, rows, params);
+        /* The last list is the one that must be asked for. */
+        put_report(out, what, report->has_sources ? LISTS_MAX : LISTS_MAX - 1, rows, params);
     }
     database_rows_free(rows);
     return result;

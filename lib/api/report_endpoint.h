@@ -27,6 +27,7 @@ struct report_request {
     int days;
     const char *kinds; /* of events, joined by commas; NULL: all */
     const char *open;  /* "true": only those that are open; "false": only those that are over; NULL: both */
+    bool has_sources;  /* of a history: where the page's visitors came from, too */
 };
 
 /* Reads what this kind takes out of params->query, and checks it. `to` and `at` are by default the end and

@@ -17,9 +17,12 @@ static int copy_stale_s(const struct cache_times *times, int64_t copied_for_ms)
 struct cache_headers cache_headers_of(const struct cache_times *times)
 {
     struct cache_headers headers = {0};
-    int64_t rest_of_second_ms = 1000 - times->now_ms % 1000;
-    if (times->is_behind_cache && rest_of_second_ms <= times->copy_ms)
-        headers.copied_for_ms = rest_of_second_ms;
+    int64_t last_ms = times->now_ms + (times->due_ms > 0 ? times->due_ms : 0);
+    if (last_ms - last_ms % 1000 + 1000 - times->now_ms > times->copy_ms)
+        last_ms = times->now_ms;
+    int64_t copied_for_ms = last_ms - last_ms % 1000 + 1000 - times->now_ms;
+    if (times->is_behind_cache && copied_for_ms <= times->copy_ms)
+        headers.copied_for_ms = copied_for_ms;
     headers.age_s = seconds(times->age_ms + headers.copied_for_ms);
     snprintf(headers.cache_control, sizeof headers.cache_control,
              "private, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d", seconds(times->lifetime_ms),
@@ -28,7 +31,7 @@ struct cache_headers cache_headers_of(const struct cache_times *times)
         return headers;
     /* A copy that is out of date from the start costs nothing and lets nginx answer 304. */
     snprintf(headers.x_accel_expires, sizeof headers.x_accel_expires, "@%" PRId64,
-             headers.copied_for_ms > 0 ? times->now_ms / 1000 : 1);
+             headers.copied_for_ms > 0 ? last_ms / 1000 : 1);
     snprintf(headers.nginx_cache_control, sizeof headers.nginx_cache_control, "stale-while-revalidate=%d",
              copy_stale_s(times, headers.copied_for_ms));
     return headers;

@@ -10,7 +10,11 @@
  *
  * nginx counts whole seconds: with "@7" the copy is good while its clock says 7. All who are served the copy
  * get the same Age, so it is that of the copy's end: it may say up to a second too much, never too little.
- * max-age is the whole lifetime of the row, since a client takes Age off it. */
+ * max-age is the whole lifetime of the row, since a client takes Age off it.
+ *
+ * Where due_ms is above 0 the copy is kept to the end of the second in which the row is due for a newer one:
+ * a new answer before that would be the same. Of a row that is 0.4 s old at 7.3 s, due in 2.6 s at 9.9 s:
+ * "@9". */
 #ifndef UPBEAT_HTTP_CACHE_HEADERS_H
 #define UPBEAT_HTTP_CACHE_HEADERS_H
 
@@ -18,10 +22,11 @@
 #include <stdint.h>
 
 struct cache_times {
-    int64_t now_ms;         /* wall clock */
-    int64_t age_ms;         /* of the row; below 0 after a jump of the clock */
-    int64_t lifetime_ms;    /* of a row, from its start */
-    int64_t copy_ms;        /* for how long from now a copy may be served; 0: not at all */
+    int64_t now_ms;      /* wall clock */
+    int64_t age_ms;      /* of the row; below 0 after a jump of the clock */
+    int64_t lifetime_ms; /* of a row, from its start */
+    int64_t copy_ms;     /* for how long from now a copy may be served; 0: not at all */
+    int64_t due_ms;      /* for how long from now no newer row is to be had; 0: the copy is of this second */
     int64_t copy_stale_ms;  /* for how long a copy that is out of date may be served while a new one is asked
                                for */
     int64_t stale_error_ms; /* for how long a row may be served while there is no newer one to be had */

@@ -7,12 +7,12 @@
 #include <string.h>
 
 enum {
-    ARGUMENTS_MAX = 5,
+    ARGUMENTS_MAX = 6,
     WORD_BYTES = 32,
 };
 
 /* What a statement is given, in its order. */
-enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST, KINDS, OPEN };
+enum argument { HOST, PATH, FROM, TO, STEP, DAYS, ZONE, AT, DIGEST, KINDS, OPEN, SOURCES };
 
 struct report {
     struct statement statement;
@@ -33,9 +33,11 @@ static const struct report REPORTS[] = {
           " union all select 1, utc_text(t), visitors::text, low::text, high::text, suspect::text, null"
           " from page_history($1, $2, $3, $4, $5)"
           " union all select 2, utc_text(t), path, title, was, null, null"
-          " from headline_changes($1, $2, $3, $4)",
-          5, false},
-         {HOST, PATH, FROM, TO, STEP}},
+          " from headline_changes($1, $2, $3, $4)"
+          " union all select 3, utc_text(t), search::text, social::text, links::text, direct::text,"
+          " internal::text from page_sources($1, $2, $3, $4, $5) where $6::boolean",
+          6, false},
+         {HOST, PATH, FROM, TO, STEP, SOURCES}},
     [REPORT_HOURS] =
         {{"upbeat_hours",
           "with z as materialized (select zone_of($1::text, $5::text) as tz)"
@@ -127,6 +129,8 @@ static struct sql_param parameter_of(enum argument argument, const struct report
         return (struct sql_param){.bytes = arguments->kinds};
     case OPEN:
         return (struct sql_param){.bytes = arguments->open};
+    case SOURCES:
+        return (struct sql_param){.bytes = arguments->has_sources ? "true" : "false"};
     case DIGEST:
         return (struct sql_param){(const char *)arguments->digest->bytes, DIGEST_BYTES, true};
     case FROM:

@@ -2,8 +2,8 @@
  * minute, the hosts of a key. Each is a function of that name in sql/functions; here are its call and its
  * parameters.
  *
- * A report is one statement. Its rows have a number first, 0: the members of the answer (one row), 1 or 2: an
- * item of its first or second list; then the values as text, in the order that the kind below names. */
+ * A report is one statement. Its rows have a number first, 0: the members of the answer (one row), from 1: an
+ * item of its list of that number; then the values as text, in the order that the kind below names. */
 #ifndef UPBEAT_STORE_REPORTS_H
 #define UPBEAT_STORE_REPORTS_H
 
@@ -16,7 +16,8 @@
 
 enum report_kind {
     REPORT_HISTORY, /* host, path, known, from, to, step_s; points: t, visitors, low, high, suspect;
-                       headlines: t, path, i, was */
+                       headlines: t, path, i, was; where asked for sources: t, search, social, links, direct,
+                       internal */
     REPORT_HOURS,   /* host, path, tz, known, from, to; hours: hour, local, minutes, listed, sum, cutoff_sum,
                      * avg_listed, avg_low, avg_high, min, max, first, first_at, last, last_at, rise, fall,
                      * change, change_prev */
@@ -46,6 +47,7 @@ struct report_arguments {
     const struct digest *digest;
     const char *kinds; /* "rise,fall"; NULL: all */
     const char *open;  /* "true" or "false"; NULL: both */
+    bool has_sources;  /* of a history: those of its page, too */
 };
 
 /* Reads a report over the connection of a store. The caller frees *rows_r. STATUS_UNREACHABLE,

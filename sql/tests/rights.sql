@@ -41,7 +41,7 @@ select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.wo
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select
     bound() count_at() first_seen() headline_changes() host_events() is_time_zone() key_hosts() left_alone() local_text() minute_means() minute_totals() page_history()
-    page_hours() page_means() page_number() page_profile() page_samples() page_slots() page_usual() pages_at() poll_interval() refusal_holds() service_metrics() sum_counts() trend_pages() trend_window()
+    page_hours() page_means() page_number() page_profile() page_samples() page_slots() page_sources() page_usual() pages_at() poll_interval() refusal_holds() service_metrics() sum_counts() trend_pages() trend_window()
     unpack_counts() usual_days() usual_of() utc_text() zone_of()') $$, 'upbeat_worker reads');
 select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.words('
     schema_migrations:select cache:select key_checks:select apikeys:select apikeys.sealed:update
@@ -105,6 +105,7 @@ select lives_ok($$ select * from trend_window('a.example', now(), interval '30 m
 select lives_ok($$ select * from trend_pages('{1}') $$, 'and its pages');
 select lives_ok($$ select * from unnest('{1 minute,15 minutes}'::interval[]) s cross join unnest('{/,null}'::text[]) p
                    cross join page_history('a.example', p, now() - interval '1 hour', now(), s) $$, 'a history');
+select lives_ok($$ select * from page_sources('a.example', '/', now() - interval '1 hour', now(), '1 minute') $$, 'where visitors came from');
 select lives_ok($$ select * from headline_changes('a.example', null, now() - interval '1 hour', now()) $$, 'headlines');
 select lives_ok($$ select * from page_hours('a.example', null, now() - interval '1 hour', now(), 'UTC'), page_profile('a.example', null, 28, 'UTC') $$, 'hours');
 select lives_ok($$ select * from page_usual('a.example', '/', 'UTC'), pages_at('a.example', now()), key_hosts(sha256('k')) $$, 'and the rest');

@@ -29,10 +29,15 @@ FLAGS = [
 
 
 class Browser:
-    """One browser with a profile of its own. `lang` is the browser's language, `size` that of its window."""
+    """One browser with a profile of its own. `lang` is the browser's language, `size` that of its window. Not
+    `logged`: it keeps neither messages nor requests, which would grow with time."""
 
     def __init__(
-        self, lang: str = "en-GB", size: tuple[int, int] = (1280, 900), flags: list[str] | None = None
+        self,
+        lang: str = "en-GB",
+        size: tuple[int, int] = (1280, 900),
+        flags: list[str] | None = None,
+        logged: bool = True,
     ) -> None:
         self.profile = tempfile.mkdtemp(prefix="board-")
         options = Options()
@@ -45,7 +50,8 @@ class Browser:
         ]:
             options.add_argument(flag)
         options.add_experimental_option("prefs", {"intl.accept_languages": lang})
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        if logged:
+            options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
         self.driver.set_page_load_timeout(20)
         self.driver.set_script_timeout(60)

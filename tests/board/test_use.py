@@ -170,6 +170,7 @@ def test_a_pages_own_view_has_an_address_the_evidence_and_charts(browser: Browse
         "c.height).data.some((v) => v > 0)"
     )
     assert drawn
+    browser.await_script("return document.getElementById('from').ariaLabel?.includes('social 1')", "the sources over time")
     browser.shot("page-view")
     for span in ("24h", "7d"):
         browser.run("document.querySelector(`[data-span='${arguments[0]}']`).click()", span)

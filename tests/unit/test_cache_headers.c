@@ -47,8 +47,42 @@ static void test_headers(void **state)
     }
 }
 
+/* Kept until there may be a newer row, in the second in which that ends; the copy may outlive that by 2 s. */
+static void test_copies_until_the_row_is_due(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t now_ms, age_ms, due_ms, copy_ms, copied_for_ms;
+        int age_s;
+        const char *expires, *for_nginx;
+    } cases[] = {
+        {"a new row", 7300, 400, 2600, 4600, 2700, 3, "@9", "stale-while-revalidate=1"},
+        {"due at the start of a second", 7000, 0, 3000, 5000, 4000, 4, "@10", "stale-while-revalidate=1"},
+        {"due in this second", 7300, 2900, 100, 2100, 700, 3, "@7", "stale-while-revalidate=1"},
+        {"the key must be checked before", 7300, 400, 2600, 2000, 700, 1, "@7", "stale-while-revalidate=1"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct cache_headers headers = cache_headers_of(&(struct cache_times){
+            .now_ms = cases[i].now_ms,
+            .age_ms = cases[i].age_ms,
+            .lifetime_ms = 3000,
+            .copy_ms = cases[i].copy_ms,
+            .due_ms = cases[i].due_ms,
+            .copy_stale_ms = 1000,
+            .stale_error_ms = 300000,
+            .is_behind_cache = true,
+        });
+        assert_case_int(cases[i].name, headers.copied_for_ms, cases[i].copied_for_ms);
+        assert_case_int(cases[i].name, headers.age_s, cases[i].age_s);
+        assert_case_text(cases[i].name, headers.x_accel_expires, cases[i].expires);
+        assert_case_text(cases[i].name, headers.nginx_cache_control, cases[i].for_nginx);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers),
+                                       cmocka_unit_test(test_copies_until_the_row_is_due)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,7 +130,8 @@ static void test_what_never_happens(void **state)
                                                bits & 2};
                 enum policy_action action = policy_decide(&view, &BOUNDS).action;
                 bool is_served = action == POLICY_ANSWER || action == POLICY_ANSWER_AND_ASK ||
-                                 policy_may_serve_stale(&view, &BOUNDS) || policy_copy_ms(&view, &BOUNDS) > 0;
+                                 policy_may_serve_stale(&view, &BOUNDS) ||
+                                 policy_copy_ms(&view, &BOUNDS, POLICY_COPY_STALE_MS) > 0;
                 assert_false(is_served && (view.key_status != KEY_ACCEPTED || !view.has_snapshot));
                 assert_false(is_served && ages[check] > REVOCATION_MS);
                 assert_false(is_served && ages[age] > BOUNDS.stale_error_ms);
@@ -164,11 +165,12 @@ static void test_copy(void **state)
         {"the check ahead", {true, 0, KEY_ACCEPTED, -200000, 0}, 4000},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
-        assert_case_int(cases[i].name, policy_copy_ms(&cases[i].view, &BOUNDS), cases[i].copy_ms);
+        assert_case_int(cases[i].name, policy_copy_ms(&cases[i].view, &BOUNDS, POLICY_COPY_STALE_MS),
+                        cases[i].copy_ms);
     static const struct policy_bounds SHORT = {
         .ttl_ms = POLICY_COPY_STALE_MS - 1, .stale_ms = 5000, .stale_error_ms = 9000};
     const struct cache_row_state view = {true, 100, KEY_ACCEPTED, 0, 0};
-    assert_int_equal(policy_copy_ms(&view, &SHORT), SHORT.ttl_ms - view.age_ms);
+    assert_int_equal(policy_copy_ms(&view, &SHORT, POLICY_COPY_STALE_MS), SHORT.ttl_ms - view.age_ms);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* A page's own view: a dialog with an address of its own, with the course of the page over its usual band, its hours, its headlines, and the
+/* A page's own view: a dialog with an address of its own, with the course of the page over its usual band, its sources over time, its hours, its headlines, and the
  * evidence of its score. Chart.js is loaded when this is. */
 import { ask } from "./api.js";
 import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
@@ -7,10 +7,12 @@ import { sinceOf, storyUrl } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
+const SOURCE_SPANS = ["1h", "24h"]; // of raw snapshots, which are kept for a day and not for a week
 const SPANS = { "1h": { ms: HOUR_MS, step: "1m" }, "24h": { ms: 24 * HOUR_MS, step: "15m" }, "7d": { ms: 168 * HOUR_MS, step: "1h" } };
 const STEP_MS = { "1m": 60000, "15m": 900000, "1h": HOUR_MS };
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const HEADLINES = 20;
+const AGAIN_MS = 60000;
 
 const find = (id) => document.getElementById(id);
 const dialog = find("page");
@@ -25,6 +27,7 @@ let isAsked = false; // for the row of this page
 let turn = 0; // tells answers of an earlier wish from those of this one
 let charts = {};
 let library = null;
+let loadedAt = 0;
 
 /* Once; a later try asks again where it failed. */
 function loadLibrary() {
@@ -70,6 +73,7 @@ export function show(wanted, of, onClose) {
 
 /* The newest rows that the list got: the one of this page among them is newer than ours. */
 export function update(pages) {
+  if (path && dialog.open && performance.now() - loadedAt > AGAIN_MS) load(true);
   const mine = path && pages.find((page) => page.path === path);
   if (!mine) return;
   row = mine;
@@ -154,17 +158,19 @@ function makeSource(name) {
 
 /* --- Charts -------------------------------------------------------------------------------------------------- */
 
-async function load() {
+/* isAgain: the same page and span as before, whose charts stay until there is something newer. */
+async function load(isAgain = false) {
   const mine = ++turn;
+  loadedAt = performance.now();
   const { host, key } = access;
   for (const button of find("spans").children) button.setAttribute("aria-pressed", String(button.dataset.span === span));
-  find("page-note").textContent = text("state_loading");
+  if (!isAgain) find("page-note").textContent = text("state_loading");
   const newest = await ask("usual", { host, path }, key);
   const now = newest.serverNow || Date.now();
   const { ms, step } = SPANS[span];
   const to = Math.floor(now / 60000) * 60000 + 60000;
   const [course, profile] = await Promise.all([
-    ask("history", { host, path, from: iso(to - ms), to: iso(to), step }, key),
+    ask("history", { host, path, from: iso(to - ms), to: iso(to), step, sources: SOURCE_SPANS.includes(span) ? 1 : null }, key),
     ask("profile", { host, path }, key),
   ]);
   let Chart = null;
@@ -180,6 +186,7 @@ async function load() {
   find("page-note").textContent = Chart ? (points.some((point) => point.y !== null) ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
   drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: course.body.headlines.map((one) => Date.parse(one.t)) });
+  drawSources(Chart, course.body.sources || [], { from: to - ms, to, stepMs: STEP_MS[step] });
   drawHours(Chart, hours);
 }
 
@@ -251,6 +258,32 @@ function drawCourse(Chart, points, given) {
   find("chart").setAttribute("aria-label", seen.length ? text("chart", { title: find("page-title").textContent, span: text(`span_${span}`), low: formatWhole(Math.min(...seen)), high: formatWhole(Math.max(...seen)) }) : text("chart_none"));
 }
 
+/* One band upon the other, each in its colour; a page that nobody came to for some steps has a gap. */
+function drawSources(Chart, rows, given) {
+  find("from-title").hidden = find("from-box").hidden = rows.length === 0;
+  if (rows.length === 0) return;
+  const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
+  const tick = (at) => formatTime(at);
+  const data = { datasets: SOURCES.map((name, place) => ({
+    label: text(name), data: withGaps(rows.map((row) => ({ x: Date.parse(row.t) + given.stepMs / 2, y: row[name] })), given.stepMs),
+    borderColor: colour(`--${name}`), backgroundColor: colour(`--${name}`), borderWidth: 1, pointRadius: 0, pointHitRadius: 6, fill: place === 0 ? "origin" : "-1",
+  })) };
+  const options = {
+    animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true, interaction: { mode: "index", intersect: false },
+    scales: {
+      x: { ...axis, type: "linear", min: given.from, max: given.to, afterBuildTicks: (scale) => { scale.ticks = ticksOf(given); }, ticks: { ...axis.ticks, callback: tick } },
+      y: { ...axis, stacked: true, beginAtZero: true, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 4, callback: (n) => formatWhole(n) } },
+    },
+    plugins: {
+      legend: { labels: { color: colour("--soft"), boxWidth: 14 } },
+      tooltip: { callbacks: { title: (items) => items.slice(0, 1).map((item) => formatDayTime(item.raw.x)), label: (item) => `${item.dataset.label} ${formatTwo(item.raw.y)}` } },
+    },
+  };
+  replace(Chart, "from", { type: "line", data, options });
+  const last = rows[rows.length - 1];
+  find("from").setAttribute("aria-label", `${text("from_where")}: ${SOURCES.map((name) => `${text(name)} ${formatWhole(last[name])}`).join(", ")}`);
+}
+
 function drawHours(Chart, hours) {
   const known = (hours || []).filter((hour) => hour.median !== null);
   find("hours-title").hidden = find("hours-box").hidden = known.length === 0;
@@ -269,9 +302,13 @@ function drawHours(Chart, hours) {
   find("hours").setAttribute("aria-label", known.length ? `${text("hours")}: ${known.map((hour) => `${hour.hour}: ${formatWhole(hour.median)}`).join(", ")}` : text("chart_none"));
 }
 
+/* In place: a chart that is made anew each minute is what other dashboards die of. */
 function replace(Chart, name, config) {
-  if (charts[name]) charts[name].destroy();
-  charts[name] = new Chart(find(name), config);
+  if (!charts[name]) charts[name] = new Chart(find(name), config);
+  else {
+    Object.assign(charts[name], { data: config.data, options: config.options });
+    charts[name].update("none");
+  }
 }
 
 function showHeadlines(changes) {
