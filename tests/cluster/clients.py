@@ -42,8 +42,8 @@ class Answer:
 
 
 class Traffic:
-    """Every list that the upstream serves has the next number of its host, as the visitors of the page /counter, so that an
-    answer tells which snapshot it comes from."""
+    """Every list that the upstream serves has the next number of its host, as the visitors of the page /counter, so
+    that an answer tells which snapshot it comes from."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
