@@ -1,24 +1,21 @@
 #include "db/database.h"
 
 #include "base/log.h"
+#include "db/database_connect.h"
 
 #include <endian.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
-enum {
-    RECONNECT_PAUSE_MS = 250, /* after a failed connect: until then every call fails at once */
-    RESULT_BINARY = 1,
-};
+enum { RESULT_BINARY = 1 };
 
 struct database {
-    const char *conninfo;
-    const char *role;
+    struct database_connect *connect;
     bool prepare;
     PGconn *connection;
     const struct statement *prepared[DATABASE_STATEMENTS_MAX]; /* on this connection */
     size_t prepared_count;
-    int64_t connect_not_before_ms;
+    bool is_away;  /* the last call failed for want of a server, and there has been no connection since */
     bool was_lost; /* the loss has been logged */
 };
 
@@ -27,11 +24,13 @@ enum status database_new(struct database **database_r, const char *conninfo, con
     struct database *database = calloc(1, sizeof *database);
     if (!database)
         return STATUS_NO_MEMORY;
-    database->conninfo = conninfo;
-    database->role = role;
     database->prepare = prepare;
-    *database_r = database;
-    return STATUS_OK;
+    enum status result = database_connect_new(&database->connect, conninfo, role);
+    if (result == STATUS_OK)
+        *database_r = database;
+    else
+        free(database);
+    return result;
 }
 
 static void disconnect(struct database *database)
@@ -46,6 +45,7 @@ void database_free(struct database *database)
     if (!database)
         return;
     disconnect(database);
+    database_connect_free(database->connect);
     free(database);
 }
 
@@ -61,61 +61,48 @@ static enum status await(const PGconn *connection, short events, struct deadline
     return STATUS_OK;
 }
 
-static enum status finish_connect(PGconn *connection, struct deadline deadline)
+/* One step towards a connection; see database_connect_step(). */
+static enum status step(struct database *database)
 {
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (state != PGRES_POLLING_OK) {
-        if (state == PGRES_POLLING_FAILED)
-            return STATUS_UNREACHABLE;
-        enum status result = await(connection, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-        if (result != STATUS_OK)
-            return result;
-        state = PQconnectPoll(connection);
+    enum status result = database_connect_step(database->connect, &database->connection);
+    if (result == STATUS_OK && database->was_lost)
+        log_line(LEVEL_INFO, "database", "connected again");
+    if (result == STATUS_UNREACHABLE && !database->was_lost)
+        log_line(LEVEL_ERROR, "database", "no connection: %s", database_connect_fault(database->connect));
+    if (result != STATUS_TIMEOUT) {
+        database->was_lost = result != STATUS_OK;
+        database->is_away = result != STATUS_OK;
     }
-    return PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) ? STATUS_OK
-                                                                                   : STATUS_UNREACHABLE;
+    return result;
 }
 
-static void pause_connects(struct database *database)
-{
-    database->connect_not_before_ms = clock_monotonic_ms() + RECONNECT_PAUSE_MS;
-}
-
-/* Without this function libpq would write notices to standard error in a form that is not the log's. */
-static void take_notice(void *context, const char *message)
-{
-    (void)context;
-    log_line(LEVEL_DEBUG, "database", "%.*s", (int)strcspn(message, "\n"), message);
-}
-
+/* An attempt that is under way at the deadline is not given up: the next call goes on with it. */
 static enum status connect_anew(struct database *database, struct deadline deadline)
 {
-    /* The user stands before the connection string, which is expanded in its place and overrides it. */
-    static const char *const names[] = {"user", "dbname", "fallback_application_name", "client_encoding",
-                                        NULL};
-    const char *const values[] = {database->role, database->conninfo, "upbeat", "UTF8", NULL};
-    if (clock_monotonic_ms() < database->connect_not_before_ms)
-        return STATUS_UNREACHABLE;
-    PGconn *connection = PQconnectStartParams(names, values, 1);
-    if (!connection)
-        return STATUS_NO_MEMORY;
-    PQsetNoticeProcessor(connection, take_notice, NULL);
-    enum status result =
-        PQstatus(connection) == CONNECTION_BAD ? STATUS_UNREACHABLE : finish_connect(connection, deadline);
-    if (result != STATUS_OK) {
-        if (!database->was_lost)
-            log_line(LEVEL_ERROR, "database", "no connection: %s: %s", status_text(result),
-                     PQerrorMessage(connection));
-        database->was_lost = true;
-        pause_connects(database);
-        PQfinish(connection);
-        return result;
+    enum status result = step(database);
+    while (result == STATUS_TIMEOUT && deadline_left_ms(deadline) > 0) {
+        database_connect_wait(database->connect, deadline);
+        result = step(database);
     }
-    if (database->was_lost)
-        log_line(LEVEL_INFO, "database", "connected again");
-    database->was_lost = false;
-    database->connection = connection;
-    return STATUS_OK;
+    database->is_away = result != STATUS_OK;
+    return result;
+}
+
+bool database_is_away(const struct database *database)
+{
+    return database->is_away;
+}
+
+void database_tend(struct database *database)
+{
+    if (database->is_away && !database->connection)
+        (void)step(database);
+}
+
+int database_tend_timeout_ms(const struct database *database, int max_ms)
+{
+    bool is_at_work = database->is_away && !database->connection;
+    return is_at_work ? database_connect_timeout_ms(database->connect, max_ms) : max_ms;
 }
 
 static bool is_prepared(const struct database *database, const struct statement *statement)
@@ -187,13 +174,20 @@ static enum status next_result(PGconn *connection, struct deadline deadline, PGr
     return STATUS_OK;
 }
 
-static enum status result_of_error(const struct database *database, const struct statement *statement,
+/* A write that came to a server which is the primary no longer. */
+#define READ_ONLY_STATE "25006"
+
+static enum status result_of_error(struct database *database, const struct statement *statement,
                                    const PGresult *answer)
 {
     const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
     if (PQstatus(database->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 ||
         strncmp(state, "08", 2) == 0)
         return STATUS_UNREACHABLE;
+    if (strcmp(state, READ_ONLY_STATE) == 0) {
+        database_connect_lost(database->connect, false, true);
+        return STATUS_UNREACHABLE;
+    }
     const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
     log_line(LEVEL_ERROR, "database", "%s: %s %s", statement->name, state, message ? message : "");
     return STATUS_FAILED;
@@ -257,8 +251,11 @@ static enum status run_once(struct database *database, const struct statement *s
     result = send_all(database, statement, parameters, count);
     if (result == STATUS_OK)
         result = take_all(database, statement, count, deadline, answers);
-    if (result == STATUS_TIMEOUT && !statement->is_write)
-        pause_connects(database); /* or each request behind this one would wait for a time-out too */
+    if (result == STATUS_TIMEOUT && !statement->is_write) {
+        database_connect_lost(database->connect, true, false);
+        database_connect_pause(database->connect); /* or each request behind this one would wait, too */
+        database->is_away = true;
+    }
     if (result != STATUS_OK) {
         disconnect(database); /* it may be in the middle of a pipeline */
         for (size_t i = 0; i < count; i++) {

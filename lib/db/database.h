@@ -1,5 +1,6 @@
 /* One connection to PostgreSQL. It is made when a statement needs it, and every wait ends by the caller's
- * deadline. No other module calls libpq. */
+ * deadline. How it is made, and of which server of several, is in database_connect.h. No other modules than
+ * these two call libpq. */
 #ifndef UPBEAT_DB_DATABASE_H
 #define UPBEAT_DB_DATABASE_H
 
@@ -56,6 +57,16 @@ void database_free(struct database *database);
 enum status database_run(struct database *database, const struct statement *statement,
                          const struct sql_param *parameters, size_t count, struct deadline deadline,
                          struct database_rows **rows_r) MUST_CHECK;
+
+/* Could the last statement not be run, for want of a server that answers? Then it is so until a connection
+ * was made, which database_tend() and the next database_run() try. */
+bool database_is_away(const struct database *database);
+
+/* Goes on with making a connection to a database that is away, without waiting for anything. */
+void database_tend(struct database *database);
+
+/* Milliseconds until database_tend() has something to do, at most max_ms. */
+int database_tend_timeout_ms(const struct database *database, int max_ms);
 
 /* NULL is allowed. */
 void database_rows_free(struct database_rows *rows);
