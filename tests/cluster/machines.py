@@ -1,4 +1,4 @@
-"""Three machines on loopback addresses: etcd, Patroni with PostgreSQL, HAProxy and PgBouncer, from the files of fcgi/cluster."""
+"""Three machines on loopback addresses: etcd, Patroni, HAProxy and PgBouncer, from the files of fcgi/cluster."""
 
 import contextlib
 import json
@@ -95,7 +95,8 @@ class Node(Part):
     def __init__(self, cluster: "Cluster", name: str, address: str) -> None:
         self.name, self.address = name, address
         self.data = cluster.folder / f"data-{name}"
-        super().__init__(cluster.folder, f"patroni-{name}", ["/usr/bin/patroni", str(cluster.folder / f"patroni-{name}.yml")])
+        conf = cluster.folder / f"patroni-{name}.yml"
+        super().__init__(cluster.folder, f"patroni-{name}", ["/usr/bin/patroni", str(conf)])
 
     def pids(self) -> list[int]:
         try:
@@ -119,12 +120,12 @@ class Node(Part):
 class Cluster:
     """`start()` makes and starts everything but upbeat itself. `folder` is open to the user postgres."""
 
-    def __init__(self, folder: Path, is_short: bool, archive: str = "") -> None:
-        self.folder, self.is_short, self._archive = folder, is_short, archive
+    def __init__(self, folder: Path, is_short: bool) -> None:
+        self.folder, self.is_short = folder, is_short
         self.net = free_net()
         self.addresses = {name: f"{self.net}.0.{number}" for number, name in enumerate(NAMES, 1)}
-        words = {"POSTGRES": 0, "REPLICATION": 0, "REWIND": 0, "UPBEAT": 0}
-        self.values = {f"{name}_PASSWORD": secrets.token_hex(12) for name in words}
+        roles = ["POSTGRES", "REPLICATION", "REWIND", "UPBEAT"]
+        self.values = {f"{role}_PASSWORD": secrets.token_hex(12) for role in roles}
         self.values |= {name.upper(): address for name, address in self.addresses.items()}
         own_by(folder, USER)
         self.etcds = {name: self._etcd(name) for name in NAMES}
@@ -185,8 +186,6 @@ class Cluster:
         dcs, postgresql = conf["bootstrap"]["dcs"], conf["postgresql"]
         dcs |= SHORT_DCS if self.is_short else {}
         dcs["postgresql"]["parameters"] |= {"shared_buffers": "64MB", "fsync": "off"}
-        if self._archive:
-            dcs["postgresql"]["parameters"] |= {"archive_mode": "on", "archive_command": self._archive}
         conf["bootstrap"]["initdb"].append("no-sync")
         socket_folder = self.folder / f"socket-{name}"
         socket_folder.mkdir()
@@ -261,9 +260,8 @@ class Cluster:
     def switch_over(self) -> None:
         leader, candidate = self.leader(), self.standby("sync")
         body = json.dumps({"leader": leader, "candidate": candidate}).encode()
-        request = Request(
-            f"http://{self.addresses[leader]}:8008/switchover", body, {"Content-Type": "application/json"}, method="POST"
-        )
+        url, headers = f"http://{self.addresses[leader]}:8008/switchover", {"Content-Type": "application/json"}
+        request = Request(url, body, headers, method="POST")
         with DIRECT.open(request, timeout=60) as answer:
             answer.read()
 

@@ -190,7 +190,8 @@ class Rehearsal:
     def _compare(self) -> tuple[int, int]:
         """Numbers that clients have seen and that are not stored; numbers that are stored twice."""
         rows = self.cluster.sql(
-            "select host, visitors, count(*) from snapshot_pages where path = '/counter' and time > now() - interval '1 hour' group by 1, 2"
+            "select host, visitors, count(*) from snapshot_pages where path = '/counter'"
+            " and time > now() - interval '1 hour' group by 1, 2"
         )
         stored = {(host, number): count for host, number, count in rows}
         seen = {(one.host, one.number) for one in self.traffic.answers.copy() if one.number}

@@ -1,5 +1,6 @@
-"""What is broken, and for how long. Each function breaks something of the run's cluster and says what mends it, if anything does,
-and after how many seconds: PostgreSQL's failover needs no help, but a machine without power has to come back some time."""
+"""What is broken, and for how long. Each function breaks something of the run's cluster and says what mends it, if
+anything does, and after how many seconds: PostgreSQL's failover needs no help, but a machine without power has to come
+back some time."""
 
 import signal
 from dataclasses import dataclass
@@ -79,8 +80,8 @@ def pool_restarted(run: "Rehearsal") -> Mend:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or the one "after" it;
-    `failovers`: how many there should be; `clock_s`: of machine b, before all others."""
+    """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or the one "after"
+    it; `failovers`: how many there should be; `clock_s`: of machine b, before all others."""
 
     name: str
     breaks: Callable[["Rehearsal"], Mend]
@@ -91,15 +92,16 @@ class Scenario:
     is_short: bool = False
 
 
+BY_PROXIES = ("haproxy", "pgbouncer")
 ALL = [
     Scenario("nothing", nothing),
     Scenario("primary killed", primary_killed, failovers=1, is_short=True),
-    Scenario("primary killed, by HAProxy and by PgBouncer", primary_killed, routes=("haproxy", "pgbouncer"), failovers=1),
-    Scenario("primary frozen for 40 s, first and last in the string", primary_frozen, failovers=1, is_short=True),
-    Scenario("primary frozen for 40 s, by HAProxy and by PgBouncer", primary_frozen, routes=("haproxy", "pgbouncer"), failovers=1),
+    Scenario("primary killed, by HAProxy and by PgBouncer", primary_killed, routes=BY_PROXIES, failovers=1),
+    Scenario("primary frozen, first and last in the string", primary_frozen, failovers=1, is_short=True),
+    Scenario("primary frozen, by HAProxy and by PgBouncer", primary_frozen, BY_PROXIES, failovers=1),
     Scenario("switchover", switchover, failovers=1),
     Scenario("one etcd lost", etcd_lost),
-    Scenario("primary cut off from etcd for 40 s", primary_cut_off, failovers=1, is_short=True),
+    Scenario("primary cut off from etcd", primary_cut_off, failovers=1, is_short=True),
     Scenario("one app machine lost", app_lost),
     Scenario("a standby lags by 10 s", standby_lags),
     Scenario("both app machines' clocks 5 s apart", nothing, clock_s=5),

@@ -12,7 +12,8 @@ EVERY_S = 0.2
 
 
 class Witness:
-    """`acknowledged` are (second, machine, serial). A warning that a commit may not have been replicated acknowledges nothing."""
+    """`acknowledged` are (second, machine, serial). A warning that a commit may not have been replicated acknowledges
+    nothing."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.acknowledged: list[tuple[float, str, int]] = []
@@ -55,7 +56,7 @@ class Witness:
         return len(acknowledged - there)
 
     def changes(self, from_s: float) -> int:
-        """How often another machine acknowledged than before, since then: more than once for each failover means that two
-        machines acknowledged at the same time."""
+        """How often another machine acknowledged than before, since then: more than once for each failover means that
+        two machines acknowledged at the same time."""
         machines = [machine for at_s, machine, _ in sorted(self.acknowledged) if at_s >= from_s]
         return sum(one != other for one, other in zip(machines, machines[1:]))
