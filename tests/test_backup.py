@@ -1,4 +1,4 @@
-"""Backup and point-in-time recovery by pgBackRest, with the configuration of fcgi/cluster and the words of fcgi/OPERATORS.md."""
+"""Backup and point-in-time recovery by pgBackRest, by the file and the words of fcgi/cluster and fcgi/OPERATORS.md."""
 
 import shutil
 import subprocess

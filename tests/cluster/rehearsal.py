@@ -198,7 +198,7 @@ class Rehearsal:
         return len(seen - set(stored)), sum(count > 1 for count in stored.values())
 
     def _upstream(self, at_s: float) -> tuple[int, float]:
-        """The most requests for one host within CLOSEST_S, and how many there are for a warm one in a TTL on average."""
+        """The most requests for one host within CLOSEST_S, and how many a warm one has in a TTL on average."""
         most, warm = 0, []
         for host, times in self.traffic.asked.copy().items():
             times = [one for one in times if one >= at_s]

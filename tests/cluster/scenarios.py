@@ -96,7 +96,7 @@ BY_PROXIES = ("haproxy", "pgbouncer")
 ALL = [
     Scenario("nothing", nothing),
     Scenario("primary killed", primary_killed, failovers=1, is_short=True),
-    Scenario("primary killed, by HAProxy and by PgBouncer", primary_killed, routes=BY_PROXIES, failovers=1),
+    Scenario("primary killed, by HAProxy and by PgBouncer", primary_killed, BY_PROXIES, failovers=1),
     Scenario("primary frozen, first and last in the string", primary_frozen, failovers=1, is_short=True),
     Scenario("primary frozen, by HAProxy and by PgBouncer", primary_frozen, BY_PROXIES, failovers=1),
     Scenario("switchover", switchover, failovers=1),
