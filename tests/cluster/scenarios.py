@@ -80,8 +80,8 @@ def pool_restarted(run: "Rehearsal") -> Mend:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or the one "after"
-    it; `failovers`: how many there should be; `clock_s`: of machine b, before all others."""
+    """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or "after", the
+    next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others."""
 
     name: str
     breaks: Callable[["Rehearsal"], Mend]
