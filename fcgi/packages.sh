@@ -6,7 +6,8 @@ run_packages=(nginx-light spawn-fcgi multiwatch postgresql-15 postgresql-client-
 test_packages=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck libclang-rt-14-dev valgrind git
     python3-pytest python3-psycopg python3-hypothesis python3-jsonschema postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     wrk pgbouncer faketime python3-cryptography chromium chromium-driver python3-selenium python3-pytest-xdist
-    dpkg-dev lintian debootstrap systemd systemd-container prometheus)
+    dpkg-dev lintian debootstrap systemd systemd-container prometheus
+    patroni python3-etcd python3-yaml etcd-server haproxy pgbackrest)
 
 missing_packages() {
     local package

@@ -1,0 +1,211 @@
+"""One cluster, its load, and one scenario after the other."""
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+from urllib.request import Request
+
+from app import App
+from clients import Answer, Traffic
+from machines import DIRECT, NAMES, Cluster, send, until
+from scenarios import Scenario
+from servers.processes import await_true
+from witness import Witness
+
+TTL_S = 3.0
+CLOSEST_S = 0.74 * TTL_S  # the clock refreshes a host after three quarters of its interval, at the earliest
+FRESH_S = TTL_S + 2  # an answer that is older says that something is not as before
+QUIET_S = 4.0  # for so long all must be as before
+GIVE_UP_S = 120.0
+
+
+@dataclass
+class Result:
+    """`lines` are what broke a limit."""
+
+    cells: list[str]
+    broken: list[str]
+
+
+class Rehearsal:
+    def __init__(self, folder: Path, is_short: bool) -> None:
+        self.folder, self.is_short = folder, is_short
+        self.long_s, self.frozen_s = (12.0, 16.0) if is_short else (25.0, 40.0)
+        self.warm_up_s = 8.0 if is_short else 15.0
+        self.leader = ""
+        self.apps: dict[str, App] = {}
+        self._wanted: Any = None
+
+    def __enter__(self) -> "Rehearsal":
+        self.cluster = Cluster(self.folder, self.is_short)
+        self.traffic = Traffic().start()
+        try:
+            self.cluster.start()
+            secret = self.folder / "secret"
+            secret.write_text("a secret of the tests, long enough for it")
+            secret.chmod(0o600)
+            self.apps = {name: App(self.cluster, name, self.traffic.upstream_url, secret) for name in "ab"}
+            self.witness = Witness(self.cluster).start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.traffic.stop()
+        if hasattr(self, "witness"):
+            self.witness.stop()
+        if self._wanted:
+            for app in self.apps.values():
+                app.stop()
+        self.cluster.stop()
+
+    # --- What scenarios use -------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def signal(pid: int, sign: int) -> None:
+        send([pid], sign)
+
+    @staticmethod
+    def aside(call: Callable[[], object]) -> None:
+        threading.Thread(target=call, daemon=True).start()
+
+    def etcd_leader(self) -> str:
+        for name in NAMES:
+            url = f"http://{self.cluster.addresses[name]}:2379/v3/maintenance/status"
+            with contextlib.suppress(OSError), DIRECT.open(Request(url, b"{}", method="POST"), timeout=2) as answer:
+                status = json.load(answer)
+                if status["leader"] == status["header"]["member_id"]:
+                    return name
+        return "a"
+
+    def start_app(self, name: str) -> None:
+        scenario, leader = self._wanted
+        at = "ab".index(name)
+        order = leader if scenario.orders[at] == "leader" else NAMES[(NAMES.index(leader) + 1) % len(NAMES)]
+        clock_s = scenario.clock_s if name == "b" else 0.0
+        self.apps[name].start(scenario.routes[at], order, clock_s)
+        self.traffic.urls[name] = self.apps[name].url
+
+    # --- One scenario -------------------------------------------------------------------------------------------------
+
+    def _prepare(self, scenario: Scenario) -> None:
+        await_true(self.cluster.is_whole, 90, f"a whole cluster; see {self.folder}")
+        self.leader = self.cluster.leader()
+        if self._wanted:
+            for app in self.apps.values():
+                app.stop()
+        self._wanted = (scenario, self.leader)
+        for name in self.apps:
+            self.start_app(name)
+        self.traffic.is_asking = True
+        time.sleep(self.warm_up_s)
+
+    def _is_bad(self, one: Answer) -> bool:
+        """Not as before: neither is an answer that the clients waited for longer than for a refresh."""
+        if one.is_cold:
+            return one.status != 200
+        return one.status != 200 or one.age_s > FRESH_S
+
+    def play(self, scenario: Scenario) -> Result:
+        self._prepare(scenario)
+        at_s = time.monotonic()
+        mend = scenario.breaks(self)
+        mend_s = mend[0] if mend else 10.0
+        is_mended = False
+        while (now_s := time.monotonic()) - at_s < GIVE_UP_S:
+            if not is_mended and now_s - at_s >= mend_s:
+                is_mended = True
+                if mend:
+                    mend[1]()
+            last_s = max((one.at_s + one.took_s for one in self._since(at_s) if self._is_bad(one)), default=at_s)
+            if is_mended and now_s - max(last_s, at_s + mend_s) > QUIET_S:
+                break
+            time.sleep(0.2)
+        self.traffic.is_asking = False
+        whole_s = until(self.cluster.is_whole, 90)
+        time.sleep(0.5)
+        return self._judge(scenario, at_s, last_s, whole_s < 90)
+
+    def _since(self, at_s: float) -> list[Answer]:
+        return [one for one in self.traffic.answers.copy() if one.at_s >= at_s]
+
+    def _judge(self, scenario: Scenario, at_s: float, last_s: float, is_whole: bool) -> Result:
+        answers = self._since(at_s)
+        warm, cold = ([one for one in answers if one.is_cold == is_cold] for is_cold in (False, True))
+        refused = [one for one in warm if one.status != 200]
+        share = 100 * len(refused) / max(len(warm), 1)
+        stale = [one for one in warm if one.status == 200 and (one.warned or one.age_s > FRESH_S)]
+        cold_bad = [one.at_s for one in cold if one.status != 200]
+        cold_s = max(cold_bad) - min(cold_bad) + 0.5 if cold_bad else 0.0
+        slowest = [max((one.took_s for one in some), default=0.0) for some in (warm, cold)]
+        lost, doubled = self._compare()
+        witnessed, changes = self.witness.lost(), self.witness.changes(at_s)
+        most, mean = self._upstream(at_s)
+        kinds = {one.status for one in refused}
+        words = f"{len(refused)} of {len(warm)}"
+        if refused:
+            words += f" ({share:.1f} %: {', '.join(str(kind) for kind in sorted(kinds))})"
+        stale_words = f"{self._seconds(stale)} s, up to {max(one.age_s for one in stale)} s old" if stale else "–"
+        cells = [
+            scenario.name,
+            words,
+            stale_words,
+            f"{cold_s:.1f} s" if cold_bad else "–",
+            f"{slowest[0]:.2f} s, {slowest[1]:.2f} s",
+            f"{lost}, {doubled}",
+            f"{witnessed}",
+            f"{most}, {mean:.2f}",
+            self._deliveries(),
+            f"{last_s - at_s:.1f} s",
+        ]
+        ttl_s = 7 if self.is_short else 15
+        limits = [
+            (share <= 0.1, f"{share:.2f} % of the answers for warm hosts are not 200"),
+            (cold_s <= ttl_s + 2, f"cold hosts are refused for {cold_s:.1f} s"),
+            (slowest[0] <= 1.0, f"the slowest answer for a warm host took {slowest[0]:.2f} s"),
+            (slowest[1] <= 2.6, f"the slowest answer for a cold host took {slowest[1]:.2f} s"),
+            (lost == 0, f"{lost} snapshots that clients have seen are lost"),
+            (doubled == 0, f"{doubled} snapshots are stored twice"),
+            (witnessed == 0, f"{witnessed} acknowledged writes are lost"),
+            (changes <= scenario.failovers, f"the machine that acknowledges changed {changes} times"),
+            (most <= 2, f"{most} requests to Chartbeat for one host in one TTL"),
+            (is_whole, "the cluster is not whole again"),
+        ]
+        return Result(cells, [f"{scenario.name}: {text}" for holds, text in limits if not holds])
+
+    @staticmethod
+    def _seconds(answers: list[Answer]) -> int:
+        """In how many different seconds there was one."""
+        return len({int(one.at_s) for one in answers})
+
+    def _deliveries(self) -> str:
+        names = [name for _, name in self.traffic.deliveries.copy()]
+        return f"{len(names) - len(set(names))} of {len(names)}" if names else "–"
+
+    def _compare(self) -> tuple[int, int]:
+        """Numbers that clients have seen and that are not stored; numbers that are stored twice."""
+        rows = self.cluster.sql(
+            "select host, visitors, count(*) from snapshot_pages where path = '/counter'"
+            " and time > now() - interval '1 hour' group by 1, 2"
+        )
+        stored = {(host, number): count for host, number, count in rows}
+        seen = {(one.host, one.number) for one in self.traffic.answers.copy() if one.number}
+        return len(seen - set(stored)), sum(count > 1 for count in stored.values())
+
+    def _upstream(self, at_s: float) -> tuple[int, float]:
+        """The most requests for one host within CLOSEST_S, and how many a warm one has in a TTL on average."""
+        most, warm = 0, []
+        for host, times in self.traffic.asked.copy().items():
+            times = [one for one in times if one >= at_s]
+            near = [sum(one <= other < one + CLOSEST_S for other in times) for one in times]
+            most = max([most, *near])
+            if host.startswith("warm") and len(times) > 1:
+                warm.append(TTL_S * (len(times) - 1) / (times[-1] - times[0]))
+        return most, sum(warm) / max(len(warm), 1)
+
+
