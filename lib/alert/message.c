@@ -35,9 +35,10 @@ static void put_event(struct buffer *out, const struct alert_event *event)
 
 void message_webhook(struct buffer *out, const struct alert_message *message)
 {
-    const struct alert_event *first = message->count == 1 ? message->events : NULL;
-    buffer_append_format(out, "{\"type\":\"%s%s\"", first ? event_kind_name(first->kind) : "events",
-                         !first          ? ""
+    const struct alert_event *first = message->events;
+    bool is_one = message->count == 1;
+    buffer_append_format(out, "{\"type\":\"%s%s\"", is_one ? event_kind_name(first->kind) : "events",
+                         !is_one         ? ""
                          : first->is_end ? ".ended"
                                          : ".began");
     put_time(out, "timestamp", message->created_ms);
