@@ -6,34 +6,15 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
-#include "pages/event_rules.h"
+#include "store/deliveries.h"
 #include <stdbool.h>
 
 enum {
-    ALERT_MINUTES = 30,
     ALERT_EVENTS_MAX = 500,             /* of one message */
     ALERT_BODY_MAX_BYTES = 1024 * 1024, /* the caller's buffer holds so much */
 };
 
 enum channel_kind { CHANNEL_WEBHOOK, CHANNEL_SLACK, CHANNEL_MAIL };
-
-/* An event as it is told. Text is NUL-terminated UTF-8. */
-struct alert_event {
-    int64_t event_id;
-    enum event_kind kind;
-    bool is_end; /* the end of an event that was told before to this channel; else its begin */
-    const char *host;
-    const char *path;  /* NULL: the whole site */
-    const char *title; /* NULL: the whole site */
-    int64_t began_ms, peak_ms;
-    int64_t ended_ms; /* 0: it is open; set without is_end: it was over before it could be told */
-    double visitors, expected, score; /* at its begin; of a headline the mean of the 15 minutes after */
-    double peak, peak_expected;       /* of a headline the mean of the 15 minutes before */
-    uint32_t causes;                  /* bits of enum page_source; 0: not known */
-    bool has_sources;
-    double sources[PAGE_SOURCES];   /* change of each */
-    int32_t minutes[ALERT_MINUTES]; /* visitors, oldest first; -1: not known */
-};
 
 struct alert_message {
     const char

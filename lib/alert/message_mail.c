@@ -1,6 +1,7 @@
 /* A mail (RFC 5322) of text only, in ASCII: Subject by RFC 2047, body as quoted-printable (RFC 2045, 6.7), so
  * that no line has over 78 bytes and no byte of a headline ever is a line break. */
 #include "alert/message_text.h"
+#include "base/base64.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -13,18 +14,6 @@ enum {
     REFERENCES_MAX = 20,
 };
 
-static void put_base64(struct buffer *out, const unsigned char *at, size_t len_bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len_bytes; i += 3) {
-        size_t n = len_bytes - i < 3 ? len_bytes - i : 3;
-        unsigned bits =
-            (unsigned)at[i] << 16 | (n > 1 ? (unsigned)at[i + 1] << 8 : 0) | (n > 2 ? at[i + 2] : 0u);
-        for (unsigned k = 0; k < 4; k++)
-            buffer_append_char(out, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
 /* Always as encoded words: what looks like one in a headline is then no word either. */
 static void put_subject(struct buffer *out, const struct alert_message *message)
 {
@@ -35,7 +24,7 @@ static void put_subject(struct buffer *out, const struct alert_message *message)
     for (size_t i = 0; i < plain.len_bytes;) {
         size_t n = utf8_cut(plain.data + i, plain.len_bytes - i, WORD_TEXT_BYTES);
         buffer_append_text(out, i > 0 ? "\n =?UTF-8?B?" : " =?UTF-8?B?");
-        put_base64(out, (const unsigned char *)plain.data + i, n);
+        base64_put(out, plain.data + i, n);
         buffer_append_text(out, "?=");
         i += n;
     }
@@ -140,8 +129,9 @@ static void put_event(struct buffer *text, const struct alert_message *message,
     buffer_append_char(text, '\n');
     message_put_figures(text, event);
     buffer_append_char(text, '\n');
+    size_t before = text->len_bytes;
     message_put_sparkline(text, event);
-    buffer_append_text(text, "\n\n");
+    buffer_append_text(text, text->len_bytes > before ? "\n\n" : "\n");
     message_put_page_url(text, event);
     buffer_append_char(text, '\n');
     message_put_board_url(text, message, event);
