@@ -1,6 +1,7 @@
 /* Finds events in the snapshots that were stored, keeps the log of them, and delivers alerts: in one process
  * and one thread. Between two looks, and after each host of a look, the outbox has its turn. */
 #include "alert/deliver.h"
+#include "alert_commands.h"
 #include "base/log.h"
 #include "program.h"
 #include "store/deliveries.h"
@@ -46,7 +47,9 @@ static int say_help(void)
         "  --loop       keep going until TERM or INT\n"
         "  --once       what is new, as without an option\n"
         "  --dry-run    the same, but print the events, store nothing, and deliver nothing\n"
-        "  --help\n\nSettings, from the environment:\n");
+        "  --help\n\n"
+        "Channels, rules and silences are kept by these commands:\n\n" ALERT_COMMANDS_HELP
+        "Settings, from the environment:\n");
 }
 
 /* -1: go on; else the status to end with. */
@@ -290,6 +293,8 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     enum mode mode = MODE_ONCE;
+    if (argc > 1 && *argv[1] != '-')
+        return alert_commands_run(argc, argv);
     int status = read_options(argc, argv, &mode);
     if (status >= 0)
         return status;

@@ -8,6 +8,7 @@
 #include "refresh/client.h"
 #include "store/roles.h"
 #include "store/tokens.h"
+#include "table.h"
 #include "token_options.h"
 
 #include <getopt.h>
@@ -99,44 +100,17 @@ static int take_away(struct database *database, int id)
     return status == STATUS_OK ? EXIT_SUCCESS : fail_with(status);
 }
 
-/* Notes are people's text: no control character reaches the terminal. */
-static void put_text(const struct database_rows *rows, size_t row, int column, int width)
-{
-    size_t len = 0;
-    const char *text = database_bytes(rows, row, column, &len);
-    if (!text || len == 0) {
-        text = "-";
-        len = 1;
-    }
-    for (size_t i = 0; i < len; i++)
-        putchar((unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
-    for (size_t i = len; i < (size_t)width; i++)
-        putchar(' ');
-}
-
 static int list(struct database *database)
 {
-    static const struct {
-        int column;
-        int width;
-        const char *name;
-    } columns[] = {{TOKENS_ID, 6, "id"},           {TOKENS_STATE, 9, "state"},
-                   {TOKENS_MAY, 7, "may"},         {TOKENS_UNTIL, 19, "until"},
-                   {TOKENS_USED, 19, "last used"}, {TOKENS_REQUESTS, 10, "requests"},
-                   {TOKENS_HOSTS, 26, "hosts"},    {TOKENS_NOTE, 0, "note"}};
+    static const struct table_column columns[] = {
+        {TOKENS_ID, 6, "id"},        {TOKENS_STATE, 9, "state"},     {TOKENS_MAY, 7, "may"},
+        {TOKENS_UNTIL, 19, "until"}, {TOKENS_USED, 19, "last used"}, {TOKENS_REQUESTS, 10, "requests"},
+        {TOKENS_HOSTS, 26, "hosts"}, {TOKENS_NOTE, 0, "note"}};
     struct database_rows *rows = NULL;
     enum status status = tokens_read(database, 0, deadline_in(DATABASE_MS), &rows);
     if (status != STATUS_OK)
         return fail_with(status);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        printf("%-*s", columns[i].width, columns[i].name);
-    putchar('\n');
-    for (size_t row = 0; row < database_rows_count(rows); row++) {
-        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-            put_text(rows, row, columns[i].column, columns[i].width > 0 ? columns[i].width - 1 : 0);
-            putchar(i + 1 < sizeof columns / sizeof *columns ? ' ' : '\n');
-        }
-    }
+    table_print(rows, columns, sizeof columns / sizeof *columns);
     database_rows_free(rows);
     return EXIT_SUCCESS;
 }
@@ -152,7 +126,7 @@ static int show(struct database *database, int id)
         return fail_with(status);
     for (int i = 0; i < TOKENS_COLUMNS; i++) {
         printf("%-10s ", names[i]);
-        put_text(rows, 0, i, 0);
+        table_put(rows, 0, i, 0);
         putchar('\n');
     }
     database_rows_free(rows);

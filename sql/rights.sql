@@ -54,5 +54,5 @@ to upbeat_alert;
 grant select on alert_channels, alert_rules, alert_silences, deliveries to upbeat_alert;
 grant execute on function
     add_alert_channel, remove_alert_channel, enable_alert_channel, rotate_alert_secret, test_alert_channel, add_alert_rule, remove_alert_rule, add_alert_silence,
-    gather_alerts, claim_deliveries, finish_delivery, delivery_events, keep_alert_hosts, forget_deliveries
+    rule_matches, try_alert_rule, gather_alerts, claim_deliveries, finish_delivery, delivery_events, keep_alert_hosts, forget_deliveries
 to upbeat_alert;

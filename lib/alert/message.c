@@ -1,63 +1,130 @@
 #include "alert/message.h"
 
-#include "base/escape.h"
-#include "base/timestamp.h"
+#include "alert/message_text.h"
+#include "base/writer.h"
 
+#include <math.h>
 #include <string.h>
 
-static void put_text(struct buffer *out, const char *name, const char *text)
+enum { DECIMALS = 2 };
+
+static void put_text(struct writer *writer, const char *name, const char *text)
 {
-    buffer_append_format(out, ",\"%s\":", name);
-    if (text)
-        json_escape(out, text, strlen(text));
+    writer_text(writer, name, text, text ? strlen(text) : 0);
+}
+
+static void put_number(struct writer *writer, const char *name, double number)
+{
+    if (isfinite(number))
+        writer_decimal(writer, name, number, DECIMALS);
     else
-        buffer_append_text(out, "null");
+        writer_null(writer, name);
 }
 
-static void put_time(struct buffer *out, const char *name, int64_t at_ms)
+static void put_time(struct writer *writer, const char *name, int64_t at_ms)
 {
-    char text[TIMESTAMP_BYTES];
-    timestamp_write(at_ms * 1000, text);
-    buffer_append_format(out, ",\"%s\":\"%s\"", name, text);
+    if (at_ms > 0)
+        writer_time(writer, name, at_ms * 1000);
+    else
+        writer_null(writer, name);
 }
 
-static void put_event(struct buffer *out, const struct alert_event *event)
+static void put_url(struct writer *writer, const char *name, const struct alert_message *message,
+                    const struct alert_event *event)
 {
-    buffer_append_format(out, "{\"event\":%lld,\"kind\":\"%s\",\"is_end\":%s", (long long)event->event_id,
-                         event_kind_name(event->kind), event->is_end ? "true" : "false");
-    put_text(out, "host", event->host);
-    put_text(out, "path", event->path);
-    put_text(out, "title", event->title);
-    put_time(out, "began_at", event->began_ms);
-    buffer_append_format(out, ",\"visitors\":%.2f,\"expected\":%.2f,\"score\":%.2f}", event->visitors,
-                         event->expected, event->score);
+    struct buffer url;
+    buffer_init(&url, 4 * PAGE_URL_MAX_BYTES);
+    if (message)
+        message_put_board_url(&url, message, event);
+    else
+        message_put_page_url(&url, event);
+    writer_text(writer, name, url.data, url.len_bytes);
+    buffer_release(&url);
+}
+
+static void put_cause(struct writer *writer, const struct alert_event *event)
+{
+    struct buffer cause;
+    buffer_init(&cause, 100);
+    message_put_cause(&cause, event);
+    writer_text(writer, "cause", cause.data, cause.len_bytes);
+    buffer_release(&cause);
+    if (!event->has_sources) {
+        writer_null(writer, "sources");
+        return;
+    }
+    writer_object_begin(writer, "sources");
+    for (int i = 0; i < PAGE_SOURCES; i++)
+        put_number(writer, event_source_name((enum page_source)i), event->sources[i]);
+    writer_object_end(writer);
+}
+
+static void put_event(struct writer *writer, const struct alert_message *message,
+                      const struct alert_event *event)
+{
+    writer_int(writer, "id", event->event_id);
+    put_text(writer, "kind", event_kind_name(event->kind));
+    put_text(writer, "host", event->host);
+    put_text(writer, "path", event->path);
+    put_text(writer, "title", event->title);
+    put_time(writer, "began_at", event->began_ms);
+    put_time(writer, "peak_at", event->peak_ms);
+    put_time(writer, "ended_at", event->ended_ms);
+    put_number(writer, "visitors", event->visitors);
+    put_number(writer, "expected", event->expected);
+    put_number(writer, "ratio", event->expected > 0 ? message_ratio(event) : NAN);
+    put_number(writer, "score", event->score);
+    put_number(writer, "peak", event->peak);
+    put_number(writer, "peak_expected", event->peak_expected);
+    put_cause(writer, event);
+    put_url(writer, "url", NULL, event);
+    put_url(writer, "board_url", message, event);
+}
+
+static void put_type(struct writer *writer, const struct alert_event *event)
+{
+    char type[40];
+    snprintf(type, sizeof type, "%s.%s", event_kind_name(event->kind), event->is_end ? "ended" : "began");
+    put_text(writer, "type", type);
+}
+
+static void put_events(struct writer *writer, const struct alert_message *message)
+{
+    put_text(writer, "type", "events");
+    put_time(writer, "timestamp", message->created_ms);
+    writer_object_begin(writer, "data");
+    writer_bool(writer, "held_back", message->is_held);
+    writer_rows_begin(writer, "events");
+    for (size_t i = 0; i < message->count; i++) {
+        writer_row_begin(writer);
+        put_type(writer, &message->events[i]);
+        put_event(writer, message, &message->events[i]);
+        writer_row_end(writer);
+    }
+    writer_rows_end(writer);
+    writer_object_end(writer);
 }
 
 void message_webhook(struct buffer *out, const struct alert_message *message)
 {
-    const struct alert_event *first = message->events;
-    bool is_one = message->count == 1;
-    buffer_append_format(out, "{\"type\":\"%s%s\"", is_one ? event_kind_name(first->kind) : "events",
-                         !is_one         ? ""
-                         : first->is_end ? ".ended"
-                                         : ".began");
-    put_time(out, "timestamp", message->created_ms);
-    buffer_append_text(out, ",\"data\":{\"events\":[");
-    for (size_t i = 0; i < message->count; i++) {
-        if (i > 0)
-            buffer_append_char(out, ',');
-        put_event(out, &message->events[i]);
+    struct writer writer;
+    writer_begin(&writer, out, WRITE_JSON, NULL);
+    writer_object_begin(&writer, NULL);
+    if (message->count > 1) {
+        put_events(&writer, message);
+    } else {
+        if (message->count == 0)
+            put_text(&writer, "type", "test");
+        else
+            put_type(&writer, message->events);
+        put_time(&writer, "timestamp", message->created_ms);
+        writer_object_begin(&writer, "data");
+        if (message->count == 0)
+            put_text(&writer, "channel", message->channel);
+        else
+            put_event(&writer, message, message->events);
+        writer_object_end(&writer);
     }
-    buffer_append_text(out, "]}}");
-}
-
-void message_slack(struct buffer *out, const struct alert_message *message)
-{
-    buffer_append_format(out, "{\"text\":\"%zu events\"}", message->count);
-}
-
-void message_mail(struct buffer *out, const struct alert_message *message)
-{
-    buffer_append_format(out, "To: %s\nSubject: %zu events\nMessage-ID: <%s@upbeat>\n\n%zu events\n",
-                         message->mail_to, message->count, message->message_id, message->count);
+    writer_object_end(&writer);
+    writer_end(&writer);
 }

@@ -38,6 +38,17 @@ static const struct statement ADD_RULE = {
     " $9::text::time, $10::text::time, $11::text, $12::integer)",
     12, true};
 
+static const struct statement TRY_RULE = {
+    "upbeat_try_alert_rule",
+    "select try_alert_rule($1::text, $2::text, string_to_array($3::text, ','), $4::text::real, "
+    "$5::text::real,"
+    " string_to_array($6::text, ','), string_to_array($7::text, ','), string_to_array($8::text, ','),"
+    " $9::text::time, $10::text::time, $11::text, $12::integer)",
+    12, true};
+
+static const struct statement RULE_MATCHES = {"upbeat_rule_matches", "select rule_matches($1::integer)", 1,
+                                              false};
+
 static const struct statement REMOVE_RULE = {"upbeat_remove_alert_rule",
                                              "select remove_alert_rule($1::integer)", 1, true};
 
@@ -88,16 +99,6 @@ static enum status run(struct database *database, const struct statement *statem
     else if (number_r)
         *number_r = database_int(rows, 0, 0, 0);
     database_rows_free(rows);
-    return result;
-}
-
-static enum status run_id(struct database *database, const struct statement *statement,
-                          const struct sql_param *parameters, struct deadline deadline, int *id_r)
-{
-    int64_t number = 0;
-    enum status result = run(database, statement, parameters, deadline, &number);
-    if (result == STATUS_OK)
-        *id_r = (int)number;
     return result;
 }
 
@@ -156,8 +157,8 @@ enum status alerts_channels(struct database *database, struct deadline deadline,
     return database_run(database, &CHANNELS, NULL, 1, deadline, rows_r);
 }
 
-enum status alerts_add_rule(struct database *database, const struct alert_rule *rule,
-                            struct deadline deadline, int *id_r)
+static enum status run_rule(struct database *database, const struct statement *statement,
+                            const struct alert_rule *rule, struct deadline deadline, int64_t *number_r)
 {
     char visitors[NUMBER_BYTES];
     char ratio[NUMBER_BYTES];
@@ -178,7 +179,31 @@ enum status alerts_add_rule(struct database *database, const struct alert_rule *
         sql_param_text(rule->time_zone),
         rule->at_most_per_hour ? sql_param_int(rule->at_most_per_hour, &room) : (struct sql_param){0},
     };
-    return run_id(database, &ADD_RULE, parameters, deadline, id_r);
+    return run(database, statement, parameters, deadline, number_r);
+}
+
+enum status alerts_add_rule(struct database *database, const struct alert_rule *rule,
+                            struct deadline deadline, int *id_r)
+{
+    int64_t id = 0;
+    enum status result = run_rule(database, &ADD_RULE, rule, deadline, &id);
+    if (result == STATUS_OK)
+        *id_r = (int)id;
+    return result;
+}
+
+enum status alerts_try_rule(struct database *database, const struct alert_rule *rule,
+                            struct deadline deadline, int64_t *matches_r)
+{
+    return run_rule(database, &TRY_RULE, rule, deadline, matches_r);
+}
+
+enum status alerts_rule_matches(struct database *database, int id, struct deadline deadline,
+                                int64_t *matches_r)
+{
+    union sql_param_storage room;
+    const struct sql_param parameters[] = {sql_param_int(id, &room)};
+    return run(database, &RULE_MATCHES, parameters, deadline, matches_r);
 }
 
 enum status alerts_remove_rule(struct database *database, int id, struct deadline deadline)

@@ -99,6 +99,14 @@ enum status alerts_channels(struct database *database, struct deadline deadline,
 /* STATUS_FAILED too where a kind, a source or the time zone is none. */
 enum status alerts_add_rule(struct database *database, const struct alert_rule *rule,
                             struct deadline deadline, int *id_r) MUST_CHECK;
+
+/* Such a rule would have told of so many events of the last 24 hours; nothing is stored. */
+enum status alerts_try_rule(struct database *database, const struct alert_rule *rule,
+                            struct deadline deadline, int64_t *matches_r) MUST_CHECK;
+
+/* The same of a rule that there is. */
+enum status alerts_rule_matches(struct database *database, int id, struct deadline deadline,
+                                int64_t *matches_r) MUST_CHECK;
 enum status alerts_remove_rule(struct database *database, int id, struct deadline deadline) MUST_CHECK;
 enum status alerts_rules(struct database *database, struct deadline deadline,
                          struct database_rows **rows_r) MUST_CHECK;

@@ -5,18 +5,11 @@ begin
                                visitors, expected, score, peak, peak_expected, causes, sources, minutes)
     select m.channel_id, m.rule_ids, e.event_id, false, e.host, e.kind, e.path, e.title, e.began_at, e.peak_at, e.ended_at,
            e.visitors, e.expected, e.score, e.peak, e.peak_expected, e.causes, e.sources, event_minutes(p_host, e.page_id, greatest(e.began_at, e.peak_at))
-    from events e left join pages p on p.page_id = e.page_id
+    from events e
     cross join lateral (
         select r.channel_id, array_agg(r.rule_id order by r.rule_id) as rule_ids
         from channel_rules r join channels c on c.channel_id = r.channel_id and c.is_on
-        where (r.host is null or r.host = p_host) and e.kind = any (r.kinds)
-          -- Of an outage there are no numbers. What falls is measured by what it falls from.
-          and (e.kind = 'outage' or (
-              greatest(e.visitors, e.expected) >= r.min_visitors
-              and greatest(e.visitors, e.expected) >= r.min_ratio * least(e.visitors, e.expected)))
-          and (r.sections is null or exists (select from unnest(p.sections) s join unnest(r.sections) w on lower(s) = lower(w)))
-          and (r.paths is null or exists (select from unnest(r.paths) w where starts_with(e.path, w)))
-          and (r.sources is null or e.causes && r.sources)
+        where rule_takes(r, e)
         group by r.channel_id) m
     where e.event_id = any (p_new)
       -- Found late, after an outage of our own.
