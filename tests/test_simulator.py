@@ -366,6 +366,28 @@ def test_a_surge_shows_in_the_counts_as_its_truth_says() -> None:
     assert 0.85 < sum(fact["seen_to_t"] for fact in facts) / told < 1.3
 
 
+def test_the_simulated_past_goes_over_into_the_model() -> None:
+    """The whole list, and what surges just then, which would be far apart if the one had surged and the other had not."""
+    sums = model(
+        f"""
+        from past import Past
+        sums = []
+        for t in range({EPOCH}, {EPOCH} + 86400, 7200):
+            before = {{row[1]: row[0] for row in Past(1, "a.example", t).rows(t - 60.0, True)}}
+            after = {{p.path: p.visitors for p in Model(1, "a.example", 3.0, t, has_past=True).top(100)}}
+            site = Site(1, "a.example", 300)
+            surging = [s.article.path for s in site.surges(t - 300, t - 120) if s.to_t > t]
+            surging = [path for path in surging if before.get(path) and after.get(path)]
+            sums.append([sum(one.values()) for one in (before, after)])
+            sums[-1] += [sum(one[path] for path in surging) for one in (before, after)]
+        print(json.dumps(sums))
+        """
+    )
+    assert all(abs(after / before - 1) < 0.06 for before, after, _, _ in sums), sums
+    before, after = (sum(row[n] for row in sums) for n in (2, 3))
+    assert before > 1000 and abs(after / before - 1) < 0.15
+
+
 def test_the_truth_lists_surges_and_on_demand_new_pages(simulator: Simulator) -> None:
     facts = simulator.truth(HOST)
     assert facts and {fact["kind"] for fact in facts} == {"surge"}

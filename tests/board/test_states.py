@@ -5,15 +5,12 @@ import time
 
 import pytest
 
-from board.browser import Browser
+from board.browser import LATER, Browser
 from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import await_true
 from servers.stack import KEY, KEY_MARK, Stack
 
-# Put in front of the page's own scripts: a clock that jumps, answers that never come, and a server that is tired.
-LATER = """window.skewMs = 0;
-const then = performance.now.bind(performance);
-performance.now = () => then() + window.skewMs;"""
+# Put in front of the page's own scripts: answers that never come, and a server that is tired.
 HELD = """window.isHeld = false;
 const ask = window.fetch;
 window.fetch = (...all) => (window.isHeld ? new Promise(() => {}) : ask(...all));"""

@@ -10,7 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from board.browser import Browser
+from board.browser import LATER, Browser
 from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import ROOT, await_true
 from servers.stack import KEY, Stack
@@ -141,6 +141,22 @@ def test_no_row_moves_under_the_pointer_or_while_one_has_the_focus(browser: Brow
     await_true(lambda: browser.titles()[0] == "Story number 0", 10, "the order that waited")
 
 
+def test_a_pointer_that_was_left_on_the_list_holds_it_no_longer(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(LATER)
+    try:
+        browser.open(address(stack, host, "&tab=top"))
+        browser.await_state("live")
+        row = browser.driver.find_element(By.CSS_SELECTOR, "#rows li:nth-child(3)")
+        ActionChains(browser.driver).move_to_element(row).perform()
+        script(stack, host, [*PAGES[:1], steady("/story-1", 900, "Story number 1"), *PAGES[2:]], RISES)
+        browser.await_script("return !document.getElementById('held').hidden", "a word that the order waits", 15)
+        browser.run("window.skewMs = 130000")
+        await_true(lambda: browser.titles()[0] == "Story number 1", 10, "the order that waited")
+    finally:
+        browser.forget_before_load(name)
+
+
 def test_new_rises_are_said_politely(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, {"/story-3": 120})
     browser.open(address(stack, host))
@@ -251,6 +267,7 @@ def test_on_a_wall_there_is_nothing_to_click_and_headlines_are_large(browser: Br
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: Stack, host: str) -> None:
+    host = f"a-very-long-name-of-a-site-that-nobody-can-type.and-of-its-parts.{host}"
     remember(
         stack,
         host,
@@ -262,6 +279,12 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     browser.await_state("live")
     widths: Any = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= 360, widths
+    overlaps = browser.run(
+        "const box = (id) => document.getElementById(id).getBoundingClientRect();"
+        "const apart = (a, b) => a.bottom <= b.top || a.right <= b.left;"
+        "return ['host', 'now'].filter((id) => !apart(box(id), document.querySelector('.tools').getBoundingClientRect()))"
+    )
+    assert not overlaps, overlaps
     small = browser.run(
         "return [...document.querySelectorAll('a[href], button, select')].filter(n => n.checkVisibility() && "
         "(n.offsetHeight < 20 || n.offsetWidth < 20) && !n.matches('.skip')).map(n => n.outerHTML)"

@@ -53,6 +53,14 @@ def tide(t: float) -> float:
     return 1.0 + 0.5 * math.sin(2 * math.pi * (t - 8 * 3600) / DAY_S)
 
 
+def surge_share(surge: Surge, t: float) -> float:
+    """By how much of itself a page has grown: visitors follow arrivals by the time that they stay."""
+    if t <= surge.from_t:
+        return 0.0
+    grown = (surge.factor - 1.0) * (1.0 - math.exp(-(min(t, surge.to_t) - surge.from_t) / STAY_S))
+    return grown * math.exp(-max(0.0, t - surge.to_t) / STAY_S)
+
+
 class Site:
     """What is published and what surges when. Slots are ranks by expected popularity."""
 
@@ -103,7 +111,8 @@ class Site:
 
 
 class Model:
-    """Concurrents of one site. `visitors` is the day's mean over all pages."""
+    """Concurrents of one site. `visitors` is the day's mean over all pages. `has_past`: what surges at the start has
+    surged before; else it begins to show there."""
 
     def __init__(
         self,
@@ -114,7 +123,9 @@ class Model:
         slots: int = 300,
         visitors: float = 8000.0,
         flicker: float = 0.0,
+        has_past: bool = False,
     ) -> None:
+        self._has_past = has_past
         self.site = Site(seed, host, slots)
         self.start_t, self._step_s = start_t, step_s
         self._rng = random.Random(f"{seed}/{host}/visitors/{start_t}")
@@ -126,13 +137,17 @@ class Model:
         self._settle(0)
 
     def _settle(self, step: int) -> None:
-        """Starts at `step` with the site in balance, but for surges: those begin to show here."""
+        """Starts at `step` with the site in balance, but for surges."""
         self.step = step
         self._articles = [self.site.article(s, self.t) for s in range(len(self._expected))]
         self._next_change_t = min(article.to_t for article in self._articles)
         self._counts = [0] * len(self._expected)
         self._draining: dict[Article, int] = {}
-        self._arrive(1.0, surges=False)
+        rates = self._rates(surges=False)
+        for surge in self.site.surges(self.t - 3 * STAY_S, self.t) if self._has_past else []:
+            if self._articles[surge.slot] == surge.article:
+                rates[surge.slot] *= 1.0 + surge_share(surge, self.t)
+        self._arrive(1.0, rates)
 
     @property
     def t(self) -> float:
@@ -147,7 +162,7 @@ class Model:
             self.step += 1
             self._renew()
             self._leave(1.0 - stays)
-            self._arrive(1.0 - stays)
+            self._arrive(1.0 - stays, self._rates(surges=True))
 
     def _renew(self) -> None:
         """Replaces articles whose time is over; their last readers leave in their own time."""
@@ -174,9 +189,9 @@ class Model:
                 rates[surge.slot] *= surge.factor
         return rates
 
-    def _arrive(self, share: float, surges: bool = True) -> None:
+    def _arrive(self, share: float, rates: list[float]) -> None:
         """Poisson arrivals of `share` of the balance, as a Poisson process along all slots."""
-        ends = list(accumulate(rate * share for rate in self._rates(surges)))
+        ends = list(accumulate(rate * share for rate in rates))
         gap, counts = self._rng.expovariate, self._counts
         at = gap(1.0)
         while at < ends[-1]:

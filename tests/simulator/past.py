@@ -13,7 +13,7 @@ import time
 from itertools import accumulate
 from typing import Iterable, Iterator, TextIO
 
-from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, Surge, tide
+from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, surge_share, tide
 from pages import SECTIONS, _variant
 import zlib
 
@@ -27,26 +27,26 @@ SOURCE_ORDER = ("search", "social", "links", "direct", "internal")
 HEADER = "t_ms\tpath\tvisitors\ttitle\tsections\tsources\n"
 WOBBLE = 0.06  # of a day's level, so that usual days differ
 WEEKEND = 0.8
+JOIN_S = 6 * 3600
 
 
-def level(t: float, seed: int) -> float:
-    """Of the whole site: the tide of the day, quieter at weekends, and no two days alike."""
-    day = math.floor(t / DAY_S)
+def day_share(day: int, seed: int) -> float:
+    """Weekends are quieter, and no two days alike."""
     weekend = WEEKEND if (day + 4) % 7 in (0, 6) else 1.0
-    return tide(t) * weekend * random.Random(f"{seed}/day/{day}").gauss(1.0, WOBBLE)
+    return weekend * random.Random(f"{seed}/day/{day}").gauss(1.0, WOBBLE)
 
 
-def surge_share(surge: Surge, t: float) -> float:
-    """By how much of itself a page has grown: visitors follow arrivals by the time that they stay."""
-    if t <= surge.from_t:
-        return 0.0
-    grown = (surge.factor - 1.0) * (1.0 - math.exp(-(min(t, surge.to_t) - surge.from_t) / STAY_S))
-    return grown * math.exp(-max(0.0, t - surge.to_t) / STAY_S)
+def level(t: float, seed: int, now_t: float) -> float:
+    """Of the whole site: the tide of the day, times what the days have of their own, from noon to noon. In the last
+    hours that goes over into the level of model.py, which goes on from there."""
+    noon, share = divmod(t / DAY_S - 0.5, 1.0)
+    own = (1.0 - share) * day_share(int(noon), seed) + share * day_share(int(noon) + 1, seed)
+    return tide(t) * (1.0 + (own - 1.0) * min(1.0, max(0.0, now_t - t) / JOIN_S))
 
 
 class Past:
-    def __init__(self, seed: int, host: str) -> None:
-        self.seed, self.site = seed, Site(seed, host, SLOTS)
+    def __init__(self, seed: int, host: str, now_t: float) -> None:
+        self.seed, self.site, self.now_t = seed, Site(seed, host, SLOTS), now_t
         weights = [1.0 / (slot + 1) ** ZIPF_EXPONENT for slot in range(SLOTS)]
         self.expected = [VISITORS * weight / sum(weights) for weight in weights]
         self.articles = [self.site.article(slot, 0.0) for slot in range(SLOTS)]
@@ -66,7 +66,7 @@ class Past:
     def rows(self, t: float, surges: bool) -> list[tuple[int, str, str, str, str]]:
         """The list at some time: visitors, path, title, sections, sources."""
         rng = random.Random(f"{self.seed}/past/{t}")
-        gauss, share = rng.gauss, level(t, self.seed)
+        gauss, share = rng.gauss, level(t, self.seed, self.now_t)
         counts: list[float] = [0.0] * SLOTS
         grown = [0.0] * SLOTS
         for surge in self.site.surges(t - 3 * STAY_S, t) if surges else []:
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--host", default="demo.example")
     parser.add_argument("--from", dest="from_t", type=float, required=True, help="Unix time, included")
     parser.add_argument("--to", dest="to_t", type=float, required=True, help="Unix time, not included")
+    parser.add_argument("--now", dest="now_t", type=float, help="Unix time from which the model goes on; default: --to")
     parser.add_argument(
         "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
     )
@@ -140,7 +141,7 @@ def main() -> None:
     if given.to_t > time.time() + 1:
         raise SystemExit("past: --to is in the future")
     with contextlib.suppress(BrokenPipeError):  # the reader says why it has had enough
-        Past(given.seed, given.host).write(
+        Past(given.seed, given.host, given.to_t if given.now_t is None else given.now_t).write(
             sys.stdout, times(given.from_t, given.to_t, given.by_minute, given.daily), given.by_minute
         )
 

@@ -41,6 +41,7 @@ class Settings:
     worlds: int
     traffic: str | None
     replay_start_s: int
+    has_past: bool = False
 
 
 class Sources:
@@ -135,6 +136,7 @@ class Sources:
                 settings.start_t,
                 visitors=settings.visitors,
                 flicker=settings.flicker,
+                has_past=settings.has_past,
             )
         return self._models[world]
 

@@ -6,6 +6,7 @@ import { text } from "./texts.js";
 const DAY_MS = 86400000;
 const STEP_MS = 900000;
 const WEEK_MS = 7 * DAY_MS;
+const LEAST_STEPS = 4; // of the day: less of it is a stroke that says nothing
 const WIDTH = 600;
 const HEIGHT = 64;
 
@@ -101,7 +102,8 @@ export class Head {
     const band = this.band(this.course);
     const withGaps = (points) => points.flatMap((point, i) => (i > 0 && point[0] - points[i - 1][0] > 2 * STEP_MS ? [[point[0], null], point] : [point]));
     const now = this.site ? this.site.visitors : null;
-    const line = withGaps(now === null || today.length === 0 ? today : [...today, [to, now]]);
+    const isLittle = today.length < LEAST_STEPS && week.length < LEAST_STEPS;
+    const line = isLittle ? [] : withGaps(now === null || today.length === 0 ? today : [...today, [to, now]]);
     const most = Math.max(1, ...[...line, ...week].map(([, value]) => value || 0), ...band.map(([, , high]) => high));
     const x = (at) => (((at - from) / (to - from)) * WIDTH).toFixed(1);
     const y = (value) => (HEIGHT - 2 - (value / most) * (HEIGHT - 6)).toFixed(1);

@@ -5,6 +5,7 @@ import { sparkPaths } from "./spark.js";
 import { text } from "./texts.js";
 
 const MOVE_MS = 300;
+const IDLE_MS = 120000; // a pointer that was left on the list, or a focus that nobody uses, holds the order no longer
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -57,10 +58,12 @@ export class List {
     this.rows = new Map();
     this.waiting = null;
     this.isPointed = false;
+    this.usedAt = 0;
     root.addEventListener("click", (event) => {
       const button = event.target.closest("button.spark");
       if (button) onOpen(button.closest("li").dataset.path);
     });
+    for (const name of ["pointerenter", "pointermove", "focusin", "keydown"]) root.addEventListener(name, () => { this.usedAt = performance.now(); }, { passive: true });
     root.addEventListener("pointerenter", () => { this.isPointed = true; });
     root.addEventListener("pointerleave", () => { this.isPointed = false; this.release(); });
     root.addEventListener("focusout", () => setTimeout(() => this.release(), 0));
@@ -68,7 +71,7 @@ export class List {
   }
 
   get isHeld() {
-    return this.isPointed || this.root.contains(document.activeElement);
+    return (this.isPointed || this.root.contains(document.activeElement)) && performance.now() - this.usedAt < IDLE_MS;
   }
 
   /* Up and down go from story to story. */

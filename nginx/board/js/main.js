@@ -75,6 +75,7 @@ function readWishes() {
   html.toggleAttribute("data-wall", options.has("wall"));
   html.dataset.tab = tab();
   head.host.textContent = (options.has("wall") && text("wall")) || access.host || "upbeat";
+  head.host.title = access.host || "";
   document.title = access.host ? `${access.host} – upbeat` : "upbeat";
   for (const name of TABS) {
     const button = find(`tab-${name}`);

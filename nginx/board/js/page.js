@@ -248,7 +248,7 @@ function drawCourse(Chart, points, given) {
       y: { ...axis, beginAtZero: true, suggestedMax: 10, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 7, callback: (n) => formatWhole(n) } },
     },
     plugins: {
-      legend: { labels: { color: colour("--soft"), filter: (item) => item.text !== "", boxWidth: 14 } },
+      legend: { labels: { color: colour("--soft"), filter: (item, all) => item.text !== "" && all.datasets[item.datasetIndex].data.length > 0, boxWidth: 14 } },
       tooltip: { filter: (item) => item.datasetIndex === 2, callbacks: { title: (items) => items.map((item) => formatDayTime(item.raw.x)), label: (item) => formatTwo(item.raw.y) } },
       marks: { at: given.marks, colour: colour("--soft") },
     },
