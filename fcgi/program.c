@@ -80,6 +80,12 @@ bool program_must_stop(void)
     return stop_asked;
 }
 
+int program_listen_fd(void)
+{
+    enum { SYSTEMD_FIRST_FD = 3 };
+    return settings_listen_fds() > 0 ? SYSTEMD_FIRST_FD : STDIN_FILENO;
+}
+
 /* The protocol of sd_notify(3): one datagram a message. A message that can't be sent is left out, since the
  * service goes on without systemd. */
 static void notify(const char *message)

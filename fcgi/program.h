@@ -30,6 +30,11 @@ void program_catch_stops(void);
 /* Whether TERM or INT has come. */
 bool program_must_stop(void);
 
+/* The descriptor that may be a listening socket: 3 where systemd has handed one over, else 0, as spawn-fcgi
+ * does.
+ */
+int program_listen_fd(void);
+
 /* Tells systemd that the program serves, so that `systemctl restart` of one process returns once its
  * successor does; nothing happens where systemd did not ask for it (NOTIFY_SOCKET, see sd_notify(3)). */
 void program_say_ready(void);

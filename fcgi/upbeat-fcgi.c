@@ -7,7 +7,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 static int say_help(void)
 {
@@ -21,9 +20,10 @@ static int say_help(void)
 static int serve(const struct settings *settings)
 {
     struct worker *worker = NULL;
-    enum status result = worker_new(&worker, STDIN_FILENO, settings);
+    enum status result = worker_new(&worker, program_listen_fd(), settings);
     if (result == STATUS_INVALID)
-        log_line(LEVEL_ERROR, NULL, "descriptor 0 is no listening socket: start it with spawn-fcgi");
+        log_line(LEVEL_ERROR, NULL,
+                 "descriptor 0 is no listening socket: start it with spawn-fcgi, or by a socket of systemd");
     else if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "can't start: %s: %s", status_text(result), strerror(errno));
     if (result != STATUS_OK)

@@ -214,7 +214,6 @@ static int loop(struct fetcher *fetcher, bool listens)
     return EXIT_SUCCESS;
 }
 
-/* spawn-fcgi hands the listening socket over as descriptor 0. */
 static bool is_listening(int fd)
 {
     int listens = 0;
@@ -228,12 +227,13 @@ static int run(const struct options *options, const struct settings *settings,
     struct fetcher *fetcher = NULL;
     struct progress progress = {.options = options};
     bool is_loop = options->loop && !options->dry_run;
-    bool listens = is_loop && is_listening(STDIN_FILENO);
+    int listen_fd = program_listen_fd();
+    bool listens = is_loop && is_listening(listen_fd);
     int status = EXIT_FAILURE;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (is_loop)
         metrics_open(settings->run_dir, PROGRAM_FETCHER);
-    enum status result = fetcher_new(&fetcher, settings, secret_box, listens ? STDIN_FILENO : -1,
+    enum status result = fetcher_new(&fetcher, settings, secret_box, listens ? listen_fd : -1,
                                      is_loop && !options->verbose ? NULL : report, &progress);
     if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));

@@ -278,6 +278,14 @@ const char *settings_notify_socket(void)
     return getenv("NOTIFY_SOCKET");
 }
 
+int settings_listen_fds(void)
+{
+    const char *count = getenv("LISTEN_FDS");
+    const char *pid = getenv("LISTEN_PID");
+    long fds = count && pid && strtol(pid, NULL, 10) == getpid() ? strtol(count, NULL, 10) : 0;
+    return fds > 0 && fds < 100 ? (int)fds : 0;
+}
+
 int settings_watchdog_ms(void)
 {
     const char *period = getenv("WATCHDOG_USEC");

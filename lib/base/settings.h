@@ -62,6 +62,10 @@ const char *settings_drop_parameters(void);
  * NULL where nobody does. */
 const char *settings_notify_socket(void);
 
+/* How many listening sockets systemd has handed to this process, from descriptor 3 on (sd_listen_fds(3)); 0:
+ * it was not systemd that did so. */
+int settings_listen_fds(void);
+
 /* Within how many milliseconds systemd wants to hear of this process again, before it kills it; 0: it does
  * not watch this process. */
 int settings_watchdog_ms(void);
