@@ -5,7 +5,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libfcgi-dev libcurl4-
 run_packages=(nginx-light spawn-fcgi multiwatch postgresql-15 postgresql-client-15 python3-aiohttp libjs-chart.js curl util-linux procps)
 test_packages=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck libclang-rt-14-dev valgrind git
     python3-pytest python3-psycopg python3-hypothesis python3-jsonschema postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
-    wrk pgbouncer faketime chromium chromium-driver python3-selenium python3-pytest-xdist prometheus)
+    wrk pgbouncer faketime python3-cryptography chromium chromium-driver python3-selenium python3-pytest-xdist prometheus)
 
 missing_packages() {
     local package

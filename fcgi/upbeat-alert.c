@@ -1,6 +1,10 @@
-/* Finds events in the snapshots that were stored, and keeps the log of them. */
+/* Finds events in the snapshots that were stored, keeps the log of them, and delivers alerts: in one process
+ * and one thread. Between two looks, and after each host of a look, the outbox has its turn. */
+#include "alert/deliver.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "program.h"
+#include "store/deliveries.h"
 #include "store/event_log.h"
 #include "store/roles.h"
 #include "watch.h"
@@ -14,8 +18,11 @@ enum {
     PAUSE_MS = 1000,
     BACK_OFF_MAX_MS = 10000, /* while the database is away */
     HOSTS_MS = 10000,
+    KEEP_HOSTS_MS = 5000,
+    FORGET_MS = 3600000,
     WATCHES_MAX = 4096, /* hosts that are kept in memory; others are made anew at each look */
     BESIDE_OTHERS = 5,  /* nice */
+    STOP_MS = 12000,    /* for what is under way */
 };
 
 enum mode { MODE_ONCE, MODE_LOOP, MODE_DRY_RUN };
@@ -24,18 +31,22 @@ struct alert {
     struct database *database;
     struct watch *watches[WATCHES_MAX];
     size_t count;
+    struct deliverer *deliverer; /* NULL: nothing is delivered */
+    int every_ms;                /* between samples of a host with a rule */
+    int64_t hosts_ms, forgot_ms;
 };
 
 static int say_help(void)
 {
     return program_say_help(
         "upbeat-alert " UPBEAT_VERSION
-        ", finds what happens on the sites in the snapshots that were stored, and keeps the log\n"
-        "of it (the table events). Without --loop it looks at what is new and ends: status 0; 1 when\n"
-        "it could not; 2 for a bad setting or option.\n\n"
+        ", finds what happens on the sites in the snapshots that were stored, keeps the log of\n"
+        "it (the table events), and delivers alerts. Without --loop it does what is to be done now and "
+        "ends:\n"
+        "status 0; 1 when it could not; 2 for a bad setting or option.\n\n"
         "  --loop       keep going until TERM or INT\n"
         "  --once       what is new, as without an option\n"
-        "  --dry-run    the same, but print the events, and store nothing\n"
+        "  --dry-run    the same, but print the events, store nothing, and deliver nothing\n"
         "  --help\n\nSettings, from the environment:\n");
 }
 
@@ -110,14 +121,26 @@ static enum status look_at_host(struct alert *alert, const struct event_host *ho
         alert->count++;
     }
     enum status result = watch_look(alert->watches[place], alert->database, host, dry, &found, &more);
-    if (result == STATUS_OK && found > 0)
+    if (result == STATUS_OK && found > 0) {
         log_line(LEVEL_INFO, host->host, "%d events began or ended", found);
+        if (alert->deliverer)
+            deliver_hurry(alert->deliverer);
+    }
     if (result != STATUS_OK) {
         drop(alert, place);
         more = result == STATUS_REFUSED;
     }
     *more_r |= more;
     return result == STATUS_REFUSED ? STATUS_OK : result;
+}
+
+/* One turn of the outbox. That the database is away is told by the next look. */
+static void deliver(struct alert *alert, int wait_ms)
+{
+    if (!alert->deliverer)
+        deadline_sleep(deadline_in(wait_ms), wait_ms);
+    else if (deliver_step(alert->deliverer, alert->database, wait_ms) != STATUS_OK)
+        deadline_sleep(deadline_in(wait_ms), PAUSE_MS / 10);
 }
 
 /* *more_r: there is more to look at. */
@@ -134,8 +157,39 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
             log_line(LEVEL_WARNING, host.host, "can't be looked at: %s", status_text(result));
             result = STATUS_OK; /* one host must not hold up the others */
         }
+        if (alert->deliverer && !dry)
+            deliver(alert, 0);
     }
     database_rows_free(rows);
+    return result;
+}
+
+static void keep_house(struct alert *alert)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    enum status result = STATUS_OK;
+    if (now_ms - alert->hosts_ms >= KEEP_HOSTS_MS) {
+        alert->hosts_ms = now_ms;
+        result = deliveries_keep_hosts(alert->database, alert->every_ms, deadline_in(HOSTS_MS));
+    }
+    if (result == STATUS_OK && now_ms - alert->forgot_ms >= FORGET_MS) {
+        alert->forgot_ms = now_ms;
+        result = deliveries_forget(alert->database, deadline_in(HOSTS_MS));
+    }
+    if (result != STATUS_OK)
+        log_line(LEVEL_WARNING, NULL, "could not keep house: %s", status_text(result));
+}
+
+/* What can be delivered now; all of it is under way or done when no claim finds more. */
+static enum status deliver_all(struct alert *alert)
+{
+    enum status result = STATUS_OK;
+    while (alert->deliverer && result == STATUS_OK && !program_must_stop()) {
+        deliver_hurry(alert->deliverer);
+        result = deliver_step(alert->deliverer, alert->database, PAUSE_MS / 10);
+        if (deliver_busy(alert->deliverer) == 0 && deliver_is_idle(alert->deliverer))
+            break;
+    }
     return result;
 }
 
@@ -147,42 +201,93 @@ static int once(struct alert *alert, bool dry)
         more = false;
         result = look(alert, dry, &more);
     }
+    if (result == STATUS_OK && !dry)
+        result = deliver_all(alert);
     if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Until what is under way has ended, and that is stored: POST_MS or MAIL_MS at most. */
+static void finish(struct alert *alert)
+{
+    const struct deadline deadline = deadline_in(STOP_MS);
+    if (!alert->deliverer)
+        return;
+    deliver_close(alert->deliverer);
+    while (deliver_busy(alert->deliverer) > 0 && deadline_left_ms(deadline) > 0)
+        deliver(alert, PAUSE_MS / 10);
+}
+
 static int loop(struct alert *alert)
 {
     int64_t pause_ms = PAUSE_MS;
-    log_line(LEVEL_INFO, NULL, "looking for events");
+    log_line(LEVEL_INFO, NULL,
+             alert->deliverer ? "looking for events, and delivering alerts" : "looking for events");
     while (!program_must_stop()) {
         bool more = false;
+        keep_house(alert);
         enum status result = look(alert, false, &more);
         if (result != STATUS_OK)
             log_line(LEVEL_WARNING, NULL, "could not look: %s", status_text(result));
         pause_ms = result == STATUS_OK              ? PAUSE_MS
                    : 2 * pause_ms < BACK_OFF_MAX_MS ? 2 * pause_ms
                                                     : BACK_OFF_MAX_MS;
-        if (!program_must_stop() && !(result == STATUS_OK && more))
-            deadline_sleep(deadline_in(pause_ms), pause_ms);
+        const struct deadline next = deadline_in(result == STATUS_OK && more ? 0 : pause_ms);
+        do
+            deliver(alert, deadline_left_ms(next));
+        while (deadline_left_ms(next) > 0 && !program_must_stop());
     }
+    finish(alert);
     log_line(LEVEL_INFO, NULL, "stopped");
     return EXIT_SUCCESS;
+}
+
+/* Without the secret no address can be opened: then events are found, and alerts wait. */
+static enum status begin_delivery(struct alert *alert, const struct settings *settings,
+                                  struct secret_box *secret_box)
+{
+    const char *why = "";
+    struct deliver_config config = {.secret_box = secret_box,
+                                    .ca_file = settings->ca_file,
+                                    .sendmail = settings->sendmail,
+                                    .mail_from = settings->mail_from,
+                                    .board_url = settings->board_url};
+    if (secret_box_init(secret_box, settings->secret_file, &why) != STATUS_OK) {
+        log_line(LEVEL_ERROR, NULL, "no alert can be delivered: UPBEAT_SECRET_FILE=%s: %s",
+                 settings->secret_file, why);
+        return STATUS_OK;
+    }
+    enum status result = networks_read(settings->alert_allow, &config.allow);
+    return result == STATUS_OK ? deliver_new(&alert->deliverer, &config) : result;
+}
+
+static int loop_counted(struct alert *alert, const struct settings *settings)
+{
+    metrics_open(settings->run_dir, PROGRAM_ALERT);
+    int status = loop(alert);
+    metrics_close();
+    return status;
 }
 
 static int run(const struct settings *settings, enum mode mode)
 {
     static struct alert alert;
+    struct secret_box secret_box = {{0}};
+    int status = EXIT_FAILURE;
+    alert.every_ms = settings->alert_every_ms;
     enum status result = database_new(&alert.database, settings->database, ROLE_ALERT, settings->prepare);
-    if (result != STATUS_OK) {
+    if (result == STATUS_OK && mode != MODE_DRY_RUN)
+        result = begin_delivery(&alert, settings, &secret_box);
+    if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
-        return EXIT_FAILURE;
-    }
-    int status = mode == MODE_LOOP ? loop(&alert) : once(&alert, mode == MODE_DRY_RUN);
+    else
+        status = mode == MODE_LOOP ? loop_counted(&alert, settings) : once(&alert, mode == MODE_DRY_RUN);
     while (alert.count > 0)
         drop(&alert, alert.count - 1);
+    deliver_free(alert.deliverer);
     database_free(alert.database);
+    secret_box_release(&secret_box);
     return status;
 }
 

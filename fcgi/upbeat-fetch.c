@@ -6,6 +6,7 @@
 #include "base/secret_box.h"
 #include "fetcher.h"
 #include "program.h"
+#include "store/alerts.h"
 #include "store/keys.h"
 #include "store/roles.h"
 
@@ -254,6 +255,8 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
     const char *why = "";
     size_t resealed = 0;
     size_t left = 0;
+    size_t channels = 0;
+    size_t channels_left = 0;
     if (secret_box_init(&old, old_secret_file, &why) != STATUS_OK) {
         log_line(LEVEL_ERROR, NULL, "the old secret %s %s", old_secret_file, why);
         return EXIT_SETTINGS;
@@ -262,8 +265,12 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
     if (result == STATUS_OK)
         result = keys_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
     if (result == STATUS_OK)
+        result = alerts_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &channels, &channels_left);
+    if (result == STATUS_OK)
         printf("%zu keys sealed anew, %zu left as they were\n", resealed, left);
-    else
+    if (result == STATUS_OK && channels + channels_left > 0)
+        printf("%zu channels of alerts sealed anew, %zu left as they were\n", channels, channels_left);
+    if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "keys could not be sealed anew: %s", status_text(result));
     database_free(database);
     secret_box_release(&old);

@@ -6,6 +6,8 @@ comment on column hosts.created_at is 'When the first snapshot of the host was s
 comment on column hosts.asked_at is 'When somebody last asked for the host; at most a minute behind.';
 comment on column hosts.poll_every is
 'How often the fetcher refreshes the host; null: every minute for an hour after somebody asked us, else every hour.';
+comment on column hosts.alert_every is
+'How often it is refreshed at least, since somebody is told of its events; null: nobody is. Written by upbeat-alert.';
 comment on column hosts.time_zone is 'Time zone of the site (IANA), for its times of day.';
 
 comment on table  apikeys is 'API keys that Chartbeat has accepted for some host. The key itself is only here, sealed.';
@@ -175,3 +177,92 @@ comment on index  events_open is 'Those that are not over.';
 comment on table  event_progress is 'How far upbeat-alert has looked; written with the events that it found.';
 comment on column event_progress.host is 'Host name.';
 comment on column event_progress.looked_at is 'The newest snapshot that it has seen.';
+
+comment on type   channel_kind is 'How alerts get there.';
+comment on type   delivery_state is 'What became of a message.';
+comment on table  channels is 'Where alerts go; the view alert_channels shows them.';
+comment on column channels.channel_id is 'Number of the channel.';
+comment on column channels.name is 'Its name, by which people and commands know it.';
+comment on column channels.kind is 'webhook (JSON, signed), slack (an incoming webhook of Slack''s) or mail.';
+comment on column channels.shown is 'What may be seen of the address: the host of a URL, or a mail address.';
+comment on column channels.sealed_address is 'The address under the secret of UPBEAT_SECRET_FILE, as API keys are.';
+comment on column channels.sealed_secret is 'The secret that messages are signed with, sealed; of a webhook alone.';
+comment on column channels.sealed_old_secret is 'The one before, while both are used.';
+comment on column channels.old_secret_until is 'Until when.';
+comment on column channels.is_on is 'False: the receiver has said that it wants no more.';
+comment on column channels.off_reason is 'In its words.';
+comment on column channels.created_at is 'When it was made.';
+comment on column channels.lease is 'Token of the process that is delivering there; null: none is.';
+comment on column channels.lease_until is 'After that the process is taken for dead.';
+
+comment on table  channel_rules is 'Which events a channel is told of; the view alert_rules shows them. Null: no bound.';
+comment on column channel_rules.rule_id is 'Number of the rule.';
+comment on column channel_rules.channel_id is 'Channel.';
+comment on column channel_rules.host is 'Host; null: all.';
+comment on column channel_rules.kinds is 'Kinds of events.';
+comment on column channel_rules.min_visitors is 'The greater of visitors and what was expected is at least this.';
+comment on column channel_rules.min_ratio is 'It is at least this times the smaller.';
+comment on column channel_rules.sections is 'Pages of one of these sections.';
+comment on column channel_rules.paths is 'Pages whose path begins with one of these.';
+comment on column channel_rules.sources is 'One of these is among the causes.';
+comment on column channel_rules.quiet_from is 'From then on what happens is held back.';
+comment on column channel_rules.quiet_until is 'Until then.';
+comment on column channel_rules.time_zone is 'By whose clocks; null: those of the host.';
+comment on column channel_rules.at_most_per_hour is 'Messages in an hour.';
+comment on column channel_rules.created_at is 'When it was made.';
+comment on index  channel_rules_channel is 'The rules of a channel.';
+
+comment on table  silences is 'What nobody is told of for a while; the view alert_silences shows them.';
+comment on column silences.silence_id is 'Number of the silence.';
+comment on column silences.host is 'Host.';
+comment on column silences.path is 'Path of its page; null: all of it.';
+comment on column silences.silent_until is 'Until when.';
+comment on column silences.created_at is 'When it was made.';
+comment on index  silences_host is 'The silences of a host.';
+
+comment on table  outbox is 'Messages to channels, kept for 30 days; the view deliveries shows them.';
+comment on column outbox.delivery_id is 'Number of the delivery; a channel gets them in this order.';
+comment on column outbox.message_id is 'By which the receiver knows it again, however often it is sent.';
+comment on column outbox.channel_id is 'Channel.';
+comment on column outbox.rule_ids is 'The rules that let it through, by which their bounds are counted.';
+comment on column outbox.is_test is 'It tells of no event.';
+comment on column outbox.is_held is 'It tells what was held back.';
+comment on column outbox.created_at is 'When the message was made.';
+comment on column outbox.state is 'waiting, until it is delivered, refused for good, or given up after 24 hours.';
+comment on column outbox.attempts is 'How often somebody began to send it.';
+comment on column outbox.next_try_at is 'When it is sent next, at the earliest.';
+comment on column outbox.done_at is 'When it was not waiting any more.';
+comment on column outbox.http_status is 'Status of the last answer; null: none.';
+comment on column outbox.said is 'What went wrong the last time.';
+comment on index  outbox_waiting is 'The oldest message of a channel that waits.';
+comment on index  outbox_recent is 'The messages of a channel in the last hour.';
+
+comment on table  outbox_events is
+'What a channel is to be told, and in which message. A copy of the event, since a message says the same however often it is sent.';
+comment on column outbox_events.item_id is 'Number of the item.';
+comment on column outbox_events.delivery_id is 'Its message; null: it waits for one.';
+comment on column outbox_events.channel_id is 'Channel.';
+comment on column outbox_events.rule_ids is 'The rules of the channel that match.';
+comment on column outbox_events.event_id is 'Event.';
+comment on column outbox_events.is_end is 'That the event is over, of which the begin was told before.';
+comment on column outbox_events.found_at is 'When it was put here, in one transaction with the event.';
+comment on column outbox_events.due_at is 'When it goes into a message.';
+comment on column outbox_events.is_held is 'Quiet hours or a bound by the hour hold it back.';
+comment on column outbox_events.host is 'Host name.';
+comment on column outbox_events.kind is 'What the event is.';
+comment on column outbox_events.path is 'Path of the page; null: the whole site.';
+comment on column outbox_events.title is 'Its title when the event began.';
+comment on column outbox_events.began_at is 'When it began.';
+comment on column outbox_events.peak_at is 'When it had its peak, as far as is known.';
+comment on column outbox_events.ended_at is 'When it was over; null: it was open.';
+comment on column outbox_events.visitors is 'Visitors when it began.';
+comment on column outbox_events.expected is 'What was expected then.';
+comment on column outbox_events.score is 'How sure it is.';
+comment on column outbox_events.peak is 'Visitors at the peak.';
+comment on column outbox_events.peak_expected is 'What was expected, beside the peak.';
+comment on column outbox_events.causes is 'The sources that make up two thirds of the change.';
+comment on column outbox_events.sources is 'Change by source: search, social, links, direct, internal; null: not known.';
+comment on column outbox_events.minutes is 'Visitors in each of the 30 minutes up to then, oldest first; -1: not known.';
+comment on index  outbox_events_due is 'What is to be told and is in no message yet.';
+comment on index  outbox_events_delivery is 'What a message tells.';
+comment on index  outbox_events_event is 'What is told of an event.';

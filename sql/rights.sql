@@ -34,6 +34,8 @@ grant select, update (sealed) on apikeys to upbeat_fetch;
 grant select on cache, key_checks to upbeat_fetch;
 grant select (host, failures, last_error, last_error_at, next_try_at, next_due_at, lease_until) on refreshes to upbeat_fetch;
 grant execute on function bound, refusal_holds to upbeat_fetch;
+-- --reseal seals what belongs to channels, too.
+grant select (name, sealed_address, sealed_secret, sealed_old_secret), update (sealed_address, sealed_secret, sealed_old_secret) on channels to upbeat_fetch;
 
 -- upbeat-history: the same way.
 grant execute on function roll_up, maintain_history, forget_pages to upbeat_history;
@@ -42,9 +44,14 @@ grant execute on function roll_up, maintain_history, forget_pages to upbeat_hist
 grant execute on function add_token, revoke_token, rotate_token, remove_keys to upbeat_token;
 grant select on tokens to upbeat_token;
 
--- upbeat-alert: reads snapshots, and writes what it finds in them through one function.
+-- upbeat-alert: reads snapshots, and writes what it finds in them through one function; delivers and keeps channels through the others.
 grant select on hosts, cache, pages, titles, snapshots, quarters, events, event_progress to upbeat_alert;
 grant select (host, failures) on refreshes to upbeat_alert;
 grant execute on function
     event_hosts, event_samples, first_seen, is_time_zone, page_number, page_usual, record_events, unpack_counts, usual_days, usual_of, zone_of
+to upbeat_alert;
+grant select on alert_channels, alert_rules, alert_silences, deliveries to upbeat_alert;
+grant execute on function
+    add_alert_channel, remove_alert_channel, enable_alert_channel, rotate_alert_secret, test_alert_channel, add_alert_rule, remove_alert_rule, add_alert_silence,
+    gather_alerts, claim_deliveries, finish_delivery, delivery_events, keep_alert_hosts, forget_deliveries
 to upbeat_alert;

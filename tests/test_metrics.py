@@ -156,7 +156,7 @@ def test_what_stands_in_the_database(stack: Stack, host: str) -> None:
     assert value(found, "upbeat_processes", program="fetcher") == 2
 
 
-def test_states_of_hosts_events_and_lag(stack: Stack) -> None:
+def test_states_of_hosts_events_deliveries_and_lag(stack: Stack) -> None:
     """By the function itself, which is asked once in 5 s."""
     stack.database.rows("insert into hosts (host, asked_at) values ('idle.example', now() - interval '60 days')")
     stack.database.rows(
@@ -165,13 +165,21 @@ def test_states_of_hosts_events_and_lag(stack: Stack) -> None:
         " case when n > 1 then now() end, '/x', 1, 1, 1, 1, 1 from generate_series(1, 30) n"
     )
     stack.database.rows("update history_progress set slot = date_bin('15 minutes', now(), 'epoch') - interval '1 hour'")
+    stack.database.rows("insert into channels (name, kind, shown, sealed_address) values ('desk', 'mail', 'd', '')")
+    stack.database.rows(
+        "insert into outbox (channel_id, created_at, state) select channel_id, now() - n * interval '1 hour',"
+        " (case when n % 10 = 0 then 'waiting' else 'delivered' end)::delivery_state"
+        " from channels, generate_series(1, 40) n"
+    )
     rows = {row[:3]: row[3] for row in stack.database.rows("select * from service_metrics()")}
-    stack.database.rows("delete from events; delete from hosts where host = 'idle.example'")
+    stack.database.rows("delete from events; delete from channels; delete from hosts where host = 'idle.example'")
     stack.database.rows("update history_progress set slot = null")
     assert rows["hosts", "left_alone", None] == 1000
     assert rows["events", "rise", "open"] == 1000
     assert rows["events", "rise", "ended"] == 22000
     assert rows["events", "fall", "ended"] == 0
+    assert rows["deliveries", "waiting", None] == 4000
+    assert rows["deliveries", "delivered", None] == 21000 and rows["deliveries", "given_up", None] == 0
     assert 44.5 * 60000 <= rows["rollup_lag", None, None] <= 60 * 60000
 
 
@@ -322,8 +330,8 @@ def test_fcgi_up_has_all_in_one_sum(place: Path) -> None:
             address = f"{up.url}metrics"
             text = subprocess.run(["curl", "-sf", "--noproxy", "*", address], capture_output=True, text=True).stdout
             found = samples(text)
-            of = {name: value(found, "upbeat_processes", program=name) for name in ("worker", "fetcher", "history")}
-            return of == {"worker": 5, "fetcher": 2, "history": 1}
+            of = {name: value(found, "upbeat_processes", program=name) for name in ("worker", "fetcher", "history", "alert")}
+            return of == {"worker": 5, "fetcher": 2, "history": 1, "alert": 1}
 
         await_true(whole, 10, "all programs in /metrics")
     finally:

@@ -48,6 +48,7 @@ enum metric {
     METRIC_HOST_AGE,
     METRIC_ROLLUP_LAG,
     METRIC_EVENTS,
+    METRIC_DELIVERIES,
     METRIC_SITE_VISITORS,
     METRIC_SITE_USUAL,
     METRIC_FAMILIES /* how many there are; not a metric */

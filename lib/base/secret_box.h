@@ -15,6 +15,9 @@ enum {
     SEAL_NONCE_BYTES = 12,
     SEAL_TAG_BYTES = 16,
     SEALED_MAX_BYTES = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + KEY_MAX_BYTES,
+    SECRET_TEXT_MAX_BYTES = 2048, /* an address or a signing secret of a channel */
+    SEALED_TEXT_MAX_BYTES = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + SECRET_TEXT_MAX_BYTES,
+    BASE64_OF_DIGEST_BYTES = 45, /* with the NUL */
 };
 
 /* The SHA-256 of an API key, under which the database knows it. */
@@ -26,6 +29,12 @@ struct digest {
  * additional authenticated data, so a key can not be moved to another row. */
 struct sealed {
     unsigned char bytes[SEALED_MAX_BYTES];
+    size_t len_bytes;
+};
+
+/* An encrypted address or signing secret; the same form. */
+struct sealed_text {
+    unsigned char bytes[SEALED_TEXT_MAX_BYTES];
     size_t len_bytes;
 };
 
@@ -56,6 +65,19 @@ enum status secret_box_seal(const struct secret_box *secret_box, const char *key
  * the bytes are damaged. */
 enum status secret_box_open(const struct secret_box *secret_box, const struct sealed *sealed,
                             const struct digest *digest, char *key_r) MUST_CHECK;
+
+/* The same for text of at most SECRET_TEXT_MAX_BYTES, which is bound to a label: it opens under that label
+ * alone, so that it can not be moved to another row or column. text_r holds SECRET_TEXT_MAX_BYTES + 1 bytes.
+ */
+enum status secret_box_seal_text(const struct secret_box *secret_box, const char *text, const char *label,
+                                 struct sealed_text *sealed_r) MUST_CHECK;
+enum status secret_box_open_text(const struct secret_box *secret_box, const struct sealed_text *sealed,
+                                 const char *label, char *text_r) MUST_CHECK;
+
+/* HMAC-SHA256 (RFC 2104) of the bytes, in base64, with a key in base64, as Standard Webhooks signs.
+ * STATUS_INVALID: the key is no base64 of 24 to 64 bytes. STATUS_FAILED: libcrypto has none. */
+enum status secret_box_sign(const char *key_base64, const void *bytes, size_t len_bytes,
+                            char signature_r[BASE64_OF_DIGEST_BYTES]) MUST_CHECK;
 
 /* Overwrites memory that held a key, in a way that the compiler does not optimise away. */
 void secret_box_wipe(void *bytes, size_t len_bytes);

@@ -1,11 +1,13 @@
 #include "base/settings.h"
 
+#include "base/networks.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <strings.h>
 
-enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL };
+enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL, TYPE_NETWORKS };
 
 struct setting {
     const char *name;
@@ -66,6 +68,16 @@ static const struct setting TABLE[] = {
      "roll-ups of 15 minutes are dropped after, by whole months"},
     {"UPBEAT_SITE_METRICS", TYPE_SWITCH, AT(site_metrics), "off", 0, 0, false,
      "/metrics tells the visitors of each host, and what is usual for it"},
+    {"UPBEAT_ALERT_EVERY_MS", TYPE_INT, AT(alert_every_ms), "15000", 1000, 3600000, false,
+     "a host with an alert rule is sampled at least so often"},
+    {"UPBEAT_ALERT_ALLOW", TYPE_NETWORKS, AT(alert_allow), "", 0, 0, false,
+     "networks that alerts may go to although they are not of the public internet, and by http"},
+    {"UPBEAT_SENDMAIL", TYPE_TEXT, AT(sendmail), "/usr/sbin/sendmail", 0, 0, false,
+     "program that takes mail, called with -i -t"},
+    {"UPBEAT_MAIL_FROM", TYPE_TEXT, AT(mail_from), "", 0, 0, false,
+     "address that mail comes from; empty: as the mail program has it"},
+    {"UPBEAT_BOARD_URL", TYPE_TEXT, AT(board_url), "", 0, 0, false,
+     "address of the board for links in alerts, as https://upbeat.example/board/; empty: no links"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 
@@ -139,6 +151,9 @@ static void say_range(const struct setting *row, struct buffer *out)
             out,
             "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty");
         break;
+    case TYPE_NETWORKS:
+        buffer_append_text(out, "networks such as 127.0.0.0/8, with spaces between them, or empty");
+        break;
     case TYPE_TEXT:
         buffer_append_text(out, "text");
         break;
@@ -149,6 +164,7 @@ static enum status read_row(const struct setting *row, const char *value, struct
 {
     static const char *const switches[] = {"off", "on"};
     char *at = (char *)settings + row->offset;
+    struct networks networks;
     int index = 0;
     switch (row->type) {
     case TYPE_INT:
@@ -167,6 +183,10 @@ static enum status read_row(const struct setting *row, const char *value, struct
         break;
     case TYPE_NAMES:
         index = is_name_list(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
+    case TYPE_NETWORKS:
+        index = networks_read(value, &networks) == STATUS_OK ? 0 : -1;
         *(const char **)(void *)at = value;
         break;
     case TYPE_TEXT:
@@ -201,7 +221,8 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault)
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
         const struct setting *row = &TABLE[i];
         const char *value = getenv(row->name);
-        if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES))
+        if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES &&
+                       row->type != TYPE_NETWORKS))
             value = row->default_value;
         if (read_row(row, value, &settings) == STATUS_OK)
             continue;

@@ -34,6 +34,11 @@ struct settings {
     int keep_raw_hours;
     int keep_minute_days;
     int keep_quarter_months;
+    int alert_every_ms;      /* between samples of a host with an alert rule, at most */
+    const char *alert_allow; /* networks, see networks_read() */
+    const char *sendmail;
+    const char *mail_from; /* "": as sendmail has it */
+    const char *board_url; /* "": not known */
 };
 
 /* Reads and checks every setting. On STATUS_INVALID `fault` has one line "NAME=value: why, with the range",

@@ -128,7 +128,7 @@ static double real(const struct database_rows *rows, size_t number, int column)
     return text ? strtod(text, NULL) : NAN;
 }
 
-static enum event_kind kind_of(const char *name)
+enum event_kind event_log_kind(const char *name)
 {
     int kind = 0;
     while (kind < EVENT_KINDS - 1 && (!name || strcmp(name, event_kind_name((enum event_kind)kind)) != 0))
@@ -141,7 +141,7 @@ struct event event_log_event(const struct database_rows *rows, size_t number)
     size_t len = 0;
     int64_t page_id = database_int(rows, number, 0, 0);
     return (struct event){
-        .kind = kind_of(database_bytes(rows, number, 1, &len)),
+        .kind = event_log_kind(database_bytes(rows, number, 1, &len)),
         .page = page_id > 0 ? (uint32_t)page_id : EVENT_SITE,
         .began_ms = database_int(rows, number, 2, 0) / 1000,
         .peak_ms = database_int(rows, number, 3, 0) / 1000,

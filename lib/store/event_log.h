@@ -56,6 +56,9 @@ enum status event_log_recent(struct database *database, const char *host, time_u
                              struct deadline deadline, struct database_rows **rows_r) MUST_CHECK;
 struct event event_log_event(const struct database_rows *rows, size_t number);
 
+/* The kind of this name. */
+enum event_kind event_log_kind(const char *name);
+
 /* Of a site with a week of history or more. */
 enum status event_log_usual(struct database *database, const char *host, struct deadline deadline,
                             struct event_usual *usual_r) MUST_CHECK;

@@ -32,6 +32,7 @@ static bool find_metric(const char *name, enum metric *metric_r)
         {"host_age", METRIC_HOST_AGE},
         {"rollup_lag", METRIC_ROLLUP_LAG},
         {"events", METRIC_EVENTS},
+        {"deliveries", METRIC_DELIVERIES},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].name, name) == 0) {

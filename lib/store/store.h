@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA_VERSION = 12, /* the newest numbered file of sql/ that the programs need */
+    STORE_SCHEMA_VERSION = 13, /* the newest numbered file of sql/ that the programs need */
     STORE_STEP_MS = 1000,      /* of one call, within the deadline given */
     STORE_BATCH = 16,          /* look-ups in one round trip */
 };

@@ -10,12 +10,12 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as
         -- No host is due later than in one of its intervals: the clock has jumped back since that was written.
         (select r.host, r.next_due_at from refreshes r join hosts h on h.host = r.host
          where p_host is null and r.next_due_at > clock_timestamp() + interval '2 hours'
-           and r.next_due_at > clock_timestamp() + 2 * poll_interval(h.poll_every, h.asked_at, clock_timestamp())
+           and r.next_due_at > clock_timestamp() + 2 * poll_interval(h.poll_every, h.alert_every, h.asked_at, clock_timestamp())
          order by r.next_due_at limit p_limit)
         union all
         select r.host, r.next_due_at from refreshes r where r.host = p_host and r.next_due_at <= clock_timestamp() + p_ahead
     )
-    select d.host, d.due_at, poll_interval(h.poll_every, h.asked_at, n.at)
+    select d.host, d.due_at, poll_interval(h.poll_every, h.alert_every, h.asked_at, n.at)
     from due d join hosts h on h.host = d.host cross join (select clock_timestamp() offset 0) n (at)
     order by d.due_at, d.host limit p_limit
 $$;

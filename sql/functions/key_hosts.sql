@@ -7,9 +7,9 @@ language sql stable as $$
         union
         select unnest(t.hosts) from access_tokens t where t.digest = p_digest
     )
-    select n.host, c.taken_at, clock_timestamp() - c.taken_at, poll_interval(h.poll_every, h.asked_at, clock_timestamp()), r.next_due_at,
+    select n.host, c.taken_at, clock_timestamp() - c.taken_at, poll_interval(h.poll_every, h.alert_every, h.asked_at, clock_timestamp()), r.next_due_at,
            r.failures, case when r.failures > 0 then r.last_error end,
-           left_alone(exists (select from key_checks k where k.host = n.host and k.state <> 'refused'), h.asked_at, clock_timestamp())
+           left_alone(exists (select from key_checks k where k.host = n.host and k.state <> 'refused'), h.alert_every, h.asked_at, clock_timestamp())
     from named n left join hosts h using (host) left join refreshes r using (host) left join cache c using (host)
     order by n.host
 $$;

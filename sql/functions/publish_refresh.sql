@@ -44,8 +44,8 @@ begin
         is_accepted = true, failures = 0, next_try_at = null, refused_rows = refused_rows + p_refused_rows,
         token = case when token = p_token then null else token end,
         lease_until = case when token = p_token then null else lease_until end,
-        next_due_at = case when left_alone(true, h.asked_at, at) is null
-            then greatest(next_poll(p_host, p_taken_at, poll_interval(h.poll_every, h.asked_at, at)), p_taken_at + ttl) end
+        next_due_at = case when left_alone(true, h.alert_every, h.asked_at, at) is null
+            then greatest(next_poll(p_host, p_taken_at, poll_interval(h.poll_every, h.alert_every, h.asked_at, at)), p_taken_at + ttl) end
     where host = p_host;
 
     -- The check of a key within the TTL brings no snapshot: they would stand too close for a difference.

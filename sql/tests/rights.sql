@@ -45,6 +45,8 @@ select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.wo
     unpack_counts() usual_days() usual_of() utc_text() zone_of()') $$, 'upbeat_worker reads');
 select set_eq($$ select pg_temp.rights('upbeat_fetch') $$, $$ select pg_temp.words('
     schema_migrations:select cache:select key_checks:select apikeys:select apikeys.sealed:update
+    channels.name:select channels.sealed_address:select channels.sealed_secret:select channels.sealed_old_secret:select
+    channels.sealed_address:update channels.sealed_secret:update channels.sealed_old_secret:update
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select refreshes.lease_until:select
     claim_refresh() publish_refresh() fail_refresh() refuse_key() asked() due_hosts() bound() refusal_holds() count_token()') $$, 'upbeat_fetch refreshes');
@@ -54,7 +56,9 @@ select set_eq($$ select pg_temp.rights('upbeat_token') $$, $$ select pg_temp.wor
     schema_migrations:select tokens:select add_token() revoke_token() rotate_token() remove_keys()') $$, 'upbeat_token keeps the tokens');
 select set_eq($$ select pg_temp.rights('upbeat_alert') $$, $$ select pg_temp.words('
     schema_migrations:select hosts:select cache:select pages:select titles:select snapshots:select quarters:select events:select
-    event_progress:select refreshes.host:select refreshes.failures:select
+    event_progress:select refreshes.host:select refreshes.failures:select alert_channels:select alert_rules:select alert_silences:select
+    deliveries:select add_alert_channel() remove_alert_channel() enable_alert_channel() rotate_alert_secret() test_alert_channel() add_alert_rule()
+    remove_alert_rule() add_alert_silence() gather_alerts() claim_deliveries() finish_delivery() delivery_events() keep_alert_hosts() forget_deliveries()
     event_hosts() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
 select is_empty($$ select pg_temp.rights('public') $$, 'nobody else may do anything');
 select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token')

@@ -11,10 +11,10 @@ select r.host,
        r.requests,
        r.refused_rows,
        h.asked_at,
-       case when h.host is not null then poll_interval(h.poll_every, h.asked_at, clock_timestamp()) end as poll_every,
+       case when h.host is not null then poll_interval(h.poll_every, h.alert_every, h.asked_at, clock_timestamp()) end as poll_every,
        r.next_due_at as next_poll,
        case when h.host is not null then
-           left_alone(exists (select from key_checks k where k.host = r.host and k.state <> 'refused'), h.asked_at, clock_timestamp())
+           left_alone(exists (select from key_checks k where k.host = r.host and k.state <> 'refused'), h.alert_every, h.asked_at, clock_timestamp())
        end as left_alone
 from refreshes r left join hosts h using (host) left join cache c using (host)
 order by r.host;

@@ -1,0 +1,52 @@
+/* Empties the outbox: claims deliveries, sends their messages, and writes down what became of each.
+ *
+ * A delivery is CLAIMED in the database, with a lease on its channel, SENT as a request or a mail, of which
+ * many are under way at a time but one a channel, then DONE, once there is an answer or its time is over, and
+ * gone when that is stored. A kill at any point leaves the delivery waiting, and the lease ends by itself: it
+ * is sent again, under the same id and with the same words. Nothing here waits but deliver_step(). */
+#ifndef UPBEAT_ALERT_DELIVER_H
+#define UPBEAT_ALERT_DELIVER_H
+
+#include "base/networks.h"
+#include "base/secret_box.h"
+#include "base/status.h"
+#include "db/database.h"
+
+#include <stdbool.h>
+
+struct deliverer;
+
+/* Strings and the secret_box must outlive the deliverer. */
+struct deliver_config {
+    const struct secret_box *secret_box;
+    const char *ca_file;   /* "": the system's */
+    const char *sendmail;  /* a program */
+    const char *mail_from; /* "": as sendmail has it */
+    const char *board_url; /* "": not known */
+    struct networks allow; /* see post.h */
+};
+
+/* STATUS_NO_MEMORY: *deliverer_r is untouched. */
+enum status deliver_new(struct deliverer **deliverer_r, const struct deliver_config *config) MUST_CHECK;
+
+/* NULL is allowed. What is under way is sent again when its lease is over. */
+void deliver_free(struct deliverer *deliverer);
+
+/* One turn: claims what is due, at most every CLAIM_MS unless deliver_hurry() was called since; waits at most
+ * wait_ms for something to happen; stores what became of deliveries. Errors of database.h: go on later,
+ * nothing is lost. */
+enum status deliver_step(struct deliverer *deliverer, struct database *database, int wait_ms) MUST_CHECK;
+
+/* There is something new in the outbox. */
+void deliver_hurry(struct deliverer *deliverer);
+
+/* Claims nothing more. */
+void deliver_close(struct deliverer *deliverer);
+
+/* Deliveries that are under way, or whose end is not stored yet. */
+int deliver_busy(const struct deliverer *deliverer);
+
+/* Whether the last claim found nothing. */
+bool deliver_is_idle(const struct deliverer *deliverer);
+
+#endif
