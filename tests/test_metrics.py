@@ -330,8 +330,8 @@ def test_fcgi_up_has_all_in_one_sum(place: Path) -> None:
             address = f"{up.url}metrics"
             text = subprocess.run(["curl", "-sf", "--noproxy", "*", address], capture_output=True, text=True).stdout
             found = samples(text)
-            of = {name: value(found, "upbeat_processes", program=name) for name in ("worker", "fetcher", "history", "alert")}
-            return of == {"worker": 5, "fetcher": 2, "history": 1, "alert": 1}
+            wanted = {"worker": 5, "fetcher": 2, "history": 1, "alert": 1}
+            return {name: value(found, "upbeat_processes", program=name) for name in wanted} == wanted
 
         await_true(whole, 10, "all programs in /metrics")
     finally:
