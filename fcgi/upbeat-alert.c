@@ -3,6 +3,7 @@
 #include "alert/deliver.h"
 #include "alert_commands.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "program.h"
 #include "store/deliveries.h"
 #include "store/event_log.h"
@@ -268,6 +269,14 @@ static enum status begin_delivery(struct alert *alert, const struct settings *se
     return result == STATUS_OK ? deliver_new(&alert->deliverer, &config) : result;
 }
 
+static int loop_counted(struct alert *alert, const struct settings *settings)
+{
+    metrics_open(settings->run_dir, PROGRAM_ALERT);
+    int status = loop(alert);
+    metrics_close();
+    return status;
+}
+
 static int run(const struct settings *settings, enum mode mode)
 {
     static struct alert alert;
@@ -280,7 +289,7 @@ static int run(const struct settings *settings, enum mode mode)
     if (result != STATUS_OK)
         log_line(LEVEL_ERROR, NULL, "can't start: %s", status_text(result));
     else
-        status = mode == MODE_LOOP ? loop(&alert) : once(&alert, mode == MODE_DRY_RUN);
+        status = mode == MODE_LOOP ? loop_counted(&alert, settings) : once(&alert, mode == MODE_DRY_RUN);
     while (alert.count > 0)
         drop(&alert, alert.count - 1);
     deliver_free(alert.deliverer);

@@ -71,7 +71,7 @@ static struct usual *find_usual(struct metrics_endpoint *endpoint, const char *h
 static enum status read_usual(struct metrics_endpoint *endpoint, struct database *database,
                               const struct service_site *sites, size_t count, struct deadline deadline)
 {
-    struct usual now[SERVICE_METRICS_SITES];
+    struct usual now[SERVICE_METRICS_SITES] = {{{0}, 0, {0}}};
     int read = 0;
     enum status result = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
@@ -119,7 +119,7 @@ static enum status write_sites(struct metrics_endpoint *endpoint, struct databas
 static void read_database(struct metrics_endpoint *endpoint, struct database *database, struct arena *arena,
                           struct deadline deadline)
 {
-    const char *const none[METRIC_LABELS_MAX] = {NULL};
+    const char *const none[METRIC_LABELS_MAX] = {"", "", ""};
     struct deadline until = deadline_within(deadline, METRICS_STEP_MS);
     buffer_clear(&endpoint->text, TEXT_MAX_BYTES);
     metrics_text_family(&endpoint->text, METRIC_DATABASE_UP);

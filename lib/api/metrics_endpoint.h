@@ -8,7 +8,6 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "db/database.h"
 
 #include <stdbool.h>
 
@@ -19,6 +18,7 @@ enum {
 };
 
 struct metrics_endpoint;
+struct database;
 
 /* `tells_sites`: the visitors of each site are told too. NULL: no memory. */
 struct metrics_endpoint *metrics_endpoint_new(bool tells_sites) MUST_CHECK;

@@ -1,9 +1,9 @@
-/* All metrics of all programs: one table of names, kinds, helps and labels. fcgi/METRICS.md documents the
- * same for operators, and a test compares the two.
+/* All metrics of all programs: one table of names, kinds, helps and labels. METRICS.md beside the programs
+ * documents the same for operators, and a test compares the two.
  *
  * A family is one name. Its series are all combinations of the values of its labels, which are few and fixed,
- * so that each has its cell in memory (base/metrics.h). The series of METRIC_FROM_DATABASE families are read
- * at the moment of the scrape; their labels have names here, and their values come from there. */
+ * so that each has its cell in memory (base/metrics.h). The families behind METRICS have no cells: they are
+ * read or made at the moment of the scrape, and so are the values of their labels. */
 #ifndef UPBEAT_BASE_METRIC_TABLE_H
 #define UPBEAT_BASE_METRIC_TABLE_H
 
@@ -48,6 +48,7 @@ enum metric {
     METRIC_HOST_AGE,
     METRIC_ROLLUP_LAG,
     METRIC_EVENTS,
+    METRIC_DELIVERIES,
     METRIC_SITE_VISITORS,
     METRIC_SITE_USUAL,
     METRIC_FAMILIES /* how many there are; not a metric */

@@ -28,6 +28,7 @@ enum {
 #define MAGIC UINT64_C(0x7570626561740001) /* "upbeat", and the version of the layout */
 
 static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "a cell is 8 bytes without lock");
+static_assert(METRICS_SLOTS % 64 == 0, "every slot has its bit");
 static_assert(SLOT_BYTES % 4096 == 0, "slots are whole pages");
 
 typedef _Atomic uint64_t cell;
@@ -36,7 +37,7 @@ typedef _Atomic uint64_t cell;
 struct head {
     _Atomic uint64_t magic; /* written last: 0 means that the file is not made yet */
     uint64_t fingerprint;
-    _Atomic uint64_t used; /* slots below this were held at some time */
+    _Atomic uint64_t used[METRICS_SLOTS / 64]; /* a bit for each slot that was held at some time */
 };
 
 static cell own_cells[METRICS_CELLS_MAX]; /* of a process that shares no memory */
@@ -255,9 +256,7 @@ static enum status take_slot(void)
     errno = posix_fallocate(shared.fd, HEAD_BYTES + (off_t)slot * SLOT_BYTES, SLOT_BYTES);
     if (errno != 0)
         return STATUS_FAILED;
-    uint64_t used = atomic_load(&head_of()->used);
-    while (used <= slot && !atomic_compare_exchange_weak(&head_of()->used, &used, slot + 1))
-        ;
+    atomic_fetch_or(&head_of()->used[slot / 64], UINT64_C(1) << slot % 64);
     shared.slot = slot;
     shared.cells = slot_cells(slot);
     clear_gauges();
@@ -329,9 +328,10 @@ void metrics_add_up(struct metrics_sum *sum_r)
         add_slot(shared.cells, true, sum_r);
         return;
     }
-    uint64_t used = atomic_load(&head_of()->used);
-    for (unsigned slot = 0; slot < used && slot < METRICS_SLOTS; slot++)
-        add_slot(slot_cells(slot), slot == shared.slot || is_held(slot), sum_r);
+    for (unsigned slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (atomic_load(&head_of()->used[slot / 64]) >> slot % 64 & 1)
+            add_slot(slot_cells(slot), slot == shared.slot || is_held(slot), sum_r);
+    }
 }
 
 uint64_t metrics_value(const struct metrics_sum *sum, enum metric metric, unsigned series)

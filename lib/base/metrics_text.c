@@ -113,7 +113,7 @@ static void append_family(struct buffer *out, enum metric metric, const struct m
     const struct metric_family *family = metric_family(metric);
     metrics_text_family(out, metric);
     for (unsigned series = 0; series < metric_series_count(family); series++) {
-        const char *values[METRIC_LABELS_MAX] = {NULL};
+        const char *values[METRIC_LABELS_MAX] = {"", "", ""};
         for (unsigned i = 0; i < METRIC_LABELS_MAX && family->labels[i].name; i++)
             values[i] = metric_label_value(family, series, i);
         if (family->kind == METRIC_HISTOGRAM)

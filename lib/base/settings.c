@@ -67,6 +67,8 @@ static const struct setting TABLE[] = {
      "one-minute means are dropped after, by whole days"},
     {"UPBEAT_KEEP_QUARTERS_MONTHS", TYPE_INT, AT(keep_quarter_months), "13", 1, 1200, false,
      "roll-ups of 15 minutes are dropped after, by whole months"},
+    {"UPBEAT_SITE_METRICS", TYPE_SWITCH, AT(site_metrics), "off", 0, 0, false,
+     "/metrics tells the visitors of each host, and what is usual for it"},
     {"UPBEAT_ALERT_EVERY_MS", TYPE_INT, AT(alert_every_ms), "15000", 1000, 3600000, false,
      "a host with an alert rule is sampled at least so often"},
     {"UPBEAT_ALERT_ALLOW", TYPE_NETWORKS, AT(alert_allow), "", 0, 0, false,
@@ -77,8 +79,6 @@ static const struct setting TABLE[] = {
      "address that mail comes from; empty: as the mail program has it"},
     {"UPBEAT_BOARD_URL", TYPE_TEXT, AT(board_url), "", 0, 0, false,
      "address of the board for links in alerts, as https://upbeat.example/board/; empty: no links"},
-    {"UPBEAT_SITE_METRICS", TYPE_SWITCH, AT(site_metrics), "off", 0, 0, false,
-     "/metrics tells the visitors of each host, and what is usual for it"},
     {"UPBEAT_LOG", TYPE_LEVEL, AT(log_level), "info", 0, 0, false, "error, warning, info or debug"},
 };
 

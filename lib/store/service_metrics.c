@@ -28,10 +28,8 @@ static bool find_metric(const char *name, enum metric *metric_r)
         const char *name;
         enum metric metric;
     } names[] = {
-        {"hosts", METRIC_HOSTS},
-        {"host_age", METRIC_HOST_AGE},
-        {"rollup_lag", METRIC_ROLLUP_LAG},
-        {"events", METRIC_EVENTS},
+        {"hosts", METRIC_HOSTS},   {"host_age", METRIC_HOST_AGE},     {"rollup_lag", METRIC_ROLLUP_LAG},
+        {"events", METRIC_EVENTS}, {"deliveries", METRIC_DELIVERIES},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].name, name) == 0) {

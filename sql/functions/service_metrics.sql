@@ -10,7 +10,7 @@ begin
         with doing as materialized (
             select c.taken_at,
                    case when left_alone(exists (select from key_checks k where k.host = h.host and k.state <> 'refused'),
-                                        h.asked_at, v_now) is not null then 'left_alone'
+                                        h.alert_every, h.asked_at, v_now) is not null then 'left_alone'
                         when c.taken_at is null then 'new'
                         when r.failures > 0 then 'failing'
                         when r.next_due_at < v_now - v_grace then 'late'
@@ -32,6 +32,15 @@ begin
         select 'events', k::text, s, 1000 * count(c.kind)
         from unnest(enum_range(null::event_kind)) k cross join unnest('{open,ended}'::text[]) s
         left join counted c on c.kind = k and c.state = s group by k, s;
+    return query
+        with counted as (
+            select o.state from outbox o where o.state = 'waiting'
+            union all
+            select o.state from channels c
+            join outbox o on o.channel_id = c.channel_id and o.created_at > v_now - interval '24 hours' and o.state <> 'waiting'
+        )
+        select 'deliveries', s::text, null, 1000 * count(c.state)
+        from unnest(enum_range(null::delivery_state)) s left join counted c on c.state = s group by s;
     select p.slot into v_slot from history_progress p;
     if v_slot is null or v_slot > v_now then
         select date_bin(v_quarter, min(s.taken_at), 'epoch') into v_slot from snapshots s;
@@ -40,5 +49,5 @@ begin
         coalesce((1000 * extract(epoch from greatest(v_now - v_slot - v_quarter - v_grace, interval '0')))::bigint, 0);
 end $$;
 comment on function service_metrics is
-'What /metrics says of the database: hosts by state, the age of the oldest of the fresh ones, events by kind and state, for how long the
-next quarter of an hour could have been rolled up. Values in thousandths.';
+'What /metrics says of the database: hosts by state, the age of the oldest of the fresh ones, events by kind and state, deliveries by state,
+for how long the next quarter of an hour could have been rolled up. Values in thousandths.';
