@@ -56,6 +56,7 @@ class Traffic:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self.is_asking = False
+        self.late: list[tuple[float, float]] = []  # when our own loop came late, and by how much
 
     def start(self) -> "Traffic":
         self._thread.start()
@@ -111,6 +112,8 @@ class Traffic:
                 await asyncio.sleep(0.05)
                 continue
             machines = list(self.urls)
+            if now_s - next_s > 0.25:
+                self.late.append((now_s, now_s - next_s))
             while next_s <= now_s:
                 machine = machines[(count + count // HOSTS) % len(machines)]
                 tasks.add(asyncio.create_task(self._ask(machine, f"warm-{count % HOSTS}.example", False)))

@@ -16,7 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psycopg
 import yaml
 
-from servers.processes import ROOT, as_user, await_true, children_of, own_by, program
+from servers.processes import ROOT, as_user, await_true, own_by, program
 
 FILES = ROOT / "fcgi" / "cluster"
 NAMES = "abc"
@@ -45,8 +45,17 @@ def free_net() -> str:
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all that descend from it."""
-    return [pid] + [one for child in children_of(pid) for one in tree(child)]
+    """The process and all that descend from it; by one look at /proc, since it may grow meanwhile."""
+    parents: dict[int, int] = {}
+    for place in os.listdir("/proc"):
+        if place.isdigit():
+            with contextlib.suppress(OSError):
+                fields = Path("/proc", place, "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+                parents[int(place)] = int(fields[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 def send(pids: list[int], sign: int) -> None:

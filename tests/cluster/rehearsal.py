@@ -146,13 +146,14 @@ class Rehearsal:
         lost, doubled = self._compare()
         witnessed, changes = self.witness.lost(), self.witness.changes(at_s)
         most, mean = self._upstream(at_s)
+        late_s = max((late_s for when_s, late_s in self.traffic.late if when_s >= at_s), default=0.0)
         kinds = {one.status for one in refused}
         words = f"{len(refused)} of {len(warm)}"
         if refused:
             words += f" ({share:.1f} %: {', '.join(str(kind) for kind in sorted(kinds))})"
         stale_words = f"{self._seconds(stale)} s, up to {max(one.age_s for one in stale)} s old" if stale else "–"
         cells = [
-            scenario.name,
+            scenario.name + (f" (busy machine: clients {late_s:.1f} s late)" if late_s > 0.5 else ""),
             words,
             stale_words,
             f"{cold_s:.1f} s" if cold_bad else "–",
