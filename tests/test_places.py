@@ -114,7 +114,7 @@ def test_it_is_compressed_behind_a_proxy_too(stack: Stack) -> None:
 
 def test_the_site_file_says_how_readers_keep_their_addresses() -> None:
     site = (ROOT / "nginx" / "upbeat.conf").read_text()
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "nginx" / "README.md").read_text()
     for word in ("set_real_ip_from", "real_ip_header"):
         assert re.search(rf"^ *# *{word}", site, re.M) and word in readme
 
