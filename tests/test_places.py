@@ -147,8 +147,9 @@ def test_a_full_dev_shm_costs_copies_and_never_answers(new_stack: Callable[..., 
         snippets = one.folder / "snippets"
         snippets.unlink()
         shutil.copytree(ROOT / "nginx" / "snippets", snippets)
-        cached = snippets / "upbeat-cached.conf"
-        cached.write_text(cached.read_text().replace("UPBEAT_CACHE /dev/shm;", f"UPBEAT_CACHE {place};"))
+        copied = snippets / "upbeat-copies.conf"
+        assert "UPBEAT_CACHE /dev/shm;" in copied.read_text()
+        copied.write_text(copied.read_text().replace("UPBEAT_CACHE /dev/shm;", f"UPBEAT_CACHE {place};"))
         one.nginx.stop()
         conf = one.nginx.conf.read_text()
         path = "fastcgi_cache_path "
