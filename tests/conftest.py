@@ -20,6 +20,22 @@ hosts = itertools.count(1)
 allow_files()
 
 
+ROOM_BYTES = 3 << 30
+
+
+def has_room_in_memory() -> bool:
+    """Some times what a run of all tests has at a time."""
+    available = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    room = os.statvfs("/dev/shm")
+    free = room.f_bavail * room.f_frsize
+    return bool(available) and int(available[1]) << 10 > 2 * ROOM_BYTES and free > ROOM_BYTES
+
+
+# PostgreSQL makes and drops some 100 databases: on a slow disk that alone takes minutes, and servers wait for it.
+if has_room_in_memory():
+    tempfile.tempdir = "/dev/shm"
+
+
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """Short, since a socket's path may have 107 bytes; open to the user that runs PostgreSQL."""
@@ -46,9 +62,13 @@ def database(postgres: Postgres) -> Iterator[Database]:
 def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]]:
     """Starts a service with these settings on a fresh database; stops it after the module."""
     started: list[Stack] = []
+    made: list[Database] = []
 
     def start(**settings: Any) -> Stack:
-        database = settings.pop("database", None) or postgres.new_database()
+        database = settings.pop("database", None)
+        if database is None:
+            database = postgres.new_database()
+            made.append(database)
         place = Path(tempfile.mkdtemp(dir=folder))
         started.append(Stack(place, database, **settings))
         return started[-1].start()
@@ -56,6 +76,8 @@ def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]
     yield start
     with ThreadPoolExecutor(4) as pool:
         faults = [fault for fault in pool.map(fault_of_stopping, started) if fault]
+    for one in made:
+        postgres.execute(f"drop database {one.name} with (force)")
     assert not faults, "\n".join(faults)
 
 

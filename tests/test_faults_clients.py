@@ -15,7 +15,7 @@ import pytest
 
 from servers.burst import request
 from servers.load import Load
-from servers.processes import await_true
+from servers.processes import allow_s, await_true
 from servers.slow import SlowReader
 from servers.stack import KEY, PATH, Stack, page
 from servers.tokens import add_token
@@ -68,8 +68,8 @@ def test_slowloris(stack: Stack) -> None:
             for one in slow:
                 heard = one.recv(1000)
                 assert heard == b"" or status(heard) in (400, 408)
-        assert time.monotonic() - started_s < 5
-        assert load.statuses() == {200} and load.quantile_s(0.99) < 1
+        assert time.monotonic() - started_s < allow_s(5)
+        assert load.statuses() == {200} and load.quantile_s(0.99) < allow_s(1)
     finally:
         for one in slow:
             one.close()
@@ -104,7 +104,7 @@ def test_a_client_that_reads_a_few_bytes_a_second_of_2_mb(
         began_s = time.monotonic()
         load.await_more(150)
         slowest_s = load.slowest_s(after_s=began_s)
-        assert load.statuses() == {200} and slowest_s < 1
+        assert load.statuses() == {200} and slowest_s < allow_s(1)
         whole = slow[0].finish()
     assert status(whole) == 200 and len(whole) > 2_000_000 and whole.endswith(b"]\n")
     measured(f"the only worker serves others, slowest {slowest_s:.2f} s; {len(whole) / 1e6:.1f} MB come whole")

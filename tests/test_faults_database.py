@@ -12,7 +12,7 @@ import pytest
 
 from servers.load import Load
 from servers.postgres import BIN, PROGRAMS, Database, Postgres
-from servers.processes import as_user, await_true, children_of, own_by, program
+from servers.processes import allow_s, as_user, await_true, children_of, own_by, program
 from servers.rights import small_disk
 from servers.stack import Stack, page
 
@@ -69,9 +69,9 @@ def test_backend_kill_9(
         load.await_more(100)
     assert load.statuses() <= {200, 503}
     assert load.statuses(after_s=back_s + 1) <= {200}
-    assert back_s - ready_s < 1, f"{back_s - ready_s:.2f} s after recovery"
+    assert back_s - ready_s < allow_s(1), f"{back_s - ready_s:.2f} s after recovery"
     measured(f"{load.count(503)} requests 503; 200 again {back_s - killed_s:.2f} s after the kill")
-    assert load.slowest_s(after_s=killed_s) < 1.5
+    assert load.slowest_s(after_s=killed_s) < allow_s(1.5)
     assert snapshots(stack) == before
 
 
@@ -91,8 +91,8 @@ def test_postgresql_fast_restart(
         load.await_more(100)
     assert down.status == 503 and int(down.headers["Retry-After"]) >= 1
     assert load.statuses() == {200, 503}
-    assert load.slowest_s() < 2
-    assert back_s - ready_s < 1
+    assert load.slowest_s() < allow_s(2)
+    assert back_s - ready_s < allow_s(1)
     measured(
         f"503 + Retry-After, slowest {load.slowest_s():.2f} s; 200 again {back_s - ready_s:.2f} s after it is up"
     )
@@ -123,8 +123,8 @@ def test_postgresql_sigstop_for_10_s(
         back_s = time.monotonic()
         load.await_more(100)
     assert load.statuses(after_s=stopped_s + 0.1, before_s=on_s - 1.6) == {503}
-    assert load.slowest_s() < 1.6
-    assert back_s - on_s < 1
+    assert load.slowest_s() < allow_s(1.6)
+    assert back_s - on_s < allow_s(1)
     measured(
         f"503, slowest {load.slowest_s():.2f} s; 200 again {back_s - on_s:.2f} s after it goes on"
     )
@@ -204,7 +204,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
         promoted_s = time.monotonic()
         load.await_status(200, 5)
         back_s = time.monotonic()
-    assert back_s - promoted_s < 1.3
+    assert back_s - promoted_s < allow_s(1.3)
     measured(
         f"503, then 200 {back_s - promoted_s:.2f} s after the promotion; nothing lost, nothing twice"
     )
@@ -230,7 +230,7 @@ def test_synchronous_standby_lost(
     with Load(stack, HOST, clients=2, pause_s=0.05) as load:
         asked_s = time.monotonic()
         cold = stack.rising("cold.example")
-        assert time.monotonic() - asked_s < 5
+        assert time.monotonic() - asked_s < allow_s(5)
         load.await_more(100)
     assert cold.status in (503, 504)
     assert load.statuses() == {200}
@@ -354,7 +354,7 @@ def test_pgbouncer_restarted_or_its_pool_full(
             holder.wait()
         load.await_status(200, 1.5)
     assert load.statuses() <= {200, 503}
-    assert load.slowest_s(after_s=full_s) < 1.6
+    assert load.slowest_s(after_s=full_s) < allow_s(1.6)
     measured(f"200, or 503 within {load.slowest_s(after_s=full_s):.2f} s")
 
 

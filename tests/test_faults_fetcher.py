@@ -17,7 +17,7 @@ from servers import unreachable
 from servers.burst import Reply
 from servers.fetchers import Fetchers
 from servers.load import Load
-from servers.processes import await_true
+from servers.processes import allow_s, await_true
 from servers.stack import Stack, page
 
 HOST = "known.example"
@@ -80,7 +80,7 @@ def without_a_fetcher(stack: Stack) -> str:
     cold = stack.rising(COLD)
     assert cold.status == 503 and int(cold.headers["Retry-After"]) >= 1
     assert "fetch" in cold.json["detail"].lower(), cold.json
-    assert time.monotonic() - began_s < 2 * WAIT_MAX_S + REACHED_S
+    assert time.monotonic() - began_s < allow_s(2 * WAIT_MAX_S + REACHED_S)
     assert stack.ask("/readyz").status == 503
     assert stack.ask("/healthz").status == 200
     assert asked(stack, COLD) == 0
@@ -108,7 +108,7 @@ def test_fetcher_kill_9_in_the_middle_of_a_fetch(stack: Stack, measured: Callabl
     for host in (HOST, COLD):
         await_true(lambda: stack.rising(host).status == 200 and stack.database.value(FRESH, host), 8, host)
     back_s = time.monotonic() - killed_s
-    assert back_s < 7
+    assert back_s < allow_s(7)
     assert [stack.database.value(SNAPSHOTS, host) for host in (HOST, COLD)] == [2, 1]
     measured(f"stale 200, new host 503 after {told_s:.2f} s; both hosts fresh after {back_s:.1f} s")
 
@@ -127,7 +127,7 @@ def test_fetcher_sigstop_of_one_of_two(stack: Stack, number: int, measured: Call
             await_true(lambda: stack.database.value(FRESH, HOST), 8, "a refresh by the other one")
             back_s = time.monotonic() - stopped_s
             assert stack.rising(COLD).status == 200
-        assert back_s < 7 and load.statuses() == {200}
+        assert back_s < allow_s(7) and load.statuses() == {200}
         measured(f"stale 200; fresh by the other one after {back_s:.1f} s")
     finally:
         os.kill(victim, signal.SIGCONT)
@@ -142,7 +142,7 @@ def test_fetcher_sigstop_of_both(stack: Stack, measured: Callable[[str], None]) 
         assert stack.rising(HOST).status == 200
         assert stack.rising(COLD).status == 503
         told_s = time.monotonic() - began_s
-        assert told_s < 2 * (WAIT_MAX_S + REACHED_S)
+        assert told_s < allow_s(2 * (WAIT_MAX_S + REACHED_S))
     finally:
         stack.fetchers.send(signal.SIGCONT)
     back_s = with_a_fetcher_again(stack)
@@ -243,9 +243,9 @@ def test_the_resolver_hangs(unresolved: Stack, measured: Callable[[str], None]) 
         await_true(lambda: unresolved.database.value(failed) == len(cold), 15, "the ends of the tries")
         ended_s = time.monotonic() - began_s
         load.await_more(20)
-    assert told_s < WAIT_MAX_S + REACHED_S
-    assert ended_s < 4 + REACHED_S
-    assert load.statuses() == {200} and load.quantile_s(0.5) < 0.5
+    assert told_s < allow_s(WAIT_MAX_S + REACHED_S)
+    assert ended_s < allow_s(4 + REACHED_S)
+    assert load.statuses() == {200} and load.quantile_s(0.5) < allow_s(0.5)
     measured(f"stale 200, new hosts told after {told_s:.1f} s; each try ended within {ended_s:.1f} s")
 
 

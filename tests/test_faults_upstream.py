@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from servers.load import Load
-from servers.processes import await_true, build_folder, free_port
+from servers.processes import allow_s, await_true, build_folder, free_port
 from servers.stack import Stack, page
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
             bad.await_more(200)
             good.await_more(400)
     assert bad.statuses() | good.statuses() == {200}
-    assert bad.quantile_s(0.5) < 0.05
+    assert bad.quantile_s(0.5) < allow_s(0.05)
     measured(
         f"stale 200 in {bad.quantile_s(0.5) * 1000:.0f} ms (median); other hosts' p99"
         f" {before.quantile_s(0.99) * 1000:.0f} ms before, {good.quantile_s(0.99) * 1000:.0f} ms meanwhile"
     )
-    assert good.quantile_s(0.99) < 5 * before.quantile_s(0.99) + 0.02
+    assert good.quantile_s(0.99) < allow_s(5 * before.quantile_s(0.99) + 0.02)
     assert asked(stack, "bad.example") <= 3
 
 
@@ -106,7 +106,7 @@ def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
         started_s = time.monotonic()
         for _ in range(20):
             assert stack.ask("/healthz").status == 200
-        assert time.monotonic() - started_s < 2, "a worker is free"
+        assert time.monotonic() - started_s < allow_s(2), "a worker is free"
         assert set(calls) <= {503, 504}
     query = "select extract(epoch from max(next_try) - clock_timestamp())::float from host_status"
     assert 0 < stack.database.value(query) <= 60

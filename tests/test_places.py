@@ -114,7 +114,7 @@ def test_it_is_compressed_behind_a_proxy_too(stack: Stack) -> None:
 
 def test_the_site_file_says_how_readers_keep_their_addresses() -> None:
     site = (ROOT / "nginx" / "upbeat.conf").read_text()
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "nginx" / "README.md").read_text()
     for word in ("set_real_ip_from", "real_ip_header"):
         assert re.search(rf"^ *# *{word}", site, re.M) and word in readme
 
@@ -147,8 +147,9 @@ def test_a_full_dev_shm_costs_copies_and_never_answers(new_stack: Callable[..., 
         snippets = one.folder / "snippets"
         snippets.unlink()
         shutil.copytree(ROOT / "nginx" / "snippets", snippets)
-        cached = snippets / "upbeat-cached.conf"
-        cached.write_text(cached.read_text().replace("UPBEAT_CACHE /dev/shm;", f"UPBEAT_CACHE {place};"))
+        copied = snippets / "upbeat-copies.conf"
+        assert "UPBEAT_CACHE /dev/shm;" in copied.read_text()
+        copied.write_text(copied.read_text().replace("UPBEAT_CACHE /dev/shm;", f"UPBEAT_CACHE {place};"))
         one.nginx.stop()
         conf = one.nginx.conf.read_text()
         path = "fastcgi_cache_path "
@@ -249,24 +250,24 @@ def test_copies_get_a_part_of_what_memory_there_is(up: Callable[..., Up], state:
     assert one.stop()[0] == 0
 
 
-def test_sudo_keeps_the_proxy_for_apt(tmp_path: Path) -> None:
+def test_sudo_keeps_the_proxy_for_apt(folder: Path) -> None:
     """With commands in place of sudo and apt-get, as a user who is not root."""
+    place = Path(tempfile.mkdtemp(dir=folder))
     for name, text in {
         "sudo": '#!/bin/sh\necho "sudo $*" >>"$OUT"\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n',
         "apt-get": '#!/bin/sh\necho "apt http=$http_proxy" >>"$OUT"\n',
         "dpkg-query": "#!/bin/sh\nexit 1\n",
     }.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(0o755)
-    out = tmp_path / "out"
-    script = f". {ROOT}/fcgi/packages.sh; install_missing some-package"
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "OUT": str(out), "http_proxy": "http://proxy.example:3128"}
+        (place / name).write_text(text)
+        (place / name).chmod(0o755)
+    place.chmod(0o777)
+    shutil.copy(ROOT / "fcgi" / "packages.sh", place)  # the source tree may be closed to others
+    out = place / "out"
+    script = f". {place}/packages.sh; install_missing some-package"
+    environment = {"PATH": f"{place}:/usr/bin:/bin", "OUT": str(out), "http_proxy": "http://proxy.example:3128"}
     user = ["setpriv", "--reuid=nobody", "--clear-groups", "--"] if os.geteuid() == 0 else []
-    own_by(tmp_path, "nobody")
-    subprocess.run([*user, "bash", "-euc", script], env=environment, check=True, timeout=20)
+    own_by(place, "nobody")
+    subprocess.run([*user, "bash", "-euc", script], env=environment, check=True, timeout=20, cwd=place)
     said = out.read_text()
     assert re.match("sudo --preserve-env=[a-z_,]*http_proxy", said)
     assert "apt http=http://proxy.example:3128" in said

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 from servers.load import Load
-from servers.processes import await_true
+from servers.processes import allow_s, await_true
 from servers.rights import private_kb
 from servers.simulator import Simulator
 from servers.stack import KEY, Answer, Stack, page
@@ -86,6 +86,7 @@ def test_with_no_time_to_wait_stale_is_answered_at_once_and_refreshed_after(stal
     first = stale.rising(host)
     await_age(stale, host, 150)
     stale.simulator.script(host, [page("/", 2)])
+    stale.simulator.fault(host, "slow", latency_ms=1000, times=1)  # so that the answer can't be the new one
     answer = stale.rising(host)
     assert answer.headers["ETag"] == first.headers["ETag"]
     assert answer.headers["Warning"].startswith("110")
@@ -124,7 +125,7 @@ def test_nobody_waits_longer_than_he_should(patient: Stack, host: str) -> None:
     took_s = time.monotonic() - from_s
     assert {answer.status for answer in answers} == {200}
     assert all(answer.headers["Warning"].startswith("110") for answer in answers)
-    assert 0.9 < took_s < 2.2
+    assert 0.9 < took_s < allow_s(2.2)
     assert patient.simulator.counts()["in_flight"] == 1
     snapshots = "select count(*) from snapshots where host = %s"
     await_true(lambda: patient.database.value(snapshots, host) == 2, 5, "the refresh")
@@ -229,7 +230,7 @@ def test_while_chartbeat_is_asked_the_only_worker_serves_all_others(
         assert stack.simulator.counts()["in_flight"] >= 1, "it is still under way"
         until_s = time.monotonic()
     assert load.statuses() == {200}
-    assert load.slowest_s(from_s, until_s) < 0.3, "nobody waited for Chartbeat"
+    assert load.slowest_s(from_s, until_s) < allow_s(0.3), "nobody waited for Chartbeat"
 
 
 def test_a_crowd_that_waits_for_the_lease_of_another_machine_is_answered_when_it_runs_out(
@@ -264,7 +265,7 @@ def test_what_another_machine_has_stored_is_served_at_once(lasting: Stack, host:
         lasting.database.rows("update refreshes set token = null, lease_until = null where host = %s", host)
         answers = [one.result() for one in waiting]
         took_s = time.monotonic() - from_s
-    assert {answer.status for answer in answers} == {200} and took_s < 0.5
+    assert {answer.status for answer in answers} == {200} and took_s < allow_s(0.5)
     assert not any("Warning" in answer.headers for answer in answers)
     assert asked(lasting, host) == 1
 

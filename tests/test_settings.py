@@ -196,7 +196,7 @@ def defaults_of_up() -> dict[str, str]:
 
 
 def defaults_of_readme() -> dict[str, str]:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "fcgi" / "README.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE)
     return {name: value.strip().strip("`") for name, value in rows}
 

@@ -19,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from servers.processes import allow_s
 from servers.simulator import FOLDER, PYTHON, Simulator
 
 pytestmark = pytest.mark.once
@@ -176,7 +177,7 @@ def test_latency_is_the_one_asked_for_and_many_wait_at_once() -> None:
         started_s = time.monotonic()
         with ThreadPoolExecutor(50) as pool:
             replies = list(pool.map(lambda n: ask(simulator, f"h{n}.example"), range(50)))
-        assert 0.1 <= time.monotonic() - started_s < 2
+        assert 0.1 <= time.monotonic() - started_s < allow_s(2)
         assert {reply.status for reply in replies} == {200}
 
 
@@ -660,5 +661,5 @@ def test_sigterm_ends_it_with_0_even_while_requests_hang() -> None:
         simulator.await_counts(lambda counts: counts["in_flight"] == 1)
         started_s = time.monotonic()
         assert simulator.stop() == 0
-        assert time.monotonic() - started_s < 2
+        assert time.monotonic() - started_s < allow_s(2)
         assert isinstance(hanging.exception(), (OSError, http.client.HTTPException))

@@ -12,7 +12,7 @@ import pytest
 
 from board.browser import Browser
 from board.conftest import PAGES, RISES, address, remember, script, steady
-from servers.processes import ROOT, await_true
+from servers.processes import ROOT, allow_s, await_true
 from servers.stack import Stack
 
 FAST = """const later = window.setTimeout.bind(window);
@@ -129,8 +129,8 @@ def test_first_rows_and_a_hundred_rows(
         f"first rows after {first:.0f} ms (median of 5 loads), 100 rows drawn in {drawn:.1f} ms of script (median), "
         f"the first time {taken[0]:.1f} ms"
     )
-    assert first < 3 * FIRST_ROWS_MS  # on a machine that does other things, too: the figure itself is in the table
-    assert drawn < SCRIPT_MS
+    assert first < allow_s(3 * FIRST_ROWS_MS)  # on a machine that does other things, too: the figure itself is in the table
+    assert drawn < allow_s(SCRIPT_MS)
 
 
 def test_all_files_without_the_chart_are_under_60_kb_compressed(stack: Stack, measured: Callable[[str], None]) -> None:
