@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 enum {
-    DELIVERY_MINUTES = 30,
+    ALERT_MINUTES = 30,
     LEASE_MAX_BYTES = 36,
     MESSAGE_ID_MAX_BYTES = 36,
 };
@@ -34,7 +34,7 @@ struct alert_event {
     uint32_t causes;                  /* bits of enum page_source; 0: not known */
     bool has_sources;
     double sources[PAGE_SOURCES];      /* change of each */
-    int32_t minutes[DELIVERY_MINUTES]; /* visitors, oldest first; -1: not known */
+    int32_t minutes[ALERT_MINUTES]; /* visitors, oldest first; -1: not known */
 };
 
 /* A delivery that is ours until the lease ends. */
