@@ -85,18 +85,19 @@ static const char *check_address(const char *kind, const char *address, const st
 }
 
 static int store_channel(struct database *database, const struct secret_box *secret_box,
-                         struct alert_channel *channel)
+                         const struct alert_channel *given)
 {
+    struct alert_channel channel = *given;
     char secret[SIGNING_SECRET_TEXT_MAX_BYTES + 1] = "";
     char words[300];
-    bool is_webhook = strcmp(channel->kind, "webhook") == 0;
+    bool is_webhook = strcmp(channel.kind, "webhook") == 0;
     if (is_webhook && make_secret(secret) != STATUS_OK)
         return alert_fail("there are no random bytes");
-    channel->secret = is_webhook ? secret : NULL;
-    enum status status = alerts_add_channel(database, secret_box, channel, deadline_in(ALERT_DATABASE_MS));
+    channel.secret = is_webhook ? secret : NULL;
+    enum status status = alerts_add_channel(database, secret_box, &channel, deadline_in(ALERT_DATABASE_MS));
     if (status == STATUS_REFUSED) {
         snprintf(words, sizeof words, "there is a channel %s already; channel remove takes it away",
-                 channel->name);
+                 channel.name);
         return alert_fail(words);
     }
     if (status != STATUS_OK)
@@ -104,7 +105,7 @@ static int store_channel(struct database *database, const struct secret_box *sec
     snprintf(
         words, sizeof words,
         "the channel %s goes to %s; it is told of nothing before there is a rule: upbeat-alert rule add %s",
-        channel->name, channel->shown, channel->name);
+        channel.name, channel.shown, channel.name);
     if (!is_webhook) {
         printf("%s\n", words);
         return EXIT_SUCCESS;

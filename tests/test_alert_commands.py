@@ -251,4 +251,6 @@ def test_mail_is_one_thread_an_event(outbox: Outbox, sink: tuple[Path, Path]) ->
     assert first["References"] is None and last["References"] == last["In-Reply-To"] == first["Message-ID"]
     text = first.get_content()
     assert "3.2 × expected: 410 against 128, social +260" in text and "https://a.example/p1" in text.splitlines()
-    assert len(outbox.database.rows("select * from deliveries where state = 'delivered'")) == 2
+    await_true(
+        lambda: outbox.database.value("select count(*) from deliveries where state = 'delivered'") == 2, 10
+    )

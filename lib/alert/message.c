@@ -33,7 +33,7 @@ static void put_url(struct writer *writer, const char *name, const struct alert_
                     const struct alert_event *event)
 {
     struct buffer url;
-    buffer_init(&url, 4 * PAGE_URL_MAX_BYTES);
+    buffer_init(&url, PAGE_URL_MAX_BYTES);
     if (message)
         message_put_board_url(&url, message, event);
     else

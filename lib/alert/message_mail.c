@@ -18,7 +18,7 @@ enum {
 static void put_subject(struct buffer *out, const struct alert_message *message)
 {
     struct buffer plain;
-    buffer_init(&plain, 4 * LINE_MAX_BYTES);
+    buffer_init(&plain, LINE_MAX_BYTES);
     message_put_subject(&plain, message);
     buffer_append_text(out, "Subject:");
     for (size_t i = 0; i < plain.len_bytes;) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    ESCAPED_MAX_BYTES = 20000,
     SLACK_EVENTS_MAX = 20,         /* two blocks each; what is more is counted */
     SLACK_URL_MAX_BYTES = 800,     /* a longer address is left out: a section takes 3,000 characters */
     SLACK_SECTION_MAX_BYTES = 2900 /* bytes are at least as many as characters */
@@ -66,8 +67,8 @@ static void put_event(struct buffer *out, const struct alert_message *message,
 {
     struct buffer text, words, url;
     buffer_init(&text, SLACK_SECTION_MAX_BYTES);
-    buffer_init(&words, 4 * LINE_MAX_BYTES);
-    buffer_init(&url, 4 * PAGE_URL_MAX_BYTES);
+    buffer_init(&words, LINE_MAX_BYTES);
+    buffer_init(&url, PAGE_URL_MAX_BYTES);
     buffer_append_format(&text, "%s: *", message_words(event));
     message_put_headline(&words, event);
     message_put_page_url(&url, event);
@@ -96,8 +97,8 @@ static void put_event(struct buffer *out, const struct alert_message *message,
 static void put_fallback(struct buffer *out, const struct alert_message *message)
 {
     struct buffer plain, escaped;
-    buffer_init(&plain, 4 * LINE_MAX_BYTES);
-    buffer_init(&escaped, 20 * LINE_MAX_BYTES);
+    buffer_init(&plain, LINE_MAX_BYTES);
+    buffer_init(&escaped, ESCAPED_MAX_BYTES);
     message_put_subject(&plain, message);
     if (message->count == 1) {
         buffer_append_text(&plain, " (");

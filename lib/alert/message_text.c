@@ -201,11 +201,11 @@ void message_put_sparkline(struct buffer *out, const struct alert_event *event)
 {
     int32_t most = 0;
     bool has_some = false;
-    for (int i = 0; i < DELIVERY_MINUTES; i++) {
+    for (int i = 0; i < ALERT_MINUTES; i++) {
         most = event->minutes[i] > most ? event->minutes[i] : most;
         has_some |= event->minutes[i] >= 0;
     }
-    for (int i = 0; i < DELIVERY_MINUTES && has_some; i++) {
+    for (int i = 0; i < ALERT_MINUTES && has_some; i++) {
         int64_t height = most > 0 ? ((int64_t)event->minutes[i] * 7 + most / 2) / most : 0;
         const char block[] = {(char)0xe2, (char)0x96, (char)(0x81 + height), '\0'};
         buffer_append_text(out, event->minutes[i] < 0 ? "·" : block);

@@ -6,8 +6,8 @@
 
 enum {
     HEADLINE_MAX_CHARACTERS = 150,
-    PAGE_URL_MAX_BYTES = 2600, /* https, a host, a path */
-    LINE_MAX_BYTES = 1000,
+    PAGE_URL_MAX_BYTES = 8000, /* https, a host, and a path of which each byte may be %XX */
+    LINE_MAX_BYTES = 4000,
 };
 
 /* Appends what a title shows: in one line, without control characters and without those that turn the

@@ -9,6 +9,6 @@ void base64_put(struct buffer *out, const void *bytes, size_t len_bytes)
         unsigned bits = (unsigned)at[i] << 16 | (n > 1 ? (unsigned)at[i + 1] << 8 : 0);
         bits |= n > 2 ? at[i + 2] : 0;
         for (unsigned k = 0; k < 4; k++)
-            buffer_append_char(out, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
+            buffer_append(out, k <= n ? &digits[bits >> (18 - 6 * k) & 63] : "=", 1);
     }
 }

@@ -12,7 +12,7 @@ enum {
     SITE_MS = 300000,
     GAP_MS = 300000,
     HEADLINE_MS = 900000,
-    SOURCES_FAST_MS = 60000,
+    SOURCES_FAST_MS = 20000, /* a rise may be told half a minute after it began, with its causes */
     SOURCES_SLOW_MS = 900000,
 };
 
