@@ -1,7 +1,8 @@
 # The past of the simulated site, for fcgi/up, whose variables it uses.
 #
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
+simulator_options=() # what surges at its start has surged before, where there is a past
 FIRST_LOOK_DAYS=3 # before the last one, from which the board draws the usual band
 
 # import_past FROM TO [OPTION]: Unix times; past_now is when the simulator goes on from there.
@@ -21,7 +22,7 @@ start_past() {
     past_ready=$state/run/past-ready first_look=$state/run/past-first-look
     rm -f "$past_ready" "$first_look"
     [[ -n ${simulated:-} && $UPBEAT_PAST_DAYS -gt 0 ]] || return 0
-    now=$(date +%s) past_now=$now
+    now=$(date +%s) past_now=$now simulator_options=(--has-past)
     quarter=$((now / 900 * 900))
     known=$(psql -XAtq "$owner" -c "select coalesce(greatest(ceil(extract(epoch from (select max(taken_at) from snapshots where host = 'demo.example')) / 900)::bigint * 900,
         extract(epoch from (select max(slot) from quarters where host = 'demo.example'))::bigint + 900), 0)")

@@ -368,14 +368,15 @@ def test_a_surge_shows_in_the_counts_as_its_truth_says() -> None:
 
 
 def test_the_simulated_past_goes_over_into_the_model() -> None:
-    """The whole list, and what surges just then, which would be far apart if the one had surged and the other had not."""
+    """The whole list, and what surges just then: far apart if one had surged and the other had not."""
     sums = model(
         f"""
         from past import Past
         sums = []
         for t in range({EPOCH}, {EPOCH} + 86400, 7200):
             before = {{row[1]: row[0] for row in Past(1, "a.example", t).rows(t - 60.0, True)}}
-            after = {{p.path: p.visitors for p in Model(1, "a.example", 3.0, t, has_past=True).top(100)}}
+            model = Model(1, "a.example", 3.0, t, has_past=True)
+            after = {{page.path: page.visitors for page in model.top(100)}}
             site = Site(1, "a.example", 300)
             surging = [s.article.path for s in site.surges(t - 300, t - 120) if s.to_t > t]
             surging = [path for path in surging if before.get(path) and after.get(path)]

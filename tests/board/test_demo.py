@@ -60,7 +60,7 @@ def test_one_click_on_the_printed_address_shows_what_rises(up: Up, measured: Cal
         why = "return [...document.querySelectorAll('#rows .why span')].length"
         await_true(lambda: browser.run(why) > 0, 30, "sources")
         await_true(lambda: "usual" in browser.text("#against"), 10, "what is usual")
-        # The page itself notes when each was first there, by its own clock: 2 s on a machine that has nothing else to do.
+        # The page notes when each was first there, by its own clock: 2 s on a machine that has nothing else to do.
         seen = browser.await_script("return window.firstSeen.spark && window.firstSeen.why && window.firstSeen", "rows")
         for name, within_s in (("line", 10), ("band", 30), ("week", 90)):
             browser.await_script(

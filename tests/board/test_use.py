@@ -186,7 +186,7 @@ def test_a_pages_own_view_has_an_address_the_evidence_and_charts(browser: Browse
         "c.height).data.some((v) => v > 0)"
     )
     assert drawn
-    browser.await_script("return document.getElementById('from').ariaLabel?.includes('social 1')", "the sources over time")
+    browser.await_script("return document.getElementById('from').ariaLabel?.includes('social 1')", "sources over time")
     browser.shot("page-view")
     for span in ("24h", "7d"):
         browser.run("document.querySelector(`[data-span='${arguments[0]}']`).click()", span)
@@ -282,7 +282,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     overlaps = browser.run(
         "const box = (id) => document.getElementById(id).getBoundingClientRect();"
         "const apart = (a, b) => a.bottom <= b.top || a.right <= b.left;"
-        "return ['host', 'now'].filter((id) => !apart(box(id), document.querySelector('.tools').getBoundingClientRect()))"
+        "const tools = document.querySelector('.tools').getBoundingClientRect();"
+        "return ['host', 'now'].filter((id) => !apart(box(id), tools))"
     )
     assert not overlaps, overlaps
     small = browser.run(
