@@ -78,6 +78,7 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
         before.await_more(400)
     age(stack, 20)
     stack.simulator.fault("bad.example", "hang")
+    began_s = time.monotonic()
     stack.rising("bad.example")  # this one tries, and waits for it
     with Load(stack, "bad.example", clients=2, pause_s=0.01) as bad:
         with Load(stack, "good.example", clients=4, pause_s=0.005) as good:
@@ -90,7 +91,8 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
         f" {before.quantile_s(0.99) * 1000:.0f} ms before, {good.quantile_s(0.99) * 1000:.0f} ms meanwhile"
     )
     assert good.quantile_s(0.99) < allow_s(5 * before.quantile_s(0.99) + 0.02)
-    assert asked(stack, "bad.example") <= 3
+    # The first list, a try of 3 s, and after a back-off of 2 s, 4 s ... the next ones.
+    assert asked(stack, "bad.example") <= 3 + (time.monotonic() - began_s) // 7
 
 
 def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:

@@ -220,7 +220,7 @@ def test_while_chartbeat_is_asked_the_only_worker_serves_all_others(
     with Load(stack, other, clients=2, pause_s=0.002) as load:
         load.await_more(50)
         await_true(lambda: stack.database.value(AGED, host), 5, "a stale row")
-        stack.simulator.fault(host, "slow", latency_ms=1000, times=1)
+        stack.simulator.fault(host, "slow", latency_ms=2800, times=1)
         assert stack.rising(host).headers["Warning"].startswith("110")
         stack.simulator.await_counts(lambda counts: counts["in_flight"] >= 1)
         from_s = time.monotonic()
