@@ -100,8 +100,9 @@ class Machine:
         self.mount()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.nspawn = subprocess.Popen(
-            ["systemd-nspawn", "--boot", "--register=no", "--keep-unit", "--private-network"]
-            + ["--machine=" + self.place.name, "-D", str(self.root)],
+            # It goes with us, so that a killed run leaves no machine behind.
+            ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--register=no", "--keep-unit"]
+            + ["--private-network", "--machine=" + self.place.name, "-D", str(self.root)],
             env=CLEAN,
             stdin=subprocess.DEVNULL,
             stdout=open(self.log, "w"),

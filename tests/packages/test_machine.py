@@ -81,7 +81,7 @@ def test_the_package_starts_nothing_by_itself(installed: Machine) -> None:
     assert installed.ask("systemctl", "list-units", "--no-legend", "upbeat*").strip() == ""
     assert installed.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/secret") == "640 root:upbeat_secret\n"
     assert installed.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/upbeat.env") == "600 root:root\n"
-    assert installed.ask("ls", "-A", "/run/upbeat") == ""
+    assert installed.ask("ls", "-A", "/run/upbeat") == "metrics\n"
 
 
 def test_setup_says_first_what_it_would_do(installed: Machine) -> None:
