@@ -208,5 +208,3 @@ class Rehearsal:
             if host.startswith("warm") and len(times) > 1:
                 warm.append(TTL_S * (len(times) - 1) / (times[-1] - times[0]))
         return most, sum(warm) / max(len(warm), 1)
-
-
