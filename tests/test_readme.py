@@ -75,7 +75,8 @@ def test_programs_and_their_commands_exist(path: Path) -> None:
     others = units | {"upbeat-box", "upbeat-reports", "upbeat-row", "upbeat-gap"}
     for program in programs - others:
         assert help_of(program), f"{program} is no program of ours"
-    for program, command in re.findall(r"^(?: *|set .*; )(upbeat-[a-z]+) ([a-z]+(?: (?:add|list|test|remove))?)\b", text, re.M):
+    line = r"^(?: *|set .*; )(upbeat-[a-z]+) ([a-z]+(?: (?:add|list|test|remove))?)\b"
+    for program, command in re.findall(line, text, re.M):
         words = f"{program} {command}"
         if program in PENDING or any(words.startswith(one) for one in PENDING) or program not in programs:
             continue
@@ -88,7 +89,8 @@ def test_options_that_are_named_exist(path: Path) -> None:
     """In lines of commands: an option of a program of ours is one that its --help lists."""
     text = text_of(path)
     for line in re.findall(r"^.*\bupbeat-[a-z]+ .*$", text, re.M):
-        for program, rest in re.findall(r"(?<![\w/.-])(upbeat-(?:token|fetch|history|import|backtest|fcgi))((?: [^|;&#`]*)?)", line):
+        ours = r"(?<![\w/.-])(upbeat-(?:token|fetch|history|import|backtest|fcgi))((?: [^|;&#`]*)?)"
+        for program, rest in re.findall(ours, line):
             for option in re.findall(r"(?<!\S)(--[a-z][a-z-]+)", rest):
                 assert option in help_of(program), f"{program} {option}"
 
@@ -145,7 +147,11 @@ def test_the_curl_lines_answer(stack: Stack) -> None:
     for line in lines:
         command = line.replace("127.0.0.1:8080", f"127.0.0.1:{stack.nginx.port}") + " --noproxy '*'"
         said = subprocess.run(
-            ["bash", "-euc", command], env={"TOKEN": KEY, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=20
+            ["bash", "-euc", command],
+            env={"TOKEN": KEY, "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=20,
         )
         assert said.returncode == 0 and isinstance(json.loads(said.stdout), list), said
 

@@ -129,7 +129,7 @@ def test_first_rows_and_a_hundred_rows(
         f"first rows after {first:.0f} ms (median of 5 loads), 100 rows drawn in {drawn:.1f} ms of script (median), "
         f"the first time {taken[0]:.1f} ms"
     )
-    assert first < allow_s(3 * FIRST_ROWS_MS)  # on a machine that does other things, too: the figure itself is in the table
+    assert first < allow_s(3 * FIRST_ROWS_MS)  # the figure itself is in the table
     assert drawn < allow_s(SCRIPT_MS)
 
 
