@@ -20,9 +20,9 @@ static const char *no_rule(const struct alert_rule *rule)
 
 static int say_matches(const struct alert_rule *rule, int64_t matches, const char *would)
 {
-    printf("%s %s be told of %s at %s; of the last 24 hours that %s %lld event%s\n", rule->channel, would,
-           rule->kinds, rule->host ? rule->host : "all hosts", matches == 1 ? "is" : "are",
-           (long long)matches, matches == 1 ? "" : "s");
+    printf("%s %s be told of %s at %s; of the last 24 hours it would have been told of %lld event%s\n",
+           rule->channel, would, rule->kinds, rule->host ? rule->host : "all hosts", (long long)matches,
+           matches == 1 ? "" : "s");
     return EXIT_SUCCESS;
 }
 

@@ -212,8 +212,8 @@ static int once(struct alert *alert, bool dry)
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Until what is under way has ended, and that is stored: a request takes POST_MS at most. A mail that takes longer is sent
- * again. */
+/* Until what is under way has ended, and that is stored: a request takes POST_MS at most. A mail that takes
+ * longer is sent again. */
 static void finish(struct alert *alert)
 {
     const struct deadline deadline = deadline_in(STOP_MS);

@@ -1,5 +1,6 @@
 -- Alerts: where they go, which events are worth one, and the outbox. The views alert_channels, alert_rules and deliveries show them to people.
 
+alter table event_progress add column tells_from timestamptz;
 alter table hosts add column alert_every interval check (alert_every between '100 ms' and '1 hour');
 
 create type channel_kind as enum ('webhook', 'slack', 'mail');

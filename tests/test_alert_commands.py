@@ -60,7 +60,7 @@ def test_from_nothing_to_the_first_signed_message(outbox: Outbox, receiver: Rece
     outbox.run()
     assert good(outbox, "channel", "test", "desk") == "the test has reached desk\n"
     outbox.event("a.example")
-    assert "that is 1 event\n" in good(outbox, "rule", "add", "desk", "--host", "a.example", "--dry-run")
+    assert "told of 1 event\n" in good(outbox, "rule", "add", "desk", "--host", "a.example", "--dry-run")
     assert len(good(outbox, "rule", "list").splitlines()) == 1
     said = good(outbox, "rule", "add", "desk", "--host", "a.example", "--min-ratio", "2", "--at-most", "6/hour")
     assert said.startswith("rule ") and "will be told of rise,takeoff at a.example; of the last 24 hours" in said

@@ -1,7 +1,7 @@
 """A day in the life of a site, told rightly: a morning tide, a surge by social traffic at 10:00, an outage of the
-measurement at 11:00, a new headline at 11:30 that works. Hours pass in seconds: each list is published as the fetcher
-does it, with the time that the day's clock shows; upbeat-alert, its outbox and the receiver are real, and upbeat-alert is
-killed again and again."""
+measurement at 11:00, a new headline at 11:30 that works. Hours pass in seconds: each list is published as the
+fetcher does it, with the time that the day's clock shows; upbeat-alert, its outbox and the receiver
+are real, and upbeat-alert is killed again and again."""
 
 import json
 import math
@@ -84,7 +84,8 @@ class Day:
         ]
         text = "".join(f"{n}\t{path}\t{title}\n" for n, path, title in zip(visitors, paths, titles, strict=True))
         self.database.rows(
-            "select publish_refresh(%s, null, %s, null, %s, 3000, 100, %s, %s, %s, %s, %s::int[], %s::int[], 200, 199, 0)",
+            "select publish_refresh(%s, null, %s, null, %s, 3000, 100, %s, %s, %s, %s, %s::int[], %s::int[],"
+            " 200, 199, 0)",
             self.host,
             b"d" * 32,
             self.midnight + timedelta(seconds=self.second),

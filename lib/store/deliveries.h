@@ -33,7 +33,7 @@ struct alert_event {
     double peak, peak_expected;       /* of a headline the mean of the 15 minutes before */
     uint32_t causes;                  /* bits of enum page_source; 0: not known */
     bool has_sources;
-    double sources[PAGE_SOURCES];      /* change of each */
+    double sources[PAGE_SOURCES];   /* change of each */
     int32_t minutes[ALERT_MINUTES]; /* visitors, oldest first; -1: not known */
 };
 

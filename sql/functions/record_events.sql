@@ -6,7 +6,8 @@ declare
 begin
     -- Of two who looked at the same snapshots one is first, and the other begins anew with what that one stored.
     if p_from is null then
-        insert into event_progress (host, looked_at) values (p_host, p_until) on conflict do nothing;
+        insert into event_progress (host, looked_at, tells_from)
+        values (p_host, p_until, coalesce((select c.taken_at from cache c where c.host = p_host), p_until)) on conflict do nothing;
     else
         update event_progress set looked_at = p_until where host = p_host and looked_at = p_from;
     end if;
@@ -29,6 +30,8 @@ begin
     returning event_id, xmax = 0 as is_new)
     select array_agg(event_id) filter (where is_new), array_agg(event_id) filter (where not is_new) into new_ids, changed_ids from stored;
     if (new_ids is not null or changed_ids is not null) and exists (select from channel_rules) then
+        select array_agg(e.event_id) into new_ids from events e join event_progress g using (host)
+        where e.event_id = any (new_ids) and (g.tells_from is null or e.began_at > g.tells_from);
         perform queue_alerts(p_host, new_ids, changed_ids);
     end if;
     return true;
@@ -36,4 +39,5 @@ end $$;
 comment on function record_events is
 'Stores what upbeat-alert found in the snapshots of a host after p_from (null: it never looked) up to p_until, in one transaction with how far it has
 looked. False, and nothing is stored: somebody else has looked further since. An event is known by host, page, kind and begin; one
-that is over never changes. What somebody is to be told of is in the outbox with it.';
+that is over never changes. What somebody is to be told of is in the outbox with it, but for what is
+older than the newest snapshot of the first look: a new host does not fire on its own start.';
