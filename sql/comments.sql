@@ -177,6 +177,7 @@ comment on index  events_open is 'Those that are not over.';
 comment on table  event_progress is 'How far upbeat-alert has looked; written with the events that it found.';
 comment on column event_progress.host is 'Host name.';
 comment on column event_progress.looked_at is 'The newest snapshot that it has seen.';
+comment on column event_progress.tells_from is 'Events that began later are told to channels: the newest snapshot of its first look. Null: all.';
 
 comment on type   channel_kind is 'How alerts get there.';
 comment on type   delivery_state is 'What became of a message.';
