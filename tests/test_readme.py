@@ -24,7 +24,8 @@ TEST_SETTINGS = {"UPBEAT_TRAFFIC_DIR", "UPBEAT_MEMORY_REQUESTS", "UPBEAT_BUILD",
 # Programs that were, and are named where an upgrade is told.
 GONE = {"upbeat-collect"}
 # Parts of the package and of the alerts that this tree does not have yet.
-PENDING = {"upbeat-setup", "upbeat-migrate", "upbeat-alert channel", "upbeat-alert rule"}
+PROGRAM_SETTINGS = {"UPBEAT_MIGRATE_LOCK_TIMEOUT_MS"}  # of one script, which says so in its man page
+PENDING: set[str] = set()
 
 
 def text_of(path: Path) -> str:
@@ -53,7 +54,7 @@ def test_the_first_readme_is_for_somebody_in_a_hurry() -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_settings_that_are_named_exist(path: Path) -> None:
     named = set(re.findall(SETTING, text_of(path)))
-    assert named <= known_settings() | TEST_SETTINGS | set(re.findall(SETTING, upbeat_cache_names())), path
+    assert named <= known_settings() | TEST_SETTINGS | PROGRAM_SETTINGS | set(re.findall(SETTING, upbeat_cache_names())), path
 
 
 def upbeat_cache_names() -> str:
