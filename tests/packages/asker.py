@@ -1,5 +1,5 @@
-"""Asks without a pause, in several threads, until TERM; then says as JSON what came of it: asker.py URL KEY HOST. Run with
-the network of the machine that it asks."""
+"""Asks without a pause, in several threads, until TERM; then says as JSON what came of it: asker.py URL KEY HOST. Run
+with the network of the machine that it asks."""
 
 import http.client
 import json
