@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from servers.load import Load
+from servers.pair import Frozen, both, kill, make_pair, promote
 from servers.postgres import BIN, PROGRAMS, Database, Postgres
 from servers.processes import as_user, await_true, children_of, own_by, program
 from servers.rights import small_disk
@@ -104,66 +105,29 @@ def test_postgresql_sigstop_for_10_s(
     stack: Stack, postgres_of_its_own: Postgres, measured: Callable[[str], None]
 ) -> None:
     """Here 4 s of it, since nothing new happens in the other six."""
-    frozen = [postgres_of_its_own.pid]
-    with Load(stack, HOST, clients=8, pause_s=0.005) as load:
+    with Load(stack, HOST, clients=8, pause_s=0.005) as load, Load(stack, "cold.example", clients=1) as cold:
         load.await_more(50)
-        os.kill(frozen[0], signal.SIGSTOP)  # first, so that it makes no more of them
-        frozen += children_of(frozen[0])
-        for pid in frozen[1:]:
-            os.kill(pid, signal.SIGSTOP)
-        stopped_s = time.monotonic()
-        try:
+        with Frozen(postgres_of_its_own):
+            stopped_s = time.monotonic()
             while time.monotonic() < stopped_s + 4:
                 load.await_more(1)
-        finally:
-            for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
         on_s = time.monotonic()
-        load.await_status(200, 5)
+        cold.await_status(200, 5)
         back_s = time.monotonic()
         load.await_more(100)
-    assert load.statuses(after_s=stopped_s + 0.1, before_s=on_s - 1.6) == {503}
-    assert load.slowest_s() < 1.6
+    assert load.statuses() == {200}, "the last answer, stale"
+    assert cold.statuses(after_s=stopped_s + 0.1, before_s=on_s - 1.6) == {503}
+    assert max(load.slowest_s(), cold.slowest_s()) < 1.6
     assert back_s - on_s < 1
     measured(
-        f"503, slowest {load.slowest_s():.2f} s; 200 again {back_s - on_s:.2f} s after it goes on"
+        f"stale, slowest {load.slowest_s():.2f} s; a new host 503, 200 again {back_s - on_s:.2f} s after it goes on"
     )
-    assert load.statuses(after_s=back_s + 1) <= {200}
 
 
 @pytest.fixture
 def pair(folder: Path) -> Iterator[tuple[Postgres, Postgres]]:
     """A primary and its synchronous standby."""
-    place = Path(tempfile.mkdtemp(prefix="pair", dir=folder))
-    place.chmod(0o755)
-    primary = Postgres(
-        place / "a", "wal_level = replica\nmax_wal_senders = 5\nhot_standby = on\n"
-    ).make()
-    standby = Postgres(place / "b")
-    standby.folder.mkdir()
-    own_by(standby.folder, "postgres")
-    copy = [
-        "pg_basebackup",
-        "-h",
-        str(primary.folder),
-        "-U",
-        "postgres",
-        "-D",
-        str(standby.cluster),
-    ]
-    subprocess.run(as_user("postgres") + [str(BIN / copy[0]), *copy[1:], "-c", "fast"], check=True)
-    conninfo = f"host={primary.folder} user=postgres application_name=standby"
-    with open(standby.cluster / "postgresql.auto.conf", "a", encoding="utf-8") as conf:
-        conf.write(
-            f"primary_conninfo = '{conninfo}'\nunix_socket_directories = '{standby.folder}'\n"
-        )
-    (standby.cluster / "standby.signal").touch()
-    own_by(standby.cluster / "standby.signal", "postgres")
-    standby.start()
-    primary.execute("alter system set synchronous_standby_names = 'standby'")
-    primary.execute("select pg_reload_conf()")
-    state = "select sync_state from pg_stat_replication"
-    await_true(lambda: primary.value(state) == "sync", 20, "a synchronous standby")
+    primary, standby = make_pair(Path(tempfile.mkdtemp(prefix="pair", dir=folder)))
     yield primary, standby
     primary.stop(signal.SIGQUIT)
     standby.stop(signal.SIGQUIT)
@@ -177,30 +141,21 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
 ) -> None:
     primary, standby = pair
     database = primary.new_database()
-    both = (
-        f"host={primary.folder},{standby.folder} port=5432,5432 dbname={database.name}"
-        " target_session_attrs=read-write"
-    )
     stack = new_stack(
-        database=database, UPBEAT_DATABASE=both, UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100"
+        database=database,
+        UPBEAT_DATABASE=both(primary, standby, database.name),
+        UPBEAT_TTL_MS="100",
+        UPBEAT_STALE_MS="100",
+        UPBEAT_STALE_ERROR_MS="1000",
     )
     for visitors in range(1, 6):
         stack.turn(HOST, [page("/", visitors)])
     acknowledged = snapshots(stack)
     with Load(stack, HOST, clients=4, pause_s=0.02) as load:
         load.await_more(20)
-        for pid in [*children_of(primary.pid), primary.pid]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        kill(primary)
         load.await_status(503, 5)
-        subprocess.run(
-            as_user("postgres")
-            + [str(BIN / "pg_ctl"), "-D", str(standby.cluster), "-w", "promote"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        promote(standby)
         promoted_s = time.monotonic()
         load.await_status(200, 5)
         back_s = time.monotonic()

@@ -43,6 +43,10 @@ bool policy_may_serve_stale(const struct cache_row_state *row, const struct poli
  * what is left of the bound on revocation, whichever is less; 0 where the row is not fresh. */
 int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds);
 
+/* For how long may a copy be served while no worker gives an answer: to the end of stale_error_ms, and of the
+ * bound on revocation; 0: not at all. */
+int64_t policy_copy_error_ms(const struct cache_row_state *row, const struct policy_bounds *bounds);
+
 /* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has
  * jumped. */
 bool policy_is_fresh(const struct cache_row_state *row, const struct policy_bounds *bounds);

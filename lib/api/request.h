@@ -50,6 +50,7 @@ struct request {
     struct waiter waiter;            /* REQUEST_WAITING: its place among those who wait */
     int rounds;                      /* how often it has waited */
     bool is_counted;                 /* as a use of its view token */
+    bool copy_may_stand_in;          /* nginx may serve the copy that it has in place of our 503 */
     struct response response;
     struct arena arena; /* what the request and its answer need, until that is complete */
     int64_t started_ms; /* of the monotonic clock */

@@ -13,7 +13,6 @@
 enum {
     ADDRESSES_MAX = 4, /* of one name */
     LOOP_STEP_MS = 3,  /* between two steps of a program that does not wait for the socket */
-    FAULT_BYTES = 200,
 };
 
 enum connect_state {
@@ -61,7 +60,7 @@ struct database_connect {
     int host_ms;
     int failures; /* rounds in a row */
     int64_t not_before_ms;
-    char fault[FAULT_BYTES];
+    char fault[200];
 };
 
 enum status database_connect_new(struct database_connect **connect_r, const char *conninfo, const char *role)
@@ -384,7 +383,7 @@ static void refuse(struct database_connect *connect)
     leave_address(connect);
 }
 
-/* True: there is a connection. */
+/* Both return whether there is a connection. */
 static bool hear_server(struct database_connect *connect, PGconn **connection_r)
 {
     connect->wants = PQconnectPoll(connect->attempt);
@@ -405,7 +404,6 @@ static bool hear_server(struct database_connect *connect, PGconn **connection_r)
     return false;
 }
 
-/* True: there is a connection. */
 static bool hear_probe(struct database_connect *connect, PGconn **connection_r)
 {
     bool is_well = PQconsumeInput(connect->attempt);
