@@ -109,7 +109,7 @@ const char *database_connect_fault(const struct database_connect *connect)
 
 static void keep_fault(struct database_connect *connect, const char *host, const char *message)
 {
-    snprintf(connect->fault, sizeof connect->fault, "%s%s%.*s", host, *host ? ": " : "",
+    snprintf(connect->fault, sizeof connect->fault, "%s%s%.*s", host, host[0] ? ": " : "",
              (int)strcspn(message, "\n"), message);
 }
 
