@@ -109,8 +109,8 @@ const char *database_connect_fault(const struct database_connect *connect)
 
 static void keep_fault(struct database_connect *connect, const char *host, const char *message)
 {
-    snprintf(connect->fault, sizeof connect->fault, "%s%s%.*s", host, host[0] ? ": " : "",
-             (int)strcspn(message, "\n"), message);
+    snprintf(connect->fault, sizeof connect->fault, "%s: %.*s", host ? host : "", (int)strcspn(message, "\n"),
+             message);
 }
 
 /* Without this function libpq would write notices to standard error in a form that is not the log's. */
@@ -337,7 +337,7 @@ static enum status try_address(struct database_connect *connect)
     connect->wants = PGRES_POLLING_WRITING;
     connect->state = CONNECT_CONNECTING;
     if (PQstatus(connect->attempt) == CONNECTION_BAD) {
-        keep_fault(connect, "", PQerrorMessage(connect->attempt));
+        keep_fault(connect, "PostgreSQL", PQerrorMessage(connect->attempt));
         leave_address(connect);
     }
     return STATUS_OK;
@@ -379,7 +379,7 @@ static bool enter_pipeline(PGconn *connection)
 
 static void refuse(struct database_connect *connect)
 {
-    keep_fault(connect, "", PQerrorMessage(connect->attempt));
+    keep_fault(connect, "PostgreSQL", PQerrorMessage(connect->attempt));
     leave_address(connect);
 }
 
