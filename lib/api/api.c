@@ -20,12 +20,13 @@ static enum status make_parts(struct api *api)
     api->bodies = body_cache_new();
     api->lists = list_cache_new();
     api->trends = trend_cache_new();
+    api->answers = answer_cache_new();
     api->waiting = waiting_new(settings->waiting_max);
     api->asked = asked_new();
     api->token_use = token_use_new();
     api->metrics = metrics_endpoint_new(settings->site_metrics);
-    if (!api->bodies || !api->lists || !api->trends || !api->waiting || !api->asked || !api->token_use ||
-        !api->metrics)
+    if (!api->bodies || !api->lists || !api->trends || !api->answers || !api->waiting || !api->asked ||
+        !api->token_use || !api->metrics)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
     settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
@@ -58,6 +59,7 @@ void api_free(struct api *api)
     body_cache_free(api->bodies);
     list_cache_free(api->lists);
     trend_cache_free(api->trends);
+    answer_cache_free(api->answers);
     store_free(api->store);
     arena_release(&api->rows);
     free(api);
@@ -124,6 +126,14 @@ static void tell_of_tokens(struct api *api, int64_t now_ms)
     }
 }
 
+static void note_away(struct api *api)
+{
+    if (!store_is_away(api->store))
+        api->away_since_ms = 0;
+    else if (api->away_since_ms == 0)
+        api->away_since_ms = clock_monotonic_ms();
+}
+
 bool api_tend(struct api *api, int64_t now_ms)
 {
     struct refresh_message message;
@@ -140,6 +150,8 @@ bool api_tend(struct api *api, int64_t now_ms)
         waiting_lose(api->waiting);
     waiting_expire(api->waiting, now_ms);
     metrics_set(METRIC_WAITING, 0, (uint64_t)waiting_count(api->waiting));
+    store_tend(api->store);
+    note_away(api);
     tell_of_tokens(api, now_ms);
     return is_another;
 }
@@ -160,6 +172,7 @@ int api_fetcher_fd(const struct api *api)
 
 int api_timeout_ms(const struct api *api, int64_t now_ms, int max_ms)
 {
+    max_ms = store_tend_timeout_ms(api->store, max_ms);
     if (refresh_client_fd(api->fetcher) >= 0)
         max_ms = token_use_timeout_ms(api->token_use, now_ms, max_ms);
     int wait_ms = waiting_timeout_ms(api->waiting, now_ms, max_ms);
@@ -274,12 +287,29 @@ static enum metric_lookup lookup_outcome(enum status status)
 }
 
 /* A database that does not answer costs one time-out for all who are here, and not one after the other. */
+/* How long a look-up may take: where each of the requests has an answer in memory, which is repeated if the
+ * database does not reply, it is given up sooner. */
+static int look_up_ms(const struct api *api, struct request **requests, size_t count)
+{
+    enum { WITH_ANSWER_MS = 300, WITHOUT_MS = 800 };
+    for (size_t i = 0; i < count; i++) {
+        if (!answer_cache_has(api->answers, &requests[i]->head, &requests[i]->params))
+            return WITHOUT_MS;
+    }
+    return WITH_ANSWER_MS;
+}
+
+/* A database that does not reply costs one time-out for all who are here; while it is away nobody waits. */
+bool api_copies_may_stand_in(const struct api *api, int64_t now_ms)
+{
+    return api->away_since_ms == 0 || now_ms - api->away_since_ms <= api->bounds.stale_error_ms / 2;
+}
+
 static enum status read_rows(struct api *api, struct store_lookup *lookups, size_t count,
                              struct deadline deadline)
 {
-    enum { LOST_MS = 50 };
-    if (clock_monotonic_ms() < api->lost_until_ms)
-        return api->lost_status;
+    if (store_is_away(api->store))
+        return STATUS_UNREACHABLE;
     if (deadline_left_ms(deadline) == 0)
         return STATUS_TIMEOUT; /* which says nothing of the database */
     int64_t from_us = clock_monotonic_us();
@@ -287,10 +317,7 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     metrics_observe(METRIC_LOOKUP_DURATION, 0, clock_monotonic_us() - from_us);
     metrics_count(METRIC_LOOKUPS, lookup_outcome(status), 1);
     metrics_count(METRIC_LOOKUP_ROWS, 0, count);
-    if (status == STATUS_TIMEOUT || status == STATUS_UNREACHABLE) {
-        api->lost_status = status;
-        api->lost_until_ms = clock_monotonic_ms() + LOST_MS;
-    }
+    note_away(api);
     return status;
 }
 
@@ -319,7 +346,9 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    enum status status = read_rows(api, lookups, different, last_deadline(requests, *taken_r));
+    struct deadline deadline =
+        deadline_within(last_deadline(requests, *taken_r), look_up_ms(api, requests, *taken_r));
+    enum status status = read_rows(api, lookups, different, deadline);
     bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {

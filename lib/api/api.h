@@ -8,6 +8,7 @@
 #ifndef UPBEAT_API_API_H
 #define UPBEAT_API_API_H
 
+#include "api/answer_cache.h"
 #include "api/body_cache.h"
 #include "api/list_cache.h"
 #include "api/metrics_endpoint.h"
@@ -32,6 +33,7 @@ struct api {
     struct body_cache *bodies;
     struct list_cache *lists;
     struct trend_cache *trends;
+    struct answer_cache *answers;
     char fetch_socket[256]; /* path */
     struct refresh_client *fetcher;
     struct waiting *waiting;
@@ -39,8 +41,7 @@ struct api {
     struct token_use *token_use;
     struct metrics_endpoint *metrics;
     struct arena rows;        /* of the look-up that is being answered */
-    int64_t lost_until_ms;    /* the database could not be asked: nor is it before */
-    enum status lost_status;  /* why not */
+    int64_t away_since_ms;    /* the database, of the monotonic clock; 0: it is there */
     int64_t ready_checked_ms; /* when the last /readyz asked the database; 0: never */
     enum status ready_status; /* what it said */
 };
@@ -53,8 +54,8 @@ enum status api_new(struct api **api_r, const struct settings *settings) MUST_CH
 /* No request may wait in it. NULL is allowed. */
 void api_free(struct api *api);
 
-/* Looks after the fetcher and those who wait. Call it in each turn. True: api_fetcher_fd() is another one
- * now. */
+/* Looks after the fetcher, those who wait, and a database that is away. Call it in each turn. True:
+ * api_fetcher_fd() is another one now. */
 bool api_tend(struct api *api, int64_t now_ms);
 
 /* A request that was woken and is REQUEST_LOOKUP again, or NULL. */
@@ -65,6 +66,11 @@ int api_fetcher_fd(const struct api *api);
 
 /* Milliseconds until api_tend() has something to do even if nothing comes, at most max_ms. */
 int api_timeout_ms(const struct api *api, int64_t now_ms, int max_ms);
+
+/* May nginx's copies stand in for answers that want the database? Up to half of UPBEAT_STALE_ERROR_MS after
+ * it was lost: a copy may be as old as the other half (`inactive` of fastcgi_cache_path) when that happens.
+ */
+bool api_copies_may_stand_in(const struct api *api, int64_t now_ms);
 
 /* Looks up the rows of requests that are REQUEST_LOOKUP, and lets each go on. At most API_LOOKUP_MAX
  * different rows are read at once: *taken_r says how many requests, from the first on, were looked up (at

@@ -63,6 +63,7 @@ static void put_cache_headers(struct response *response, const struct request_he
         .copy_ms = policy_copy_ms(view, bounds, over_ms),
         .due_ms = kind == COPY_UNTIL_DUE ? policy_due_ms(view, bounds) : 0,
         .copy_stale_ms = POLICY_COPY_STALE_MS,
+        .copy_error_ms = policy_copy_error_ms(view, bounds),
         .stale_error_ms = bounds->stale_error_ms,
         .is_behind_cache = input->is_behind_cache,
     });
@@ -70,6 +71,7 @@ static void put_cache_headers(struct response *response, const struct request_he
     if (input->is_behind_cache) {
         response_header(response, "Cache-Control", "%s", headers.nginx_cache_control);
         response_header(response, "X-Accel-Expires", "%s", headers.x_accel_expires);
+        response_header(response, "X-Upbeat-Good-In", "%s", headers.good_in);
     }
     response_header(response, input->is_behind_cache ? "X-Upbeat-Cache-Control" : "Cache-Control", "%s",
                     headers.cache_control);

@@ -43,6 +43,15 @@ int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bo
     return left_ms;
 }
 
+int64_t policy_copy_error_ms(const struct cache_row_state *row, const struct policy_bounds *bounds)
+{
+    if (!policy_may_serve_stale(row, bounds))
+        return 0;
+    int64_t stale_left_ms = bounds->stale_error_ms - (row->age_ms > 0 ? row->age_ms : 0);
+    int64_t check_left_ms = REVOCATION_MS - (row->check_age_ms > 0 ? row->check_age_ms : 0);
+    return stale_left_ms < check_left_ms ? stale_left_ms : check_left_ms;
+}
+
 static struct policy_decision decide(enum policy_action action, int wait_ms)
 {
     return (struct policy_decision){action, wait_ms};

@@ -50,6 +50,10 @@ int64_t policy_due_ms(const struct cache_row_state *row, const struct policy_bou
 int64_t policy_copy_ms(const struct cache_row_state *row, const struct policy_bounds *bounds,
                        int64_t over_ms);
 
+/* For how long may a copy be served while no worker gives an answer: to the end of stale_error_ms, and of the
+ * bound on revocation; 0: not at all. */
+int64_t policy_copy_error_ms(const struct cache_row_state *row, const struct policy_bounds *bounds);
+
 /* Is a row of this age still within the TTL? A row from the future beyond the TTL is void: the clock has
  * jumped. */
 bool policy_is_fresh(const struct cache_row_state *row, const struct policy_bounds *bounds);

@@ -2,6 +2,7 @@
 
 #include "api/access.h"
 #include "api/api.h"
+#include "api/repeat.h"
 #include "api/routes.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -31,6 +32,7 @@ void request_clear(struct request *request)
     request->is_counted = false;
     request->is_kept = false;
     request->freshness = ANSWER_FRESH;
+    request->copy_may_stand_in = false;
     request->response.origin = NULL;
 }
 
@@ -78,9 +80,22 @@ void request_finish(struct request *request)
     request_go(request, REQUEST_DONE);
 }
 
+/* nginx serves the copy that it has in place of a 503, however old the copy is. Where that must not be, nginx
+ * is told to ask once more, in a location that keeps no copies. */
+static bool redirects_to_uncached(const struct request *request, const struct problem *problem)
+{
+    return problem->status == 503 && request->head.is_behind_cache && !request->copy_may_stand_in;
+}
+
 void request_finish_problem(struct request *request, const struct problem *problem)
 {
     struct problem told = *problem;
+    if (redirects_to_uncached(request, problem)) {
+        response_begin(&request->response, 200, request->head.id);
+        response_header(&request->response, "X-Accel-Redirect", "@upbeat_uncached");
+        request_finish(request);
+        return;
+    }
     told.callback = params_callback(&request->head, &request->arena);
     response_problem(&request->response, request->head.id, &told);
     request_finish(request);
@@ -214,6 +229,19 @@ static bool find_lists(struct request *request, struct api *api)
     return true;
 }
 
+static void finish_without_database(struct request *request, struct api *api)
+{
+    const struct problem problem = {
+        .status = 503, .retry_after_s = 1, .detail = "The database can't be reached."};
+    bool is_kept = answer_cache_has(api->answers, &request->head, &request->params);
+    if (repeat_answer(request, api))
+        return;
+    request->copy_may_stand_in = !is_kept && api_copies_may_stand_in(api, clock_monotonic_ms());
+    log_line(LEVEL_INFO, request->head.id, "%d for %s: %s", problem.status, request->params.host,
+             problem.detail);
+    request_finish_problem(request, &problem);
+}
+
 static void write_answer(struct request *request, struct api *api)
 {
     request->head.now_ms = clock_wall_ms();
@@ -222,18 +250,20 @@ static void write_answer(struct request *request, struct api *api)
     request->is_kept = body != NULL;
     enum status status = request->route->write(request, api, request->freshness, body);
     if (status == STATUS_OK) {
+        repeat_keep(request, api);
         if (!body && request->route->is_cacheable && request->response.status == 200 && is_fresh)
             body_cache_put(api->bodies, &request->params, request->lookup.taken_at, &request->response.body);
         request_finish(request);
         return;
     }
+    if (status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT) {
+        finish_without_database(request, api);
+        return;
+    }
     log_line(LEVEL_ERROR, request->head.id, "the rows of %s can't be answered: %s", request->params.host,
              status_text(status));
-    request_finish_problem(
-        request,
-        status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT
-            ? &(struct problem){.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."}
-            : &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
+    request_finish_problem(request,
+                           &(struct problem){.status = 500, .detail = "The stored snapshot can't be read."});
 }
 
 /* Answers with the row that was looked up; in a moment where that takes a query, or another look-up. */
@@ -252,8 +282,9 @@ static void answer(struct request *request, struct api *api, enum answer_freshne
     prepare_lookup(request, api);
 }
 
-static void finish_refused(struct request *request)
+static void finish_refused(struct request *request, struct api *api)
 {
+    answer_cache_refuse(api->answers, &request->params);
     request_finish_problem(request, &(struct problem){.status = request->route->refused_status,
                                                       .parameter = "apikey",
                                                       .detail = "is refused by Chartbeat for this host",
@@ -352,6 +383,23 @@ static void wait_for_refresh(struct request *request, struct api *api, const str
     request_go(request, REQUEST_WAITING);
 }
 
+/* Of a token that was revoked or has expired the refusal takes the place of the copy that nginx has, so that
+ * the copy is not served if the database is lost later. */
+static void finish_bad_token(struct request *request, struct api *api, const struct problem *problem)
+{
+    enum token_state state = request->lookup.token.state;
+    if (state == TOKEN_REVOKED || state == TOKEN_EXPIRED) {
+        answer_cache_refuse(api->answers, &request->params);
+        struct problem told = *problem;
+        told.callback = params_callback(&request->head, &request->arena);
+        told.replaces_copy = request->head.is_behind_cache && !told.callback;
+        response_problem(&request->response, request->head.id, &told);
+        request_finish(request);
+        return;
+    }
+    request_finish_problem(request, problem);
+}
+
 /* False: the request is answered, or needs a query of its own and no row. */
 static bool take_token(struct request *request, struct api *api, int64_t now_ms)
 {
@@ -369,7 +417,7 @@ static bool take_token(struct request *request, struct api *api, int64_t now_ms)
     if (is_options)
         finish_options(request);
     else if (!is_allowed)
-        request_finish_problem(request, &problem);
+        finish_bad_token(request, api, &problem);
     else if (request->route->kind == ROUTE_QUERY)
         request_go(request, REQUEST_QUERY);
     else
@@ -380,9 +428,7 @@ static bool take_token(struct request *request, struct api *api, int64_t now_ms)
 void request_take_row(struct request *request, struct api *api, enum status status, int64_t now_ms)
 {
     if (status != STATUS_OK) {
-        finish_without_row(
-            request,
-            &(struct problem){.status = 503, .retry_after_s = 1, .detail = "The database can't be reached."});
+        finish_without_database(request, api);
         return;
     }
     if (request->params.is_token && !take_token(request, api, now_ms))
@@ -408,14 +454,26 @@ void request_take_row(struct request *request, struct api *api, enum status stat
         wait_for_refresh(request, api, &row, true, decision.wait_ms, now_ms);
         break;
     case POLICY_REFUSE:
-        finish_refused(request);
+        finish_refused(request, api);
         break;
     }
 }
 
+/* The board and the box ask for these every few seconds: if the database freezes in between, the last answer
+ * must not wait for the deadline of all. Other reports may take long. */
+static bool is_asked_often(const struct request *request)
+{
+    return request->head.is_behind_cache || !request->route->allows_any_age;
+}
+
 void request_query(struct request *request, struct api *api)
 {
-    if (request->route->kind == ROUTE_QUERY)
+    enum { WITH_ANSWER_MS = 800 };
+    if (is_asked_often(request) && answer_cache_has(api->answers, &request->head, &request->params))
+        request->deadline = deadline_within(request->deadline, WITH_ANSWER_MS);
+    if (request->route->kind != ROUTE_QUERY && store_is_away(api->store))
+        finish_without_database(request, api);
+    else if (request->route->kind == ROUTE_QUERY)
         request->route->answer(request, api);
     else
         write_answer(request, api);

@@ -51,6 +51,7 @@ struct request {
     int rounds;                      /* how often it has waited */
     bool is_counted;                 /* as a use of its view token */
     bool is_kept;                    /* its body was in the cache of the worker */
+    bool copy_may_stand_in;          /* nginx may serve the copy that it has in place of our 503 */
     struct response response;
     struct arena arena; /* what the request and its answer need, until that is complete */
     int64_t started_ms; /* of the monotonic clock */

@@ -2,11 +2,10 @@
 
 #include "api/metrics_endpoint.h"
 #include "api/openapi.h"
-#include "base/hash.h"
+#include "api/repeat.h"
 #include "base/metrics_text.h"
 #include "store/trend_input.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,6 +133,8 @@ static enum status read_nothing(struct request *request, struct problem *problem
 static enum status ready_status(struct api *api, const struct request *request)
 {
     enum { READY_HOLDS_MS = 250 };
+    if (store_is_away(api->store))
+        return api->ready_status = STATUS_UNREACHABLE;
     if (api->ready_checked_ms == 0 || clock_monotonic_ms() - api->ready_checked_ms > READY_HOLDS_MS) {
         api->ready_status = store_ready(api->store, request->deadline);
         api->ready_checked_ms = clock_monotonic_ms();
@@ -174,7 +175,7 @@ static void answer_metrics(struct request *request, struct api *api)
 static enum status write_report(struct request *request, struct api *api, enum answer_freshness freshness,
                                 const struct buffer *body)
 {
-    char cache_key_suffix[24];
+    char cache_key_suffix[REPEAT_SUFFIX_BYTES];
     struct buffer text;
     struct problem problem = {0};
     (void)body;
@@ -184,8 +185,7 @@ static enum status write_report(struct request *request, struct api *api, enum a
     if (result == STATUS_OK && text.status != STATUS_OK)
         result = text.status;
     if (result == STATUS_OK) {
-        snprintf(cache_key_suffix, sizeof cache_key_suffix, "%016" PRIx64,
-                 hash_bytes(HASH_START, text.data, text.len_bytes));
+        repeat_name_body(&text, cache_key_suffix);
         request->params.cache_key_suffix = cache_key_suffix;
         if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup,
                           &api->bounds, freshness))
@@ -254,11 +254,14 @@ static void answer_hosts(struct request *request, struct api *api)
                                             .rate_limit = -1,
                                             .rate_remaining = -1,
                                             .view = {.has_snapshot = true, .key_status = KEY_ACCEPTED}};
-    enum status result = write_report(request, api, ANSWER_FRESH, NULL);
-    if (result == STATUS_OK)
+    enum status result =
+        store_is_away(api->store) ? STATUS_UNREACHABLE : write_report(request, api, ANSWER_FRESH, NULL);
+    if (result == STATUS_OK) {
+        repeat_keep(request, api);
         request_finish(request);
-    else
+    } else if (!repeat_answer(request, api)) {
         request_finish_problem(request, &problem);
+    }
 }
 
 /* --- What is now -------------------------------------------------------------------------------------------
@@ -346,4 +349,10 @@ static enum status write_trends(struct request *request, struct api *api, enum a
     bool is_late = request->lookup.view.age_ms > trend_recent_ms(request->trends.window_ms);
     return trends_write(&request->response.body, &request->params, &request->trends, trend_result, &usual,
                         is_stale, is_late, &request->arena);
+}
+
+void routes_mark_stale(const struct route *route, struct buffer *body)
+{
+    if (route->write == write_trends)
+        trends_mark_stale(body);
 }

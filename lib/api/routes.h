@@ -41,6 +41,9 @@ struct route {
     enum metric_endpoint endpoint;
 };
 
+/* Makes a body that was written for a fresh row say that it is stale, where it says anything of it. */
+void routes_mark_stale(const struct route *route, struct buffer *body);
+
 /* NULL: there is nothing. Static storage. */
 const struct route *routes_find(const char *path);
 

@@ -31,4 +31,7 @@ enum status trends_write(struct buffer *out, const struct request_params *params
                          const struct site_usual *usual, bool is_stale, bool is_late,
                          struct arena *arena) MUST_CHECK;
 
+/* Makes a body of trends_write() say that it is stale. One in CSV does not say it. */
+void trends_mark_stale(struct buffer *body);
+
 #endif

@@ -13,7 +13,6 @@
 enum {
     ADDRESSES_MAX = 4, /* of one name */
     LOOP_STEP_MS = 3,  /* between two steps of a program that does not wait for the socket */
-    FAULT_BYTES = 200,
 };
 
 enum connect_state {
@@ -61,7 +60,7 @@ struct database_connect {
     int host_ms;
     int failures; /* rounds in a row */
     int64_t not_before_ms;
-    char fault[FAULT_BYTES];
+    char fault[200];
 };
 
 enum status database_connect_new(struct database_connect **connect_r, const char *conninfo, const char *role)
@@ -110,8 +109,8 @@ const char *database_connect_fault(const struct database_connect *connect)
 
 static void keep_fault(struct database_connect *connect, const char *host, const char *message)
 {
-    snprintf(connect->fault, sizeof connect->fault, "%s%s%.*s", host, *host ? ": " : "",
-             (int)strcspn(message, "\n"), message);
+    snprintf(connect->fault, sizeof connect->fault, "%s: %.*s", host ? host : "", (int)strcspn(message, "\n"),
+             message);
 }
 
 /* Without this function libpq would write notices to standard error in a form that is not the log's. */
@@ -338,7 +337,7 @@ static enum status try_address(struct database_connect *connect)
     connect->wants = PGRES_POLLING_WRITING;
     connect->state = CONNECT_CONNECTING;
     if (PQstatus(connect->attempt) == CONNECTION_BAD) {
-        keep_fault(connect, "", PQerrorMessage(connect->attempt));
+        keep_fault(connect, "PostgreSQL", PQerrorMessage(connect->attempt));
         leave_address(connect);
     }
     return STATUS_OK;
@@ -380,11 +379,11 @@ static bool enter_pipeline(PGconn *connection)
 
 static void refuse(struct database_connect *connect)
 {
-    keep_fault(connect, "", PQerrorMessage(connect->attempt));
+    keep_fault(connect, "PostgreSQL", PQerrorMessage(connect->attempt));
     leave_address(connect);
 }
 
-/* True: there is a connection. */
+/* Both return whether there is a connection. */
 static bool hear_server(struct database_connect *connect, PGconn **connection_r)
 {
     connect->wants = PQconnectPoll(connect->attempt);
@@ -405,7 +404,6 @@ static bool hear_server(struct database_connect *connect, PGconn **connection_r)
     return false;
 }
 
-/* True: there is a connection. */
 static bool hear_probe(struct database_connect *connect, PGconn **connection_r)
 {
     bool is_well = PQconsumeInput(connect->attempt);

@@ -29,10 +29,14 @@ struct cache_headers cache_headers_of(const struct cache_times *times)
              seconds(times->copy_stale_ms), seconds(times->stale_error_ms));
     if (!times->is_behind_cache)
         return headers;
-    /* A copy that is out of date from the start costs nothing and lets nginx answer 304. */
-    snprintf(headers.x_accel_expires, sizeof headers.x_accel_expires, "@%" PRId64,
-             headers.copied_for_ms > 0 ? last_ms / 1000 : 1);
-    snprintf(headers.nginx_cache_control, sizeof headers.nginx_cache_control, "stale-while-revalidate=%d",
-             copy_stale_s(times, headers.copied_for_ms));
+    /* A copy that is out of date from the start lets nginx answer 304, and answer where no worker does. */
+    int64_t second = last_ms / 1000;
+    int64_t until = headers.copied_for_ms > 0 ? second : second - 1;
+    snprintf(headers.x_accel_expires, sizeof headers.x_accel_expires, "@%" PRId64, until);
+    snprintf(headers.nginx_cache_control, sizeof headers.nginx_cache_control,
+             "stale-while-revalidate=%d, stale-if-error=%d", copy_stale_s(times, headers.copied_for_ms),
+             seconds(times->copy_error_ms));
+    snprintf(headers.good_in, sizeof headers.good_in, "%" PRId64 " %" PRId64,
+             headers.copied_for_ms > 0 ? second : 0, headers.copied_for_ms > 0 ? second + 1 : 0);
     return headers;
 }

@@ -29,6 +29,7 @@ struct cache_times {
     int64_t due_ms;      /* for how long from now no newer row is to be had; 0: the copy is of this second */
     int64_t copy_stale_ms;  /* for how long a copy that is out of date may be served while a new one is asked
                                for */
+    int64_t copy_error_ms;  /* for how long from now a copy may be served while no worker gives an answer */
     int64_t stale_error_ms; /* for how long a row may be served while there is no newer one to be had */
     bool is_behind_cache;   /* nginx keeps copies */
 };
@@ -38,8 +39,9 @@ struct cache_headers {
     int age_s;
     char cache_control[96];       /* for clients, one line */
     char x_accel_expires[24];     /* for nginx; "": it is not there */
-    char nginx_cache_control[40]; /* for nginx, which must read it before X-Accel-Expires; "": it is not there
+    char nginx_cache_control[64]; /* for nginx, which must read it before X-Accel-Expires; "": it is not there
                                    */
+    char good_in[48]; /* for nginx: the two seconds in which a copy is no older than it says; "0 0": none */
 };
 
 /* Total and pure. */

@@ -136,6 +136,9 @@ void response_problem(struct response *response, const char *request_id, const s
     response_begin(response, callback ? 200 : problem->status, request_id);
     response_header(response, "Content-Type",
                     callback ? "application/javascript; charset=utf-8" : "application/problem+json");
+    /* A copy that was out of date in 1970 is never served. nginx has to read this before Cache-Control. */
+    if (problem->replaces_copy)
+        response_header(response, "X-Accel-Expires", "@1");
     response_header(response, "Cache-Control", "no-store");
     /* RFC 6750: a client that has sent none is not told that it was wrong. */
     if (problem->status == 401 && !callback)

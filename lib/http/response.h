@@ -28,8 +28,9 @@ struct problem {
     const char *sent;      /* what it was; never a key */
     int retry_after_s;     /* 0: no Retry-After */
     bool is_bad_token;     /* 401: it is a view token that was refused */
-    const char *allow;     /* 405: what the route allows */
-    const char *callback;  /* JSONP: the function to call, since a page never hears of a script that failed */
+    bool replaces_copy; /* nginx puts it in the place of the copy that it has, and asks again the next time */
+    const char *allow;  /* 405: what the route allows */
+    const char *callback; /* JSONP: the function to call, since a page never hears of a script that failed */
 };
 
 /* Makes an empty response, which has no memory yet. response_release() frees its memory; response_clear()

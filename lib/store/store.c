@@ -82,6 +82,21 @@ struct database *store_database(struct store *store)
     return store->database;
 }
 
+bool store_is_away(const struct store *store)
+{
+    return database_is_away(store->database);
+}
+
+void store_tend(struct store *store)
+{
+    database_tend(store->database);
+}
+
+int store_tend_timeout_ms(const struct store *store, int max_ms)
+{
+    return database_tend_timeout_ms(store->database, max_ms);
+}
+
 void store_free(struct store *store)
 {
     if (!store)

@@ -81,6 +81,12 @@ enum status store_new(struct store **store_r, const struct store_config *config)
 /* Its connection, for what reads more than it does. Owned by the store. */
 struct database *store_database(struct store *store);
 
+/* Is the database away, see database_is_away()? Then store_tend() brings it back, which never waits; there is
+ * something for it to do in store_tend_timeout_ms(), at most max_ms. */
+bool store_is_away(const struct store *store);
+void store_tend(struct store *store);
+int store_tend_timeout_ms(const struct store *store, int max_ms);
+
 /* Closes the connection. NULL is allowed. */
 void store_free(struct store *store);
 

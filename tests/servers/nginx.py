@@ -66,7 +66,7 @@ class Nginx:
         self.logs = [folder / "nginx-access.log", folder / "nginx-error.log"]
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
         path = (
-            f"fastcgi_cache_path {folder}/cache levels=1:2 use_temp_path=off keys_zone=upbeat:1m;"
+            f"fastcgi_cache_path {folder}/cache levels=1:2 use_temp_path=off keys_zone=upbeat:1m inactive=150s;"
         )
         self.conf.write_text(
             CONF.format(

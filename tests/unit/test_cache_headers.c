@@ -13,20 +13,25 @@ static void test_headers(void **state)
         bool is_behind_cache;
         int64_t copied_for_ms;
         int age_s;
-        const char *expires, *for_nginx;
+        const char *expires, *for_nginx, *good_in;
     } cases[] = {
-        {"no cache in front", 7300, 400, 3600, false, 0, 0, "", ""},
-        {"no cache in front, old", 7300, 2999, 1001, false, 0, 2, "", ""},
-        {"copied to the end of the second", 7300, 400, 3600, true, 700, 1, "@7", "stale-while-revalidate=1"},
-        {"at the start of a second", 7000, 0, 4000, true, 1000, 1, "@7", "stale-while-revalidate=1"},
-        {"at the end of a second", 7999, 100, 3900, true, 1, 0, "@7", "stale-while-revalidate=1"},
+        {"no cache in front", 7300, 400, 3600, false, 0, 0, "", "", ""},
+        {"no cache in front, old", 7300, 2999, 1001, false, 0, 2, "", "", ""},
+        {"copied to the end of the second", 7300, 400, 3600, true, 700, 1, "@7",
+         "stale-while-revalidate=1, stale-if-error=200", "7 8"},
+        {"at the start of a second", 7000, 0, 4000, true, 1000, 1, "@7",
+         "stale-while-revalidate=1, stale-if-error=200", "7 8"},
+        {"at the end of a second", 7999, 100, 3900, true, 1, 0, "@7",
+         "stale-while-revalidate=1, stale-if-error=200", "7 8"},
         {"a copy that may not be served once more", 7000, 2500, 1500, true, 1000, 3, "@7",
-         "stale-while-revalidate=0"},
-        {"just once more", 7000, 2000, 2000, true, 1000, 3, "@7", "stale-while-revalidate=1"},
-        {"no copy lasts to the end of the second", 7000, 3100, 900, true, 0, 3, "@1",
-         "stale-while-revalidate=0"},
-        {"stale", 7300, 9000, 0, true, 0, 9, "@1", "stale-while-revalidate=0"},
-        {"from the future", 7300, -500, 4000, true, 700, 0, "@7", "stale-while-revalidate=1"},
+         "stale-while-revalidate=0, stale-if-error=200", "7 8"},
+        {"just once more", 7000, 2000, 2000, true, 1000, 3, "@7",
+         "stale-while-revalidate=1, stale-if-error=200", "7 8"},
+        {"no copy lasts to the end of the second", 7000, 3100, 900, true, 0, 3, "@6",
+         "stale-while-revalidate=0, stale-if-error=200", "0 0"},
+        {"stale", 7300, 9000, 0, true, 0, 9, "@6", "stale-while-revalidate=0, stale-if-error=200", "0 0"},
+        {"from the future", 7300, -500, 4000, true, 700, 0, "@7",
+         "stale-while-revalidate=1, stale-if-error=200", "7 8"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct cache_headers headers = cache_headers_of(&(struct cache_times){
@@ -35,6 +40,7 @@ static void test_headers(void **state)
             .lifetime_ms = 3000,
             .copy_ms = cases[i].copy_ms,
             .copy_stale_ms = 1000,
+            .copy_error_ms = 200999,
             .stale_error_ms = 300000,
             .is_behind_cache = cases[i].is_behind_cache,
         });
@@ -42,6 +48,7 @@ static void test_headers(void **state)
         assert_case_int(cases[i].name, headers.age_s, cases[i].age_s);
         assert_case_text(cases[i].name, headers.x_accel_expires, cases[i].expires);
         assert_case_text(cases[i].name, headers.nginx_cache_control, cases[i].for_nginx);
+        assert_case_text(cases[i].name, headers.good_in, cases[i].good_in);
         assert_case_text(cases[i].name, headers.cache_control,
                          "private, max-age=3, stale-while-revalidate=1, stale-if-error=300");
     }

@@ -315,10 +315,10 @@ static void test_copies(void **state)
         {"both end together", 1795492201500, 2500, "@1795492201", "1", "3"},
         {"the row ends first", 1795492201500, 2501, "@1795492201", "0", "3"},
         {"a whole second too long", 1795492201000, 3000, "@1795492201", "0", "4"},
-        {"stale", 1795492201500, 3500, "@1", "0", "3"},
+        {"stale", 1795492201500, 3500, "@1795492200", "0", "3"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char lines[200];
+        char lines[300];
         tear_down(NULL);
         set_up(NULL);
         scene.input.is_behind_cache = true;
@@ -328,11 +328,14 @@ static void test_copies(void **state)
         assert_case_int(cases[i].name, answer(), STATUS_OK);
         assert_case_int(cases[i].name, scene.response.status, 200);
         assert_case_text(cases[i].name, header("Age"), cases[i].age);
+        int64_t kept_s = (BOUNDS.stale_error_ms - cases[i].age_ms) / 1000;
         snprintf(
             lines, sizeof lines,
-            "\r\nCache-Control: stale-while-revalidate=%s\r\nX-Accel-Expires: %s\r\n"
+            "\r\nCache-Control: stale-while-revalidate=%s, stale-if-error=%d\r\nX-Accel-Expires: %s\r\n"
+            "X-Upbeat-Good-In: %s\r\n"
             "X-Upbeat-Cache-Control: private, max-age=3, stale-while-revalidate=1, stale-if-error=300\r\n",
-            cases[i].stale, cases[i].expires);
+            cases[i].stale, (int)kept_s, cases[i].expires,
+            strcmp(cases[i].name, "stale") == 0 ? "0 0" : "1795492201 1795492202");
         assert_case(cases[i].name, strstr(scene.response.head.data, lines) != NULL);
     }
 }

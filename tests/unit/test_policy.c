@@ -141,6 +141,27 @@ static void test_what_never_happens(void **state)
     }
 }
 
+static void test_copy_while_no_worker_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct cache_row_state view;
+        int64_t copy_ms;
+    } cases[] = {
+        {"new", {true, 0, KEY_ACCEPTED, 0, 0}, 300000},
+        {"older", {true, 100000, KEY_ACCEPTED, 0, 0}, 200000},
+        {"too old", {true, 300001, KEY_ACCEPTED, 0, 0}, 0},
+        {"the check runs out first", {true, 1000, KEY_ACCEPTED, REVOCATION_MS - 1500, 0}, 1500},
+        {"the check at its bound", {true, 0, KEY_ACCEPTED, REVOCATION_MS + 1, 0}, 0},
+        {"unknown key", {true, 0, KEY_UNKNOWN, 0, 0}, 0},
+        {"no snapshot", {false, 0, KEY_ACCEPTED, 0, 0}, 0},
+        {"ahead", {true, -2000, KEY_ACCEPTED, -100, 0}, 300000},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_case_int(cases[i].name, policy_copy_error_ms(&cases[i].view, &BOUNDS), cases[i].copy_ms);
+}
+
 static void test_copy(void **state)
 {
     (void)state;
@@ -181,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_may_serve_stale),
         cmocka_unit_test(test_what_never_happens),
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_copy_while_no_worker_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

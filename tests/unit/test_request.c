@@ -264,13 +264,51 @@ static void test_one_that_is_late_costs_the_others_nothing(void **state)
     late.deadline = deadline_in(-1);
     api_look_up(scene.api, both, 1, &taken);
     assert_int_equal(late.response.status, 503);
-    assert_int_equal(scene.api->lost_until_ms, 0);
+    assert_false(store_is_away(scene.api->store));
     begin(&late, "/api/v1.0/increasingconcurrents");
     late.deadline = deadline_in(-1);
     api_look_up(scene.api, both, 2, &taken);
     assert_int_equal(taken, 2);
-    assert_int_equal(scene.api->lost_status, STATUS_UNREACHABLE);
+    assert_true(store_is_away(scene.api->store));
     request_release(&late);
+}
+
+/* What was answered last is repeated while the database can't be had, as long as the policy allows. */
+static void test_the_last_answer_is_repeated(void **state)
+{
+    static const struct {
+        const char *name, *path, *key;
+        int64_t age_ms, since_ms;
+        int status;
+    } cases[] = {
+        {"fresh", "/api/v1.0/increasingconcurrents", "key-0000000001", 1000, 0, 200},
+        {"by and by", "/api/v1.0/increasingconcurrents", "key-0000000001", 1000, 200000, 200},
+        {"too old", "/api/v1.0/increasingconcurrents", "key-0000000001", 1000, 299001, 503},
+        {"another key", "/api/v1.0/increasingconcurrents", "key-0000000002", 1000, 0, 503},
+        {"another question", "/api/v1.0/usual", "key-0000000001", 1000, 0, 503},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin(&scene.request, "/api/v1.0/increasingconcurrents");
+        take(&scene.request, row_of(cases[i].age_ms, 0), 1);
+        assert_case_int(cases[i].name, scene.request.response.status, 200);
+        request_clear(&scene.request);
+        scene.request.head = (struct request_head){.method = "GET",
+                                                   .path = cases[i].path,
+                                                   .query = "host=a.example",
+                                                   .key = cases[i].key,
+                                                   .id = "2"};
+        request_begin(&scene.request, scene.api);
+        struct cached_answer kept;
+        if (answer_cache_find(scene.api->answers, &scene.request.head, &scene.request.params, &kept)) {
+            kept.looked_up_ms -= cases[i].since_ms;
+            answer_cache_put(scene.api->answers, &scene.request.head, &scene.request.params, &kept, true);
+        }
+        request_take_row(&scene.request, scene.api, STATUS_UNREACHABLE, clock_monotonic_ms());
+        assert_case_int(cases[i].name, scene.request.response.status, cases[i].status);
+        bool is_marked = strstr(scene.request.response.head.data, "Warning: 111") != NULL;
+        assert_case(cases[i].name, is_marked == (cases[i].status == 200));
+    }
 }
 
 static void test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever(void **state)
@@ -349,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_its_time_is_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_does_not_wait_past_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_that_is_late_costs_the_others_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_last_answer_is_repeated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_lost_fetcher, set_up, tear_down),

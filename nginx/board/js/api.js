@@ -9,7 +9,8 @@ const number = (text) => (/^\d+$/.test(text || "") ? Number(text) : null);
 function times(response, body, askedAt) {
   const date = Date.parse(response.headers.get("Date"));
   const asOf = Date.parse(body && body.as_of);
-  const ages = [1000 * (number(response.headers.get("Age")) || 0), Number.isFinite(date - asOf) ? date - asOf : 0];
+  const taken = Date.parse(response.headers.get("Last-Modified")); // of a copy that stands in for an answer, which has no Age
+  const ages = [1000 * (number(response.headers.get("Age")) || 0), ...[asOf, taken].map((at) => (Number.isFinite(date - at) ? date - at : 0))];
   const maxAge = /max-age=(\d+)/.exec(response.headers.get("Cache-Control") || "");
   return {
     askedAt,
