@@ -22,7 +22,7 @@ enum {
     FORGET_MS = 3600000,
     WATCHES_MAX = 4096, /* hosts that are kept in memory; others are made anew at each look */
     BESIDE_OTHERS = 5,  /* nice */
-    STOP_MS = 12000,    /* for what is under way */
+    STOP_MS = 5500,     /* for what is under way */
 };
 
 enum mode { MODE_ONCE, MODE_LOOP, MODE_DRY_RUN };
@@ -208,7 +208,8 @@ static int once(struct alert *alert, bool dry)
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Until what is under way has ended, and that is stored: POST_MS or MAIL_MS at most. */
+/* Until what is under way has ended, and that is stored: a request takes POST_MS at most. A mail that takes
+ * longer is sent again. */
 static void finish(struct alert *alert)
 {
     const struct deadline deadline = deadline_in(STOP_MS);

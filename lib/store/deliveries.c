@@ -129,10 +129,10 @@ static uint32_t read_causes(const char *text)
     return causes;
 }
 
-static void read_minutes(const char *text, int32_t minutes[DELIVERY_MINUTES])
+static void read_minutes(const char *text, int32_t minutes[ALERT_MINUTES])
 {
     char *at = NULL;
-    for (int i = 0; i < DELIVERY_MINUTES; i++) {
+    for (int i = 0; i < ALERT_MINUTES; i++) {
         minutes[i] = text && *text ? (int32_t)strtol(text, &at, 10) : -1;
         if (text && *text)
             text = at + (*at == ',');

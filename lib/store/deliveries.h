@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 enum {
-    DELIVERY_MINUTES = 30,
+    ALERT_MINUTES = 30,
     LEASE_MAX_BYTES = 36,
     MESSAGE_ID_MAX_BYTES = 36,
 };
@@ -33,8 +33,8 @@ struct alert_event {
     double peak, peak_expected;       /* of a headline the mean of the 15 minutes before */
     uint32_t causes;                  /* bits of enum page_source; 0: not known */
     bool has_sources;
-    double sources[PAGE_SOURCES];      /* change of each */
-    int32_t minutes[DELIVERY_MINUTES]; /* visitors, oldest first; -1: not known */
+    double sources[PAGE_SOURCES];   /* change of each */
+    int32_t minutes[ALERT_MINUTES]; /* visitors, oldest first; -1: not known */
 };
 
 /* A delivery that is ours until the lease ends. */

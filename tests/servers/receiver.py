@@ -1,8 +1,8 @@
 """A receiver of webhooks that does to a sender what strangers do; a process of its own, so that it can be killed.
 
 The path of a request says what it gets: /200, /500, /410, /redirect, /hang, /drip, /headers (these drip), /big (a
-gigabyte), /429 (Retry-After: 7), /word/404/no_service; /then/500,500,200 one after the other, and the last one from
-then on. What follows after a further slash tells receivers apart. Each request is a line of JSON in the log.
+gigabyte), /429 (Retry-After: 7), /word/404/no_service; /close; /then/500,500,200 one after the other, and the last one
+from then on; /flaky now this, now that. What follows after a further slash tells receivers apart. Each request is a line of JSON in the log.
 """
 
 import base64
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from .processes import ROOT, await_true, end, free_port
+
+FLAKY = ["200", "500", "200", "200", "close", "200", "200", "200", "200", "hang", "200", "200", "200"]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with open(self.log, "a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
         word = self.path.split("/")[1]
+        if word == "flaky":
+            word = FLAKY[count % len(FLAKY)]
         if word == "then":
             answers = self.path.split("/")[2].split(",")
             word = answers[min(count, len(answers) - 1)]
@@ -49,6 +53,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def behave(self, word: str) -> None:
         if word == "word":
             return self.answer(int(self.path.split("/")[2]), self.path.split("/")[3].encode())
+        if word == "close":
+            return None
         if word == "hang":
             time.sleep(60)
         elif word == "drip":

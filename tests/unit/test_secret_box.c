@@ -229,6 +229,26 @@ static void test_release_wipes(void **state)
     assert_memory_equal(&secret_box, &none, sizeof none);
 }
 
+static void test_text_opens_under_its_label_alone(void **state)
+{
+    (void)state;
+    struct secret_box secret_box = secret_box_of("0123456789abcdef0123456789abcdef");
+    struct sealed_text sealed;
+    char text[SECRET_TEXT_MAX_BYTES + 1];
+    char longest[SECRET_TEXT_MAX_BYTES + 2];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_int_equal(secret_box_seal_text(&secret_box, longest, "a", &sealed), STATUS_INVALID);
+    assert_int_equal(secret_box_seal_text(&secret_box, longest + 1, "a", &sealed), STATUS_OK);
+    assert_int_equal(secret_box_open_text(&secret_box, &sealed, "a", text), STATUS_OK);
+    assert_string_equal(text, longest + 1);
+    assert_int_equal(secret_box_open_text(&secret_box, &sealed, "b", text), STATUS_INVALID);
+    assert_string_equal(text, "");
+    sealed.bytes[40] ^= 1;
+    assert_int_equal(secret_box_open_text(&secret_box, &sealed, "a", text), STATUS_INVALID);
+    secret_box_release(&secret_box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_open),
         cmocka_unit_test(test_too_long_a_key_is_not_sealed),
         cmocka_unit_test(test_release_wipes),
+        cmocka_unit_test(test_text_opens_under_its_label_alone),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
