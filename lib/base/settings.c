@@ -56,7 +56,7 @@ static const struct setting TABLE[] = {
     {"UPBEAT_SECRET_FILE", TYPE_TEXT, AT(secret_file), "/etc/upbeat/secret", 0, 0, false,
      "file of 32 to 4096 bytes, mode 0600, under which API keys are sealed"},
     {"UPBEAT_RUN_DIR", TYPE_TEXT, AT(run_dir), "/run/upbeat", 0, 0, false,
-     "writable folder for the slot files of the pool"},
+     "folder for the sockets, and in its folder metrics for what the programs count"},
     {"UPBEAT_FETCH_SOCKET", TYPE_TEXT, AT(fetch_socket), "", 0, 0, false,
      "unix socket on which workers ask the fetcher; empty: fetch.sock in UPBEAT_RUN_DIR"},
     {"UPBEAT_CONNECTIONS", TYPE_INT, AT(connections), "64", 1, 256, false,

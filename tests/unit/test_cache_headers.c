@@ -64,10 +64,13 @@ static void test_copies_until_the_row_is_due(void **state)
         int age_s;
         const char *expires, *for_nginx;
     } cases[] = {
-        {"a new row", 7300, 400, 2600, 4600, 2700, 3, "@9", "stale-while-revalidate=1"},
-        {"due at the start of a second", 7000, 0, 3000, 5000, 4000, 4, "@10", "stale-while-revalidate=1"},
-        {"due in this second", 7300, 2900, 100, 2100, 700, 3, "@7", "stale-while-revalidate=1"},
-        {"the key must be checked before", 7300, 400, 2600, 2000, 700, 1, "@7", "stale-while-revalidate=1"},
+        {"a new row", 7300, 400, 2600, 4600, 2700, 3, "@9", "stale-while-revalidate=1, stale-if-error=200"},
+        {"due at the start of a second", 7000, 0, 3000, 5000, 4000, 4, "@10",
+         "stale-while-revalidate=1, stale-if-error=200"},
+        {"due in this second", 7300, 2900, 100, 2100, 700, 3, "@7",
+         "stale-while-revalidate=1, stale-if-error=200"},
+        {"the key must be checked before", 7300, 400, 2600, 2000, 700, 1, "@7",
+         "stale-while-revalidate=1, stale-if-error=200"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct cache_headers headers = cache_headers_of(&(struct cache_times){
@@ -77,6 +80,7 @@ static void test_copies_until_the_row_is_due(void **state)
             .copy_ms = cases[i].copy_ms,
             .due_ms = cases[i].due_ms,
             .copy_stale_ms = 1000,
+            .copy_error_ms = 200999,
             .stale_error_ms = 300000,
             .is_behind_cache = true,
         });
