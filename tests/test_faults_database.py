@@ -95,7 +95,8 @@ def test_postgresql_fast_restart(
     assert load.slowest_s() < allow_s(2)
     assert back_s - ready_s < allow_s(1)
     measured(
-        f"stale; a new host 503 + Retry-After; slowest {load.slowest_s():.2f} s; 200 again {back_s - ready_s:.2f} s after it is up"
+        f"stale; a new host 503 + Retry-After; slowest {load.slowest_s():.2f} s;"
+        f" 200 again {back_s - ready_s:.2f} s after it is up"
     )
     assert load.statuses(after_s=back_s + 1) <= {200}
     assert snapshots(stack) == before
