@@ -45,7 +45,7 @@ void message_put_plain(struct buffer *out, const char *text, size_t max_characte
 {
     size_t left = strlen(text);
     size_t count = 0;
-    size_t kept_bytes = out->len_bytes; /* up to where an ellipsis has room */
+    size_t whole_bytes = out->len_bytes; /* up to where an ellipsis has room */
     size_t start = out->len_bytes;
     while (left > 0) {
         size_t n = length_of(text, left);
@@ -57,7 +57,7 @@ void message_put_plain(struct buffer *out, const char *text, size_t max_characte
             units = 0;
         if (count + units > max_characters) {
             if (out->status == STATUS_OK) {
-                out->len_bytes = kept_bytes;
+                out->len_bytes = whole_bytes;
                 buffer_append_text(out, "…");
             }
             return;
@@ -68,7 +68,7 @@ void message_put_plain(struct buffer *out, const char *text, size_t max_characte
             buffer_append(out, text, n);
         count += units;
         if (count < max_characters)
-            kept_bytes = out->len_bytes;
+            whole_bytes = out->len_bytes;
         text += n > 0 ? n : 1;
         left -= n > 0 ? n : 1;
     }
