@@ -80,7 +80,7 @@ static const char *check_address(const char *kind, const char *address, const st
         return post_check_url(address, allow, shown_r);
     if (!alert_is_mail_address(address))
         return "must be one mail address as desk@news.example, without a name, and not begin with a hyphen";
-    snprintf(shown_r, CHANNEL_SHOWN_MAX_BYTES + 1, "%s", address);
+    snprintf(shown_r, CHANNEL_SHOWN_MAX_BYTES + 1, "%.*s", CHANNEL_SHOWN_MAX_BYTES, address);
     return NULL;
 }
 

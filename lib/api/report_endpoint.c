@@ -1,6 +1,7 @@
 #include "api/report_endpoint.h"
 
 #include "api/event_feed.h"
+#include "api/report_form.h"
 #include "base/duration.h"
 #include "base/timestamp.h"
 #include "base/writer.h"
@@ -13,184 +14,18 @@
 #include <string.h>
 
 enum {
-    COLUMNS_MAX = 20,
-    LISTS_MAX = 3,
     MINUTE_MS = 60000,
     ZONE_MAX_BYTES = 64,
 };
 
 static const time_us MINUTE_US = INT64_C(60000000);
 
-/* The parameters that a kind takes beside host, key and those of all answers. */
-enum takes {
-    TAKES_PATH = 1,
-    TAKES_SPAN = 2, /* from and to */
-    TAKES_STEP = 4,
-    TAKES_DAYS = 8,
-    TAKES_ZONE = 16,
-    TAKES_AT = 32,
-    TAKES_EVENTS = 64, /* since, until, kind and open */
-};
-
-/* A value comes as text: a string, or what is a number or truth value as it is. */
-struct column {
-    const char *name;
-    bool is_string;
-};
-
-struct list {
-    const char *name;
-    struct column columns[COLUMNS_MAX];
-};
-
-/* How the rows of a report (see store/reports.h) are put into words. */
-struct report {
-    int takes;
-    struct column members[COLUMNS_MAX];
-    struct list lists[LISTS_MAX];
-    int needed;            /* the member that is never null, or 0 */
-    struct problem if_not; /* what to answer where it is */
-};
-
-#define BAD_ZONE                                                                                             \
-    {                                                                                                        \
-        .status = 400, .parameter = "tz", .detail = "is not the name of a time zone",                        \
-        .bound = "an IANA name, as Europe/Berlin"                                                            \
-    }
-
-static const struct report REPORTS[] = {
-    [REPORT_HISTORY] =
-        {.takes = TAKES_PATH | TAKES_SPAN | TAKES_STEP,
-         .members = {{"host", true},
-                     {"path", true},
-                     {"known", false},
-                     {"from", true},
-                     {"to", true},
-                     {"step_s", false}},
-         .lists = {{"points",
-                    {{"t", true}, {"visitors", false}, {"low", false}, {"high", false}, {"suspect", false}}},
-                   {"headlines", {{"t", true}, {"path", true}, {"i", true}, {"was", true}}},
-                   {"sources",
-                    {{"t", true},
-                     {"search", false},
-                     {"social", false},
-                     {"links", false},
-                     {"direct", false},
-                     {"internal", false}}}}},
-    [REPORT_HOURS] = {.takes = TAKES_PATH | TAKES_SPAN | TAKES_ZONE,
-                      .members = {{"host", true},
-                                  {"path", true},
-                                  {"tz", true},
-                                  {"known", false},
-                                  {"from", true},
-                                  {"to", true}},
-                      .lists = {{"hours",
-                                 {{"hour", true},
-                                  {"local", true},
-                                  {"minutes", false},
-                                  {"listed", false},
-                                  {"sum", false},
-                                  {"cutoff_sum", false},
-                                  {"avg_listed", false},
-                                  {"avg_low", false},
-                                  {"avg_high", false},
-                                  {"min", false},
-                                  {"max", false},
-                                  {"first", false},
-                                  {"first_at", true},
-                                  {"last", false},
-                                  {"last_at", true},
-                                  {"rise", false},
-                                  {"fall", false},
-                                  {"change", false},
-                                  {"change_prev", false}}}},
-                      .needed = 3,
-                      .if_not = BAD_ZONE},
-    [REPORT_PROFILE] =
-        {.takes = TAKES_PATH | TAKES_DAYS | TAKES_ZONE,
-         .members = {{"host", true}, {"path", true}, {"tz", true}, {"known", false}, {"days", false}},
-         .lists = {{"hours",
-                    {{"hour", false},
-                     {"days", false},
-                     {"median", false},
-                     {"p25", false},
-                     {"p75", false},
-                     {"mean", false},
-                     {"min", false},
-                     {"max", false},
-                     {"change", false}}}},
-         .needed = 3,
-         .if_not = BAD_ZONE},
-    [REPORT_USUAL] = {.takes = TAKES_PATH | TAKES_ZONE,
-                      .members = {{"host", true},
-                                  {"path", true},
-                                  {"tz", true},
-                                  {"known", false},
-                                  {"as_of", true},
-                                  {"slot", true},
-                                  {"local", true},
-                                  {"visitors", false},
-                                  {"rank", false},
-                                  {"usual", false},
-                                  {"usual_low", false},
-                                  {"usual_high", false},
-                                  {"vs_usual", false},
-                                  {"basis", true},
-                                  {"n", false},
-                                  {"usual_for_rank", false}},
-                      .needed = 3,
-                      .if_not = BAD_ZONE},
-    [REPORT_PAGES] =
-        {.takes = TAKES_AT,
-         .members = {{"host", true}, {"at", true}, {"minute", true}, {"samples", false}, {"cutoff", false}},
-         .lists = {{"pages", {{"rank", false}, {"i", true}, {"path", true}, {"visitors", false}}}}},
-    [REPORT_EVENTS] = {.takes = TAKES_EVENTS,
-                       .members = {{"host", true}, {"since", true}, {"until", true}},
-                       .lists = {{"events",
-                                  {{"id", false},
-                                   {"kind", true},
-                                   {"path", true},
-                                   {"i", true},
-                                   {"began_at", true},
-                                   {"peak_at", true},
-                                   {"ended_at", true},
-                                   {"visitors", false},
-                                   {"expected", false},
-                                   {"ratio", false},
-                                   {"score", false},
-                                   {"peak", false},
-                                   {"peak_expected", false},
-                                   {"cause", true},
-                                   {"search", false},
-                                   {"social", false},
-                                   {"links", false},
-                                   {"direct", false},
-                                   {"internal", false}}}}},
-    [REPORT_HOSTS] = {.takes = 0,
-                      .lists = {{"hosts",
-                                 {{"host", true},
-                                  {"known", false},
-                                  {"as_of", true},
-                                  {"age_s", false},
-                                  {"poll_every_s", false},
-                                  {"next_poll", true},
-                                  {"failures", false},
-                                  {"last_error", true},
-                                  {"left_alone", true}}}},
-                      .needed = 1,
-                      .if_not = {.status = 403,
-                                 .parameter = "apikey",
-                                 .detail = "is not known here for any host",
-                                 .bound =
-                                     "a key that Chartbeat accepted for a host that was asked for with it"}},
-};
-
 /* --- Parameters --------------------------------------------------------------------------------------------
  */
 
-static bool takes(const struct report_request *report, enum takes parameter)
+static bool takes(const struct report_request *report, enum report_takes parameter)
 {
-    return (REPORTS[report->kind].takes & (int)parameter) != 0;
+    return (report_form(report->kind)->takes & (int)parameter) != 0;
 }
 
 static enum status read_path(const struct request_params *params, struct arena *arena,
@@ -432,7 +267,7 @@ static enum status resolve_dates(struct report_request *report, struct database 
     struct timestamp *const dates[REPORTS_DATES] = {&report->from, &report->to, &report->at};
     enum status result = reports_dates(database, params->host, report->tz, dates, deadline);
     if (result == STATUS_INVALID) {
-        *problem_r = (struct problem)BAD_ZONE;
+        *problem_r = (struct problem)REPORT_BAD_ZONE;
         problem_r->sent = report->tz;
     }
     if (result != STATUS_OK || !takes(report, TAKES_SPAN))
@@ -453,9 +288,9 @@ static bool is_seen(const char *name, const struct request_params *params)
 
 /* The fields of a row: those that its kind of row has, behind the number that says which kind it is. */
 static void put_fields(struct writer *writer, const struct database_rows *rows, size_t row,
-                       const struct column *columns, const struct request_params *params)
+                       const struct report_column *columns, const struct request_params *params)
 {
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
+    for (int i = 0; i < REPORT_COLUMNS_MAX && columns[i].name; i++) {
         size_t len = 0;
         const char *bytes = database_bytes(rows, row, i + 1, &len);
         if (!is_seen(columns[i].name, params))
@@ -469,7 +304,7 @@ static void put_fields(struct writer *writer, const struct database_rows *rows, 
 
 /* The rows of the list of this number; 0: the row of the members. */
 static void put_rows(struct writer *writer, const struct database_rows *rows, int list,
-                     const struct column *columns, const struct request_params *params)
+                     const struct report_column *columns, const struct request_params *params)
 {
     int count = 0;
     for (size_t row = 0; row < database_rows_count(rows) && count < params->limit; row++) {
@@ -483,14 +318,14 @@ static void put_rows(struct writer *writer, const struct database_rows *rows, in
 }
 
 /* CSV has room for one table: the first list, or the members of an answer that has no list. */
-static void put_csv(struct writer *writer, const struct report *report, const struct database_rows *rows,
+static void put_csv(struct writer *writer, const struct report_form *report, const struct database_rows *rows,
                     const struct request_params *params)
 {
     bool has_list = report->lists[0].name != NULL;
-    const struct column *columns = has_list ? report->lists[0].columns : report->members;
-    const char *names[COLUMNS_MAX];
+    const struct report_column *columns = has_list ? report->lists[0].columns : report->members;
+    const char *names[REPORT_COLUMNS_MAX];
     size_t count = 0;
-    for (int i = 0; i < COLUMNS_MAX && columns[i].name; i++) {
+    for (int i = 0; i < REPORT_COLUMNS_MAX && columns[i].name; i++) {
         if (is_seen(columns[i].name, params))
             names[count++] = columns[i].name;
     }
@@ -498,7 +333,7 @@ static void put_csv(struct writer *writer, const struct report *report, const st
     put_rows(writer, rows, has_list, columns, params);
 }
 
-static void put_json(struct writer *writer, const struct report *report, int lists,
+static void put_json(struct writer *writer, const struct report_form *report, int lists,
                      const struct database_rows *rows, const struct request_params *params)
 {
     writer_object_begin(writer, NULL);
@@ -511,7 +346,7 @@ static void put_json(struct writer *writer, const struct report *report, int lis
     writer_object_end(writer);
 }
 
-static void put_report(struct buffer *out, const struct report *report, int lists,
+static void put_report(struct buffer *out, const struct report_form *report, int lists,
                        const struct database_rows *rows, const struct request_params *params)
 {
     struct writer writer;
@@ -532,7 +367,7 @@ enum status report_write(struct buffer *out, struct database *database, const st
                          const struct report_request *report, struct arena *arena, struct deadline deadline,
                          struct problem *problem_r)
 {
-    const struct report *what = &REPORTS[report->kind];
+    const struct report_form *what = report_form(report->kind);
     struct report_request resolved = *report;
     struct database_rows *rows = NULL;
     size_t unused = 0;
@@ -563,7 +398,7 @@ enum status report_write(struct buffer *out, struct database *database, const st
         result = STATUS_INVALID;
     } else {
         /* The last list is the one that must be asked for. */
-        put_report(out, what, report->has_sources ? LISTS_MAX : LISTS_MAX - 1, rows, params);
+        put_report(out, what, report->has_sources ? REPORT_LISTS_MAX : REPORT_LISTS_MAX - 1, rows, params);
     }
     database_rows_free(rows);
     return result;

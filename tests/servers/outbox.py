@@ -93,7 +93,8 @@ class Outbox:
             "sources": [1, 260, 2, 3, 4],
         } | more
         self.database.rows(  # the host was looked at before: what is found in a first look is not told
-            "insert into event_progress (host, looked_at) values (%s, now() - interval '1 hour') on conflict do nothing",
+            "insert into event_progress (host, looked_at) values (%s, now() - interval '1 hour')"
+            " on conflict do nothing",
             host,
         )
         looked = self.database.value("select looked_at from event_progress where host = %s", host)

@@ -2,7 +2,8 @@
 
 The path of a request says what it gets: /200, /500, /410, /redirect, /hang, /drip, /headers (these drip), /big (a
 gigabyte), /429 (Retry-After: 7), /word/404/no_service; /close; /then/500,500,200 one after the other, and the last one
-from then on; /flaky now this, now that. What follows after a further slash tells receivers apart. Each request is a line of JSON in the log.
+from then on; /flaky now this, now that. What follows after a further slash tells receivers apart. Each request is a
+line of JSON in the log.
 """
 
 import base64
