@@ -251,7 +251,9 @@ NAMES = (
 
 @pytest.mark.once
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_strangers_get_nowhere(fresh: Database, receiver: Receiver, resolver: Path, tmp_path: Path, scheme: str) -> None:
+def test_strangers_get_nowhere(
+    fresh: Database, receiver: Receiver, resolver: Path, tmp_path: Path, scheme: str
+) -> None:
     """By https only the address is in the way; with http a network is allowed, but another one."""
     allowed = "" if scheme == "https" else "127.77.0.0/16"
     outbox = Outbox(
@@ -313,7 +315,8 @@ def sendmail(tmp_path: Path) -> Callable[[str], str]:
 def test_mail_goes_through_sendmail(
     outbox: Outbox, receiver: Receiver, sendmail: Callable[[str], str], tmp_path: Path
 ) -> None:
-    script = f'echo "$#" "$@" >{tmp_path}/args; env >{tmp_path}/env; ls /proc/self/fd >{tmp_path}/fds; cat >{tmp_path}/mail'
+    script = f'echo "$#" "$@" >{tmp_path}/args; env >{tmp_path}/env; ls /proc/self/fd >{tmp_path}/fds'
+    script += f"; cat >{tmp_path}/mail"
     outbox.environment["UPBEAT_SENDMAIL"] = sendmail(script)
     outbox.channel("desk", "desk@example.org", "mail")
     outbox.host("a.example")
