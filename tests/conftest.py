@@ -97,6 +97,13 @@ def host(request: pytest.FixtureRequest) -> str:
     return f"{name}-{next(hosts)}.example"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a test measures, and what takes long, is no neighbour of others: tests/run has these run one at a time."""
+    for item in items:
+        if "measured" in getattr(item, "fixturenames", ()) or item.get_closest_marker("slow"):
+            item.add_marker("alone")
+
+
 measurements: list[tuple[str, str]] = []
 
 

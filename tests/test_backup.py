@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from servers.postgres import Postgres
-from servers.processes import ROOT, as_user, own_by
+from servers.processes import ROOT, as_user, await_true, own_by
 
 pytestmark = [pytest.mark.once, pytest.mark.unhurried]
 
@@ -51,6 +52,9 @@ def test_a_table_that_was_emptied_comes_back_as_of_the_second_before(folder: Pat
         backup.run("stanza-create")
         backup.run("check")
         backup.run("--type=full", "backup")
+        ended_s = time.time()
+        # pgBackRest knows the end of a backup to the second, and restores to a time after it only.
+        await_true(lambda: int(time.time()) > int(ended_s), 5, "the next second")
         postgres.execute("insert into hosts (host) values ('after-the-backup.example')", "template_upbeat")
         before = postgres.value("select clock_timestamp()::text")
         postgres.execute("delete from hosts", "template_upbeat")

@@ -150,7 +150,7 @@ def test_a_kept_answer_has_an_end_and_says_its_age(new_stack: Callable[..., Stac
         postgres.stop()
         await_true(lambda: "Warning" in stack.rising(HOST).headers, 8, "a stale answer")
         await_true(lambda: int(stack.rising(HOST).headers["Age"] or 0) >= 4, 6, "an age that grows")
-        assert stack.ask(TRENDS, **ask).json["stale"] is True
+        await_true(lambda: stack.ask(TRENDS, **ask).json["stale"] is True, 3, "after nginx's copy, the worker's memory")
         await_true(lambda: stack.rising(HOST).status == 503, 8, "the end")
         assert 6 < time.monotonic() - taken_s < 10
     finally:
