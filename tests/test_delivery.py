@@ -72,6 +72,7 @@ def test_every_receiver_gets_what_it_should_and_none_holds_up_another(outbox: Ou
 
     await_true(all_have_ended, 20)
     states = {name: (one["state"], one["status"]) for name, one in found.items()}
+    assert states.pop("second") in (("waiting", 500), ("delivered", 200)), "it is tried again after some 5 s"
     assert states == {
         "good": ("delivered", 200),
         "bad": ("waiting", 500),
@@ -83,7 +84,6 @@ def test_every_receiver_gets_what_it_should_and_none_holds_up_another(outbox: Ou
         "redirect": ("waiting", 302),
         "big": ("waiting", 500),
         "dead": ("waiting", None),
-        "second": ("waiting", 500),
         "slack-gone": ("refused", 404),
         "slack-bad": ("refused", 400),
         "slack-good": ("delivered", 200),

@@ -37,6 +37,8 @@ def help_of(program: str) -> str:
     """Of one of our programs or scripts; "" where there is none of that name."""
     built = build_folder() / "fcgi" / program
     place = built if built.exists() else next((ROOT / "fcgi").rglob(program), ROOT / program)
+    if program == "upbeat-migrate":
+        place = ROOT / "sql" / "migrate"  # as it is called where it is installed
     if not place.is_file():
         return ""
     said = subprocess.run([place, "--help"], capture_output=True, text=True, timeout=20)

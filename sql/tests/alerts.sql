@@ -5,6 +5,8 @@ create extension if not exists pgtap;
 select no_plan();
 
 insert into hosts (host, time_zone) values ('a.example', 'Europe/Berlin'), ('b.example', 'UTC'), ('c.example', 'UTC');
+-- They were looked at before: what is found in the first look at a host is not told.
+insert into event_progress (host, looked_at) select host, clock_timestamp() - interval '1 hour' from hosts;
 insert into pages (host, path, title, sections) values
     ('a.example', '/sport/1', 'One', '{Sport}'), ('a.example', '/news/2', 'Two', '{News,Politics}'), ('a.example', '/news/3', 'Three', '{}'),
     ('b.example', '/sport/1', 'One', '{Sport}');

@@ -59,7 +59,7 @@ select set_eq($$ select pg_temp.rights('upbeat_alert') $$, $$ select pg_temp.wor
     event_progress:select refreshes.host:select refreshes.failures:select alert_channels:select alert_rules:select alert_silences:select
     deliveries:select add_alert_channel() remove_alert_channel() enable_alert_channel() rotate_alert_secret() test_alert_channel() add_alert_rule()
     remove_alert_rule() add_alert_silence() rule_matches() try_alert_rule() gather_alerts() claim_deliveries() finish_delivery() delivery_events() keep_alert_hosts() forget_deliveries()
-    event_hosts() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
+    event_hosts() event_records() event_samples() first_seen() is_time_zone() page_number() page_usual() record_events() unpack_counts() usual_days() usual_of() zone_of()') $$, 'upbeat_alert looks for events');
 select is_empty($$ select pg_temp.rights('public') $$, 'nobody else may do anything');
 select is_empty($$ select rolname from pg_roles where rolname in ('upbeat_worker', 'upbeat_fetch', 'upbeat_history', 'upbeat_alert', 'upbeat_token')
                    and (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls) $$, 'the roles are nothing special');

@@ -1,6 +1,7 @@
 """The Debian package: what is in it, and that it is made of the same bytes each time."""
 
 import subprocess
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Iterator
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.once, pytest.mark.unhurried]
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kept aside, since another test makes it again."""
     made = build()
-    return made.rename(tmp_path_factory.mktemp("package") / made.name)
+    return Path(shutil.move(made, tmp_path_factory.mktemp("package") / made.name))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ function times(response, body, askedAt) {
 }
 
 /* Asks for a path below the API with these parameters. Gives {status, body, …times}; status 0: there was no answer, and `isTimeout` says
- * whether we waited in vain. Never throws. */
+ * whether we waited in vain. `isStandIn`: it is a copy, and the service is away. Never throws. */
 export async function ask(path, parameters, key, signal) {
   const url = new URL(path, base);
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined && value !== null) url.searchParams.set(name, value);
@@ -35,7 +35,10 @@ export async function ask(path, parameters, key, signal) {
     const response = await fetch(url, { headers: { "X-CB-AK": key, Accept: "application/json" }, cache: "no-cache", credentials: "same-origin", redirect: "error", signal: ours.signal });
     const isJson = /json/.test(response.headers.get("Content-Type") || "");
     const body = isJson ? await response.json() : null;
-    return { status: response.ok && !body ? 0 : response.status, body, ...times(response, body, askedAt) };
+    // nginx's copy of an earlier answer, since no worker gave one: the numbers are to be shown, and that there is nobody there. Only
+    // Cache-Control says so for certain: of a 304 the browser keeps Age and Warning of the answer before.
+    const isStandIn = /no-cache/.test(response.headers.get("Cache-Control") || "");
+    return { status: response.ok && !body ? 0 : response.status, body, isStandIn, ...times(response, body, askedAt) };
   } catch {
     return { status: 0, body: null, isTimeout: ours.signal.aborted && !(signal && signal.aborted), isAborted: Boolean(signal && signal.aborted), askedAt, ageMs: 0, maxAgeS: 0, retryAfterS: null };
   } finally {

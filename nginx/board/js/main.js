@@ -135,8 +135,13 @@ async function turn() {
   const happened = events.load(host, key, signal);
   const answer = await asked;
   if (signal.aborted) return 0;
+  const before = failures;
   if (answer.status === 200) await take(answer, { host, key, wanted, signal });
   else fail(answer);
+  if (answer.isStandIn) {
+    failures = before + 1;
+    failed = answer;
+  }
   await happened;
   if (signal.aborted) return 0;
   showState();
@@ -234,7 +239,7 @@ function ageS() {
 function showState() {
   const age = ageS();
   const state = stateOf({
-    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && failed.isTimeout),
+    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn)),
     isOnline: navigator.onLine, isWarming: Boolean(data && data.isWarming), isEmpty: Boolean(data && data.isEmpty),
   });
   const isNew = html.dataset.state !== state;
