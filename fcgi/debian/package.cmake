@@ -35,8 +35,9 @@ endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/nginx/board DESTINATION share/upbeat)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/nginx/snippets DESTINATION /etc/nginx)
 install(FILES ${CMAKE_SOURCE_DIR}/nginx/upbeat.conf DESTINATION share/doc/upbeat/examples)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/sql DESTINATION share/upbeat USE_SOURCE_PERMISSIONS
-    PATTERN tests EXCLUDE PATTERN README.md EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/sql DESTINATION share/upbeat
+    PATTERN tests EXCLUDE PATTERN README.md EXCLUDE PATTERN migrate EXCLUDE)
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/sql/migrate DESTINATION share/upbeat/sql)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/fcgi/units/ DESTINATION lib/systemd/system)
 install(FILES ${packaging}/upbeat.sysusers DESTINATION lib/sysusers.d RENAME upbeat.conf)
 install(FILES ${packaging}/upbeat.tmpfiles DESTINATION lib/tmpfiles.d RENAME upbeat.conf)
