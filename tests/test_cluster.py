@@ -23,4 +23,4 @@ def test_what_was_acknowledged_outlives_the_primary() -> None:
     assert "3 scenarios in" in ended.stdout, ended.stdout + ended.stderr
     assert broken == heard, "\n".join(broken)
     if heard:
-        pytest.xfail("workers have nothing to say while there is no primary: " + "; ".join(heard))
+        pytest.xfail("what clients hear is not within the bounds yet: " + "; ".join(heard))
