@@ -96,6 +96,26 @@ def test_nothing_is_lost_and_nothing_has_two_ids(outbox: Outbox, tmp_path: Path)
     check(outbox, receiver)
 
 
+def test_what_was_delivered_while_the_database_was_away_is_not_sent_again(outbox: Outbox, tmp_path: Path) -> None:
+    """The lease is over when the database comes back, and three others would like to have it."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    for _ in range(4):
+        outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    outbox.database.rows("update channels set lease_until = now() + interval '1 second'")
+    postgres = outbox.database.postgres
+    postgres.stop(signal.SIGQUIT)
+    await_true(lambda: "delivered" in outbox.log.read_text(), 10)
+    postgres.start()
+    await_true(lambda: outbox.delivery("slow")["state"] == "delivered", 20)
+    outbox.stop()
+    receiver.stop()
+    assert len(receiver.requests()) == 1
+
+
 def check(outbox: Outbox, receiver: Receiver) -> None:
     for name, path in CHANNELS.items():
         bodies: dict[str, set[bytes]] = defaultdict(set)
