@@ -24,8 +24,8 @@ FRESH_S = TTL_S + 2  # an answer that is older says that something is not as bef
 QUIET_S = 4.0  # for so long all must be as before
 GIVE_UP_S = 120.0
 LATE_S = 0.5  # clients that are later than this say nothing of how long an answer takes
-# The bound is 15 + 2 s. Patroni needs its ttl and, where the primary is frozen, 2 s in which it waits for its answer; our own
-# part of it is to find the new one.
+# The bound is 15 + 2 s. Patroni needs its ttl and, where the primary is frozen, 2 s in which it waits for its answer;
+# our own part of it is to find the new one.
 COLD_S, COLD_SHORT_S = 17.0, 11.0
 TOLD_WITHIN_S = 40.0  # the lease of one who is gone, and two turns of the back-off
 
@@ -203,7 +203,8 @@ class Rehearsal:
             (is_whole, "the cluster is not whole again"),
         ]
         if late_s > LATE_S:
-            print("\n".join(f"not judged, since the clients came {late_s:.1f} s late: {text}" for holds, text in heard if not holds))
+            for text in (text for holds, text in heard if not holds):
+                print(f"not judged, since the clients came {late_s:.1f} s late: {text}")
             heard = []
         return Result(cells, [f"{scenario.name}: {text}" for holds, text in heard + kept if not holds])
 
