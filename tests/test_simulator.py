@@ -374,7 +374,7 @@ def test_the_simulated_past_goes_over_into_the_model() -> None:
         from past import Past
         sums = []
         for t in range({EPOCH}, {EPOCH} + 86400, 7200):
-            before = {{row[1]: row[0] for row in Past(1, "a.example", t).rows(t - 60.0, True)}}
+            before = {{row[1]: row[0] for row in Past(1, "a.example").rows(t - 60.0)}}
             model = Model(1, "a.example", 3.0, t, has_past=True)
             after = {{page.path: page.visitors for page in model.top(100)}}
             site = Site(1, "a.example", 300)
@@ -388,6 +388,30 @@ def test_the_simulated_past_goes_over_into_the_model() -> None:
     assert all(abs(after / before - 1) < 0.06 for before, after, _, _ in sums), sums
     before, after = (sum(row[n] for row in sums) for n in (2, 3))
     assert before > 1000 and abs(after / before - 1) < 0.15
+
+
+def test_the_present_of_a_site_with_a_past_is_as_its_past_at_this_hour() -> None:
+    """Its head says so at whatever time one looks: what is usual then is the median of the same quarter of an hour of
+    like days, as upbeat-history makes it of the past."""
+    shares = model(
+        f"""
+        import statistics
+        from past import Past
+        past = Past(1, "a.example")
+        shares = []
+        for t in range({EPOCH} // 900 * 900 + 300, {EPOCH} + 14 * 86400, 39000):
+            isoweekday = lambda at: (at // 86400 + 3) % 7
+            days = [d for d in range(1, 28) if (isoweekday(t - d * 86400) < 5) == (isoweekday(t) < 5)]
+            then = [past.rows(t // 900 * 900.0 - d * 86400, 900.0) for d in days]
+            usual = statistics.median(sum(row[0] for row in rows) for rows in then)
+            m = Model(1, "a.example", 3.0, t, has_past=True)
+            m.advance(20)
+            shares.append(sum(page.visitors for page in m.top(100)) / usual - 1)
+        print(json.dumps(shares))
+        """
+    )
+    near = sum(abs(share) < 0.1 for share in shares)
+    assert near >= 0.75 * len(shares) and abs(sum(shares) / len(shares)) < 0.05, shares
 
 
 def test_the_truth_lists_surges_and_on_demand_new_pages(simulator: Simulator) -> None:

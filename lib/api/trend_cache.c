@@ -84,6 +84,8 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
         trend_result.paths[count] = window->paths[trend.pages[i].page];
         trend_result.trend.pages[count] = trend.pages[i];
         trend_result.trend.pages[count].page = count;
+        sources_compare(&trend_result.pages[count].sources,
+                        window->before ? window->before[trend.pages[i].page] : NULL, &trend.pages[i]);
         count++;
     }
     trend_result.trend.page_count = count;

@@ -6,27 +6,22 @@
 #include "base/clock.h"
 #include "db/database.h"
 #include "pages/page_list.h"
+#include "pages/sources.h"
 #include "pages/trend_model.h"
-
-/* Where the visitors of a page came from: means over the samples that list it. */
-struct window_sources {
-    double now[PAGE_SOURCES];  /* over the newest r seconds */
-    double then[PAGE_SOURCES]; /* over the first r seconds of the window */
-    int32_t now_count;         /* samples; 0: nothing is known */
-    int32_t then_count;
-};
 
 struct window_page {
     struct page page; /* path, title, sections */
     time_us first_seen;
-    time_us since; /* when the rise, takeoff or fall began that is not over; 0: there is none */
-    struct window_sources sources;
+    time_us since;               /* when the rise, takeoff or fall began that is not over; 0: there is none */
+    struct page_sources sources; /* of a window: now and now_count alone */
 };
 
 struct trend_window {
     struct trend_input input;
     struct window_page *pages; /* by number */
     struct trend_path *paths;  /* by number */
+    /* Some 30 snapshots of the baseline, by number of the page; NULL: nothing is known of its sources. */
+    const struct source_sample **before;
 };
 
 /* Reads the window of window_ms that ends at the snapshot of as_of: the counts, and then what the pages in

@@ -117,7 +117,7 @@ def test_live_rows_say_what_rises_since_when_and_why(browser: Browser, stack: St
     browser.await_state("live")
     assert browser.titles() == ["Story number 3", "Story number 7"]
     row = browser.text("#rows li")
-    for words in ("news", "since ", "social +1", "29 expected", "×", "▲ +1"):
+    for words in ("news", "since ", "social +120", "29 expected", "×", "▲ +120"):
         assert words in row, (words, row)
     link = browser.run("const a = document.querySelector('#rows .title'); return [a.href, a.target, a.rel]")
     assert link == [f"https://{host}/story-3", "_blank", "noopener noreferrer"]
@@ -137,6 +137,7 @@ def test_quiet(browser: Browser, stack: Stack, host: str) -> None:
     browser.open(address(stack, host))
     browser.await_state("quiet")
     assert "Nothing rises" in browser.text("#empty")
+    browser.shot("quiet")
 
 
 def test_new_pages_are_marked_and_a_lower_bound_says_at_least(browser: Browser, stack: Stack, host: str) -> None:
@@ -226,6 +227,7 @@ def test_limited(browser: Browser, stack: Stack, host: str) -> None:
         browser.run("window.isLimited = true")
         browser.await_state("limited")
         assert "Too many requests" in browser.text("#notice") and browser.titles()
+        browser.shot("limited")
         browser.run("window.isLimited = false")
         browser.await_state("live")
     finally:
@@ -282,7 +284,7 @@ def test_events_are_shown_beside_the_list_and_on_a_wall_one_after_the_other(
                 ("<b>New</b> words", "headline changed, then +38%"),
                 ("Story number 3", "the most ever known, 1,904"),
                 ("easurement was out", "for 4 min"),
-                ("Story number 1", "rose, 3.3 × expected, by search, social, for 52 mins, at most 420"),
+                ("Story number 1", "rose, 3.3 × expected, by search, social, for 52 mins, peak 420"),
             ),
         ):
             assert all(word in text for word in words), (text, words)

@@ -157,6 +157,14 @@ def test_a_pointer_that_was_left_on_the_list_holds_it_no_longer(browser: Browser
         browser.forget_before_load(name)
 
 
+def test_a_rise_after_quiet_is_said_too(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES)
+    browser.open(address(stack, host))
+    browser.await_state("quiet")
+    script(stack, host, PAGES, {"/story-9": 2000})
+    await_true(lambda: "Story number 9" in browser.text("#live"), 20, "a word for those who listen")
+
+
 def test_new_rises_are_said_politely(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, {"/story-3": 120})
     browser.open(address(stack, host))
@@ -174,8 +182,7 @@ def test_a_pages_own_view_has_an_address_the_evidence_and_charts(browser: Browse
     )
     browser.await_script("return document.getElementById('page-evidence').textContent.includes(' = ')", "the evidence")
     assert re.fullmatch(
-        r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\. "
-        r"Seen: [\d.]+\.",
+        r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\.",
         browser.text("#page-evidence"),
     )
     assert browser.text("#page-title") == "Story number 3" and "social" in browser.text("#page-sources")
@@ -242,6 +249,38 @@ def test_several_sites_of_one_key_have_a_switch_and_a_wall(browser: Browser, sta
     assert browser.text("#host") == host
 
 
+@pytest.mark.talks
+def test_the_wall_of_all_sites_goes_on_and_says_where_it_does_not(browser: Browser, stack: Stack, host: str) -> None:
+    other = f"other-{host}"
+    for one in (host, other):
+        remember(stack, one, PAGES, RISES if one == host else {})
+        assert stack.rising(one).status == 200
+    name = browser.before_load(LATER)
+    try:
+        browser.open(address(stack, host, "&wall"))
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        assert browser.text("#wall-link") == "One site" and browser.text("#host") == "All sites"
+        browser.run("window.skewMs = 20000")
+        browser.await_state("stale", within_s=3)
+        browser.await_state("live", within_s=10)
+        number = f"return document.querySelector('#wall-list [data-host=\"{host}\"] .now').textContent"
+        assert browser.run(number) == "733"
+        stack.reports.stop()
+        browser.await_state("offline", within_s=12)
+        assert browser.run(number) == "733" and browser.text("#age") != "Live"
+        stack.reports.start()
+        browser.await_state("live", within_s=20)
+        browser.run("document.getElementById('wall-link').click()")
+        await_true(lambda: browser.titles() == ["Story number 3", "Story number 7"], 10, "one site again")
+        browser.size(1920, 1080)
+        browser.open(address(stack, host, "&wall&tv"))
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        browser.shot("tv-wall")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.forget_before_load(name)
+
+
 def test_on_a_wall_there_is_nothing_to_click_and_headlines_are_large(browser: Browser, stack: Stack, host: str) -> None:
     pages = [steady(f"/p{n}", 60 + n, f"Story {n} of a day with much news") for n in range(40)]
     remember(stack, host, pages, {page["path"]: 150 for page in pages[:11]})
@@ -282,8 +321,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     overlaps = browser.run(
         "const box = (id) => document.getElementById(id).getBoundingClientRect();"
         "const apart = (a, b) => a.bottom <= b.top || a.right <= b.left;"
-        "const tools = document.querySelector('.tools').getBoundingClientRect();"
-        "return ['host', 'now'].filter((id) => !apart(box(id), tools))"
+        "const rect = (name) => document.querySelector(name).getBoundingClientRect();"
+        "return ['host', 'now', 'age'].filter((id) => !apart(box(id), rect('.controls')) || (id !== 'age' && "
+        "!apart(box(id), rect('.age')) && !apart(rect('.age'), box(id))))"
     )
     assert not overlaps, overlaps
     small = browser.run(

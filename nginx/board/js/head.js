@@ -1,6 +1,6 @@
 /* The head: how many read now, beside what is usual, and the line of the last 24 hours over the usual band and last week's line. */
 import { ask } from "./api.js";
-import { formatPercent, formatTime, formatWeekday, formatWhole } from "./format.js";
+import { formatPercent, formatSignedPercent, formatTime, formatWhole } from "./format.js";
 import { text } from "./texts.js";
 
 const DAY_MS = 86400000;
@@ -37,6 +37,16 @@ function pathOf(points, x, y) {
   return path;
 }
 
+/* How a site stands against what is usual for it, in words; none where that is not known. Within the middle half of the days it is as usual. */
+export function againstOf(site) {
+  if (!(site.usual > 0)) return { trend: "steady", words: "" };
+  const share = site.visitors / site.usual - 1;
+  if (Math.abs(share) < 0.005 || (site.visitors >= site.usual_low && site.visitors <= site.usual_high))
+    return { trend: "steady", words: text("same", { percent: formatSignedPercent(share) }) };
+  const percent = formatPercent(Math.abs(share));
+  return share > 0 ? { trend: "up", words: `▲ ${text("more", { percent })}` } : { trend: "down", words: `▼ ${text("less", { percent })}` };
+}
+
 export class Head {
   constructor() {
     const find = (id) => document.getElementById(id);
@@ -58,16 +68,15 @@ export class Head {
     if (!site || site.visitors === null) return;
     this.site = site;
     this.now.textContent = formatWhole(site.visitors);
-    if (site.usual === null || site.usual <= 0) {
+    if (!(site.usual > 0)) {
       this.against.textContent = "";
       this.usual.textContent = text("no_usual");
       return;
     }
-    const share = site.visitors / site.usual - 1;
-    const name = Math.abs(share) < 0.005 ? "same" : share > 0 ? "more" : "less";
-    this.against.dataset.trend = { same: "steady", more: "up", less: "down" }[name];
-    this.against.textContent = { same: "", more: "▲ ", less: "▼ " }[name] + text(name, { percent: formatPercent(Math.abs(share)) }) + text("than_usual");
-    this.usual.textContent = text("usual", { day: formatWeekday(at), time: formatTime(at), low: formatWhole(site.usual_low), high: formatWhole(site.usual_high) });
+    const { trend, words } = againstOf(site);
+    this.against.dataset.trend = trend;
+    this.against.textContent = words;
+    this.usual.textContent = text("usual", { time: formatTime(at), low: formatWhole(site.usual_low), high: formatWhole(site.usual_high) });
   }
 
   /* Asks for the course of the day, of the same day last week, and of a usual day, and draws them. serverNow: in ms. Gives whether nearly all of it

@@ -17,6 +17,7 @@ const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
 const AGAIN_MS = 1000; // where the past is not known yet, and twice as long each time
 const ANNOUNCE_MS = 10000;
+const WALL_MS = 6000;
 
 const find = (id) => document.getElementById(id);
 const html = document.documentElement;
@@ -72,9 +73,9 @@ function readWishes() {
     find("hosts").hidden = find("wall-link").hidden = true;
   }
   html.toggleAttribute("data-tv", isTv());
-  html.toggleAttribute("data-wall", options.has("wall"));
+  html.toggleAttribute("data-wall", isWall());
   html.dataset.tab = tab();
-  head.host.textContent = (options.has("wall") && text("wall")) || access.host || "upbeat";
+  head.host.textContent = (isWall() && text("wall")) || access.host || "upbeat";
   head.host.title = access.host || "";
   document.title = access.host ? `${access.host} – upbeat` : "upbeat";
   for (const name of TABS) {
@@ -85,6 +86,7 @@ function readWishes() {
   find("panel").setAttribute("aria-labelledby", `tab-${tab()}`);
   find("tv-link").href = addressOf(withOption("tv", ""));
   find("wall-link").href = addressOf(withOption("wall", options.has("wall") ? null : ""));
+  find("wall-link").textContent = text(isWall() ? "one" : "wall");
   stayAwake();
 }
 
@@ -104,9 +106,14 @@ function go(changed) {
 
 /* After a change of the address, of the tab or of the key. */
 function wish() {
-  const before = `${access.host} ${tab()}`;
+  const before = `${access.host} ${html.dataset.tab}`;
+  const wasWall = html.hasAttribute("data-wall");
   readWishes();
   if (before !== `${access.host} ${html.dataset.tab}`) list.clear();
+  if (wasWall && !isWall()) { // the rows are those of before, and the age is the wall's
+    list.clear();
+    data = null;
+  }
   aborter.abort();
   aborter = new AbortController();
   showState();
@@ -115,9 +122,7 @@ function wish() {
 }
 
 window.addEventListener("hashchange", () => {
-  const before = tab();
   options = readAddress();
-  if (before !== tab()) list.clear();
   wish();
 });
 
@@ -215,7 +220,7 @@ function trendOf(page) {
 /* New rises, to those who listen: politely, and not more often than every ten seconds. */
 function announce(pages) {
   const now = new Set(pages.map((page) => page.path));
-  if (announced === null || announced.size === 0) {
+  if (announced === null) {
     announced = now;
     return;
   }
@@ -255,6 +260,7 @@ function showState() {
   find("leave").hidden = !access.key;
   const words = isAsking ? "" : noticeOf(state, age);
   if (find("notice").textContent !== words && (isNew || state !== "live")) find("notice").textContent = words;
+  if (pageView) pageView.sayState(isAsking ? "" : words);
   if (isAsking && isNew) showForm(state);
 }
 
@@ -335,15 +341,25 @@ find("host-choice").addEventListener("change", (event) => {
   go(changed);
 });
 
+/* The age of the wall is that of its newest answer; each head says by itself where it is older. */
 async function turnWall() {
   const signal = aborter.signal;
   wall = wall || (await import("./wall.js"));
-  const pause = await wall.showWall(find("wall-list"), hostsOfKey, access.key, (host) => {
+  const answers = await wall.showWall(find("wall-list"), hostsOfKey, access.key, signal, (host) => {
     const changed = withOption("wall", null);
     changed.set("host", host);
     return addressOf(changed);
   });
-  return signal.aborted ? 0 : pause;
+  if (signal.aborted) return 0;
+  const [newest] = answers.filter((answer) => answer.status === 200).sort((a, b) => a.isStandIn - b.isStandIn || a.ageMs - b.ageMs);
+  if (newest) {
+    data = { ageMs: newest.ageMs, askedAt: newest.askedAt, wallAt: Date.now(), isWarming: false, isEmpty: false };
+    failures = newest.isStandIn ? failures + 1 : 0;
+    failed = newest.isStandIn ? newest : null;
+    isRefused = false;
+  } else fail(answers.find((answer) => answer.status === 429) || answers.find((answer) => !isRefusal(answer)) || answers[0]);
+  showState();
+  return failures === 0 ? WALL_MS : pauseAfter({ ...failed, isRefusal: isRefused }, failures);
 }
 
 function openPage(path) {
