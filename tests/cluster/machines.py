@@ -133,7 +133,7 @@ class Cluster:
         self.folder, self.is_short = folder, is_short
         self.net = free_net()
         self.addresses = {name: f"{self.net}.0.{number}" for number, name in enumerate(NAMES, 1)}
-        roles = ["POSTGRES", "REPLICATION", "REWIND", "UPBEAT"]
+        roles = "POSTGRES REPLICATION REWIND UPBEAT WORKER FETCH HISTORY ALERT TOKEN".split()
         self.values = {f"{role}_PASSWORD": secrets.token_hex(12) for role in roles}
         self.values |= {name.upper(): address for name, address in self.addresses.items()}
         own_by(folder, USER)
