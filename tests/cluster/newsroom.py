@@ -12,7 +12,8 @@ from machines import NAMES, Cluster
 HOSTS = 40
 EVERY_S = 0.8  # a host has its next event after 32 s: what begins within 30 s would be one message
 TABLES = """
-insert into hosts (host) select 'news-' || n || '.example' from generate_series(0, {hosts} - 1) n on conflict do nothing;
+insert into hosts (host) select 'news-' || n || '.example' from generate_series(0, {hosts} - 1) n
+on conflict do nothing;
 insert into pages (host, path, title) select host, '/p', 'Page' from hosts where host like 'news-%'
 on conflict do nothing;
 insert into event_progress (host, looked_at) select host, now() - interval '1 hour' from hosts
