@@ -14,7 +14,8 @@ struct window_page {
     time_us first_seen;
     time_us since;               /* when the rise, takeoff or fall began that is not over; 0: there is none */
     struct page_sources sources; /* of a window: now and now_count alone */
-    /* Snapshots of a window's baseline, some 30. NULL: none of them lists the page; or it is that of a result. */
+    /* Snapshots of a window's baseline, some 30. NULL: none of them lists the page; or it is that of a
+     * result. */
     const struct source_sample *before;
 };
 
