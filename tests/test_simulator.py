@@ -7,6 +7,7 @@ import json
 import math
 import os
 import socket
+import statistics
 import subprocess
 import textwrap
 import time
@@ -399,7 +400,7 @@ def test_the_present_of_a_site_with_a_past_is_as_its_past_at_this_hour() -> None
         from past import Past
         past = Past(1, "a.example")
         shares = []
-        for t in range({EPOCH} // 900 * 900 + 300, {EPOCH} + 14 * 86400, 39000):
+        for t in range({EPOCH} // 900 * 900 + 300, {EPOCH} + 14 * 86400, 78000):
             isoweekday = lambda at: (at // 86400 + 3) % 7
             days = [d for d in range(1, 28) if (isoweekday(t - d * 86400) < 5) == (isoweekday(t) < 5)]
             then = [past.rows(t // 900 * 900.0 - d * 86400, 900.0) for d in days]
@@ -412,6 +413,26 @@ def test_the_present_of_a_site_with_a_past_is_as_its_past_at_this_hour() -> None
     )
     near = sum(abs(share) < 0.1 for share in shares)
     assert near >= 0.75 * len(shares) and abs(sum(shares) / len(shares)) < 0.05, shares
+
+
+def test_a_surge_of_a_site_with_a_past_comes_by_one_source_before_and_after() -> None:
+    sums = model(
+        f"""
+        from past import Past, SOURCE_ORDER
+        sums = []
+        for t in range({EPOCH}, {EPOCH} + 86400, 7200):
+            before = {{row[1]: row[4] for row in Past(1, "a.example").rows(t - 60.0)}}
+            for page in Model(1, "a.example", 3.0, t, has_past=True).top(100):
+                if page.extra and page.path in before:
+                    stats = page.extra["stats"]
+                    then = dict(zip(SOURCE_ORDER, map(int, before[page.path].split(","))))
+                    most = max(abs(stats[n] - then[n]) for n in stats)
+                    sums.append([page.visitors - sum(stats.values()), most / page.visitors])
+        print(json.dumps(sums))
+        """
+    )
+    assert len(sums) > 20 and all(row[0] == 0 for row in sums)
+    assert statistics.median(row[1] for row in sums) < 0.25  # by chance, and by what a minute does
 
 
 def test_the_truth_lists_surges_and_on_demand_new_pages(simulator: Simulator) -> None:

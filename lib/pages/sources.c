@@ -21,8 +21,10 @@ static double reach_of(const struct source_sample *before, double visitors)
     size_t count = 0;
     for (; before && count < SAMPLES_MAX; before = before->next)
         distances[count++] = fabs(before->visitors - visitors);
+    if (count == 0)
+        return 0;
     qsort(distances, count, sizeof *distances, compare);
-    return count > 0 ? distances[(count - 1) / 2] : 0;
+    return distances[(count - 1) / 2];
 }
 
 /* The share of each source among the samples that are so near. False: nobody was there. */

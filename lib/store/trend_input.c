@@ -166,11 +166,9 @@ static enum status take_pages(struct reading *r, const struct database_rows *row
     r->id_count = count;
     r->window.pages = arena_alloc(r->arena, (count + 1) * sizeof *r->window.pages);
     r->window.paths = arena_alloc(r->arena, (count + 1) * sizeof *r->window.paths);
-    r->window.before = arena_alloc(r->arena, (count + 1) * sizeof *r->window.before);
-    if (!r->window.pages || !r->window.paths || !r->window.before)
+    if (!r->window.pages || !r->window.paths)
         return STATUS_NO_MEMORY;
     memset(r->window.pages, 0, count * sizeof *r->window.pages);
-    memset(r->window.before, 0, count * sizeof *r->window.before);
     for (size_t row = 0; row < count; row++) {
         struct window_page *page = &r->window.pages[row];
         struct id_slot *slot = slot_of(&r->table, (int32_t)database_int(rows, row, PAGE_ID, 0));
@@ -285,10 +283,10 @@ static enum status add_to_before(struct reading *r, int32_t page, int32_t visito
     struct source_sample *sample = arena_alloc(r->arena, sizeof *sample);
     if (!sample)
         return STATUS_NO_MEMORY;
-    *sample = (struct source_sample){.next = r->window.before[page], .visitors = (uint32_t)visitors};
+    *sample = (struct source_sample){.next = r->window.pages[page].before, .visitors = (uint32_t)visitors};
     for (size_t n = 0; n < PAGE_SOURCES; n++)
         sample->of[n] = (uint32_t)five[n];
-    r->window.before[page] = sample;
+    r->window.pages[page].before = sample;
     return STATUS_OK;
 }
 

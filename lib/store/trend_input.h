@@ -14,14 +14,15 @@ struct window_page {
     time_us first_seen;
     time_us since;               /* when the rise, takeoff or fall began that is not over; 0: there is none */
     struct page_sources sources; /* of a window: now and now_count alone */
+    /* Snapshots of a window's baseline, some 30. NULL: none of them lists the page; or it is that of a
+     * result. */
+    const struct source_sample *before;
 };
 
 struct trend_window {
     struct trend_input input;
     struct window_page *pages; /* by number */
     struct trend_path *paths;  /* by number */
-    /* Some 30 snapshots of the baseline, by number of the page; NULL: nothing is known of its sources. */
-    const struct source_sample **before;
 };
 
 /* Reads the window of window_ms that ends at the snapshot of as_of: the counts, and then what the pages in

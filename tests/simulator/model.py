@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from headlines import FRONT, HEADLINES, PLACES, SECTION_PAGES
-from pages import Page
+from pages import Page, split
 
 STAY_S = 180.0
 ZIPF_EXPONENT = 0.9
@@ -29,6 +29,7 @@ FLICKER_S = 60.0
 CATCH_UP_S = 3600.0
 WOBBLE = 0.03  # of a day's level, so that usual days differ
 WEEKEND = 0.8
+SURGE_SOURCES = ("search", "social", "links")
 
 
 class Article(NamedTuple):
@@ -74,6 +75,14 @@ def surge_share(surge: Surge, t: float) -> float:
         return 0.0
     grown = (surge.factor - 1.0) * (1.0 - math.exp(-(min(t, surge.to_t) - surge.from_t) / STAY_S))
     return grown * math.exp(-max(0.0, t - surge.to_t) / STAY_S)
+
+
+def sources(path: str, people: int, grown: float) -> dict[str, int]:
+    """Where the visitors of a page came from: what it has grown by in a surge came by one source, as surges do."""
+    extra = int(people * grown / (1.0 + grown))
+    parts = split(path, people - extra)
+    parts[SURGE_SOURCES[zlib.crc32(path.encode()) // 64 % len(SURGE_SOURCES)]] += extra
+    return parts
 
 
 class Site:
@@ -236,7 +245,18 @@ class Model:
         rows = [(-n, a.path, a.title) for a, n in zip(self._articles, self._counts) if n]
         rows += [(-n, a.path, a.title) for a, n in self._draining.items()]
         rows.sort()
-        return [Page(path, title, -n) for n, path, title in rows[:limit]]
+        grown = self._surging() if self._has_past else {}
+        return [
+            Page(path, title, -n, {"stats": sources(path, -n, grown[path])} if path in grown else None)
+            for n, path, title in rows[:limit]
+        ]
+
+    def _surging(self) -> dict[str, float]:
+        """By how much of itself each page has grown in a surge."""
+        grown: dict[str, float] = {}
+        for surge in self.site.surges(self.t - 3 * STAY_S, self.t):
+            grown[surge.article.path] = max(grown.get(surge.article.path, 0.0), surge_share(surge, self.t))
+        return grown
 
     def truth(self, until_t: float, births: bool = False) -> list[dict[str, Any]]:
         """What made pages rise between the start and `until_t`, at most a day of it.

@@ -13,8 +13,8 @@ import time
 from itertools import accumulate
 from typing import Iterable, Iterator, TextIO
 
-from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, level, surge_share
-from pages import SECTIONS, _variant
+from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, level, sources, surge_share
+from pages import SECTIONS, VARIANTS, _variant
 import zlib
 
 SLOTS = 300
@@ -34,18 +34,17 @@ class Past:
         weights = [1.0 / (slot + 1) ** ZIPF_EXPONENT for slot in range(SLOTS)]
         self.expected = [VISITORS * weight / sum(weights) for weight in weights]
         self.articles = [self.site.article(slot, 0.0) for slot in range(SLOTS)]
-        self.details: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self.known_sections: dict[str, str] = {}
 
-    def detail(self, path: str) -> tuple[str, tuple[int, ...]]:
-        """Sections, and per mille of direct, links, search and social, as pages.py serves them."""
-        if path not in self.details:
-            number = zlib.crc32(path.encode()) % 64
-            shares, named, _ = _variant(number)
-            sections = [name for name in SECTIONS if f'"{name}"' in named.split("authors")[0]]
-            if len(self.details) > 20000:
-                self.details.clear()
-            self.details[path] = ("|".join(sections), shares)
-        return self.details[path]
+    def sections(self, path: str) -> str:
+        """As pages.py serves them."""
+        if path not in self.known_sections:
+            named = _variant(zlib.crc32(path.encode()) % VARIANTS)[1]
+            if len(self.known_sections) > 20000:
+                self.known_sections.clear()
+            of = [name for name in SECTIONS if f'"{name}"' in named.split("authors")[0]]
+            self.known_sections[path] = "|".join(of)
+        return self.known_sections[path]
 
     def grown(self, t: float) -> list[float]:
         """By how much of itself each page has grown in a surge."""
@@ -77,21 +76,9 @@ class Past:
             people, article = int(counts[slot] + 0.5), self.articles[slot]
             if people <= 0:
                 continue
-            sections, (direct, links, search, social) = self.detail(article.path)
-            # A surge comes by one source, as surges do.
-            extra = int(people * grown[slot] / (1.0 + grown[slot]))
-            base = people - extra
-            parts = {
-                "direct": base * direct // 1000,
-                "links": base * links // 1000,
-                "search": base * search // 1000,
-                "social": base * social // 1000,
-            }
-            parts["internal"] = base - sum(parts.values())
-            parts[SOURCE_ORDER[zlib.crc32(article.path.encode()) // 64 % 3]] += extra
-            found.append(
-                (people, article.path, article.title, sections, ",".join(str(parts[name]) for name in SOURCE_ORDER))
-            )
+            parts = sources(article.path, people, grown[slot])
+            told = ",".join(str(parts[name]) for name in SOURCE_ORDER)
+            found.append((people, article.path, article.title, self.sections(article.path), told))
         return found
 
     def write(self, out: TextIO, times: Iterable[float], by_minute: bool) -> None:

@@ -60,8 +60,7 @@ static struct trend_result weigh(int title_bytes)
                                          .samples = &sample,
                                          .sample_count = 1},
                                         pages,
-                                        paths,
-                                        NULL};
+                                        paths};
     arena_clear(&arena);
     assert_int_equal(trend_result_from(&window, &arena, &trend_result), STATUS_OK);
     return trend_result;

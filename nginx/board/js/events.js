@@ -23,7 +23,7 @@ export function detailOf(event) {
   const lasted = event.ended_at ? text("event_lasted", { age: formatAge(60 * minutesBetween(event.began_at, event.ended_at)) }) : "";
   const words = {
     rise: [text(event.ended_at ? "event_rose" : "event_rise"), ratio, causesOf(event), lasted, event.ended_at ? text("event_peak", { n: formatWhole(event.peak) }) : ""],
-    takeoff: [text("event_takeoff"), `${formatWhole(event.visitors)} ${text("readers")}`, causesOf(event), lasted],
+    takeoff: [text("event_takeoff"), text("event_with", { n: formatWhole(event.visitors) }), causesOf(event), lasted],
     fall: [text("event_fall"), ratio, causesOf(event), lasted],
     record: [text("event_record"), formatWhole(event.peak)],
     headline: [text("event_headline"), event.score >= 2 || event.score <= -2 ? text("event_after", { percent: formatSignedPercent(event.ratio - 1) }) : text("event_chance")],
@@ -85,7 +85,7 @@ export class Events {
       const begins = this.events.filter((event) => !event.ended_at).map((event) => Date.parse(event.began_at));
       this.since = new Date(Math.min(...begins, Date.parse(this.events[0].began_at) - LATE_MS)).toISOString();
     }
-    this.day = new Date(answer.serverNow).toDateString();
+    this.day = new Date(answer.serverNow || Date.now()).toDateString();
     this.draw();
   }
 

@@ -41,8 +41,8 @@ function pathOf(points, x, y) {
 export function againstOf(site) {
   if (!(site.usual > 0)) return { trend: "steady", words: "" };
   const share = site.visitors / site.usual - 1;
-  if (Math.abs(share) < 0.005 || (site.visitors >= site.usual_low && site.visitors <= site.usual_high))
-    return { trend: "steady", words: text("same", { percent: formatSignedPercent(share) }) };
+  if (Math.abs(share) < 0.005) return { trend: "steady", words: text("same") };
+  if (site.visitors >= site.usual_low && site.visitors <= site.usual_high) return { trend: "steady", words: `${text("same")}, ${formatSignedPercent(share)}` };
   const percent = formatPercent(Math.abs(share));
   return share > 0 ? { trend: "up", words: `▲ ${text("more", { percent })}` } : { trend: "down", words: `▼ ${text("less", { percent })}` };
 }
@@ -56,6 +56,7 @@ export class Head {
 
   clear() {
     this.course = null;
+    this.asked = null;
     this.site = null;
     this.now.textContent = "–";
     this.against.textContent = this.usual.textContent = "";
@@ -82,6 +83,7 @@ export class Head {
   /* Asks for the course of the day, of the same day last week, and of a usual day, and draws them. serverNow: in ms. Gives whether nearly all of it
    * was known. */
   async load(host, key, serverNow) {
+    const asked = (this.asked = {}); // tells the answers for another host from those for this one
     const to = Math.floor(serverNow / 60000) * 60000;
     const from = to - DAY_MS;
     const [today, week, profile] = await Promise.all([
@@ -90,8 +92,13 @@ export class Head {
       ask("profile", { host }, key),
     ]);
     if (today.status !== 200) return false;
-    const points = (answer, shift) => (answer.status === 200 ? answer.body.points.map((point) => [Date.parse(point.t) + STEP_MS / 2 + shift, point.low]) : []);
-    this.course = { from, to, today: points(today, 0), week: points(week, WEEK_MS), hours: profile.status === 200 ? profile.body.hours : null, zone: today.body.tz || (profile.body && profile.body.tz) || "UTC" };
+    if (asked !== this.asked) return false;
+    const points = (answer, shift) => answer.body.points.map((point) => [Date.parse(point.t) + STEP_MS / 2 + shift, point.low]);
+    const before = this.course || { week: [], hours: null, zone: "UTC" }; // what could not be had now is as it was
+    this.course = {
+      from, to, today: points(today, 0), week: week.status === 200 ? points(week, WEEK_MS) : before.week,
+      hours: profile.status === 200 ? profile.body.hours : before.hours, zone: today.body.tz || (profile.body && profile.body.tz) || before.zone,
+    };
     this.draw();
     const isMost = (found, steps) => found.length > 0.9 * steps;
     return isMost(this.course.today, DAY_MS / STEP_MS) && isMost(this.course.week, DAY_MS / STEP_MS) && isMost(this.band(this.course), DAY_MS / (2 * STEP_MS));

@@ -36,7 +36,7 @@ export function reasonsOf(page) {
 }
 
 /* Figures that are too long for their column are set smaller. */
-const LONG = 6;
+const LONG = 7;
 const setFigure = (row, name, node, value) => {
   set(row, name, node, value);
   node.classList.toggle("long", value.length > LONG);

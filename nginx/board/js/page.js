@@ -214,7 +214,9 @@ async function load(isAgain = false) {
     return;
   }
   const hours = profile.status === 200 ? profile.body.hours : null;
-  const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors })), STEP_MS[step]);
+  const seen = course.body.points.map((point) => ({ x: Math.min(Date.parse(point.t) + STEP_MS[step] / 2, now), y: point.visitors }));
+  if (row && row.path === path && row.rank !== null && !(seen.length > 0 && seen[seen.length - 1].x >= now)) seen.push({ x: now, y: row.visitors });
+  const points = withGaps(seen, STEP_MS[step]);
   const events = log.status === 200 ? log.body.events.filter((event) => event.path === path && event.kind !== "headline") : [];
   showHeadlines(course.body.headlines);
   showEvents(events);
@@ -290,7 +292,7 @@ function drawCourse(Chart, points, given) {
   const data = { datasets: [
     { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
     { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
@@ -312,12 +314,12 @@ function drawCourse(Chart, points, given) {
 
 /* One band upon the other, each in its colour; a page that nobody came to for some steps has a gap. */
 function drawSources(Chart, rows, given) {
-  find("from-title").hidden = find("from-box").hidden = rows.length === 0;
-  if (rows.length === 0) return;
+  find("from-title").hidden = find("from-box").hidden = rows.length < 2;
+  if (rows.length < 2) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const tick = (at) => formatTime(at);
   const data = { datasets: SOURCES.map((name, place) => ({
-    label: text(name), data: withGaps(rows.map((row) => ({ x: Date.parse(row.t) + given.stepMs / 2, y: row[name] })), given.stepMs),
+    label: text(name), data: withGaps(rows.map((row) => ({ x: Math.min(Date.parse(row.t) + given.stepMs / 2, given.to), y: row[name] })), given.stepMs),
     borderColor: colour(`--${name}`), backgroundColor: colour(`--${name}`), borderWidth: 1, pointRadius: 0, pointHitRadius: 6, fill: place === 0 ? "origin" : "-1",
   })) };
   const options = {
