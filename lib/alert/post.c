@@ -45,7 +45,7 @@ static const char *check_parts(CURLU *url, const struct networks *allow, char *h
     else if (curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
         why = "must have no user and no password in it";
     else if (strcmp(scheme, "https") != 0 && !(strcmp(scheme, "http") == 0 && allow->count > 0))
-        why = "must begin with https://";
+        why = "must begin with https://, unless UPBEAT_ALERT_ALLOW names the network that it is in";
     if (!why)
         memcpy(host_r, host, strlen(host) + 1);
     curl_free(scheme);

@@ -69,6 +69,15 @@ def find_base(package: Path, *more: str) -> Path:
     return folder
 
 
+def child_of(pid: str) -> str:
+    """Its first child; "" where it has none."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+    except OSError:
+        return ""
+    return children[0] if children else ""
+
+
 class Machine:
     """`options` of systemd-nspawn say, at least, what network it has."""
 
@@ -101,20 +110,25 @@ class Machine:
 
     def start(self) -> "Machine":
         self.mount()
-        return self.boot()
+        self.turn_on()
+        return self.await_up()
 
-    def boot(self) -> "Machine":
-        """Also after `cut_power()`, with what is on its disk."""
+    def turn_on(self) -> None:
+        """Also after `cut_power()`, with what is on its disk. Not from a thread that ends: the machine ends with it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.nspawn = subprocess.Popen(
-            # It goes with us, so that a killed run leaves no machine behind.
-            ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--register=no", "--keep-unit"]
+            # It goes with us, so that a killed run leaves no machine behind. A systemd-nspawn that is killed leaves its
+            # container running, so it is the first process of a namespace, with which the kernel ends all others in it.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            + ["systemd-nspawn", "--boot", "--register=no", "--keep-unit"]
             + ["--machine=" + self.place.name, *self.options, "-D", str(self.root)],
             env=CLEAN,
             stdin=subprocess.DEVNULL,
             stdout=open(self.log, "w"),
             stderr=subprocess.STDOUT,
         )
+
+    def await_up(self) -> "Machine":
         try:
             await_true(self.is_up, BOOT_WITHIN_S, "the machine to be up")
         except BaseException:
@@ -127,16 +141,16 @@ class Machine:
             said = self.log.read_text().strip().splitlines()
             self.unmount()
             pytest.skip(f"systemd does not start in a container here: {said[-1] if said else ''}")
-        children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()
-        if not children:
+        first = child_of(child_of(str(self.nspawn.pid)))
+        if not first:
             return False
-        self.leader = children[0]
+        self.leader = first
         said = self.ask("systemctl", "is-system-running", check=False)
         return said.strip() in ("running", "degraded")
 
     def cut_power(self) -> None:
         if self.nspawn.poll() is None:
-            self.nspawn.kill()  # the kernel ends all that runs in the container with its first process
+            self.nspawn.kill()
             self.nspawn.wait(20)
 
     def stop(self) -> None:
