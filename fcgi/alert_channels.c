@@ -4,7 +4,6 @@
 #include "base/base64.h"
 #include "base/settings.h"
 #include "program.h"
-#include "table.h"
 
 #include <sys/random.h>
 #include <unistd.h>
@@ -177,13 +176,7 @@ static int list(struct database *database)
                                                   {CHANNELS_HELD, 5, "held"},
                                                   {CHANNELS_DELIVERED_AT, 21, "delivered"},
                                                   {CHANNELS_OFF_REASON, 0, "why off"}};
-    struct database_rows *rows = NULL;
-    enum status status = alerts_channels(database, deadline_in(ALERT_DATABASE_MS), &rows);
-    if (status != STATUS_OK)
-        return alert_fail_with(status, "");
-    table_print(rows, columns, sizeof columns / sizeof *columns);
-    database_rows_free(rows);
-    return EXIT_SUCCESS;
+    return alert_list(database, alerts_channels, columns, sizeof columns / sizeof *columns);
 }
 
 /* *is_over_r: delivered or not, it was tried. */

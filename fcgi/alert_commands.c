@@ -31,6 +31,17 @@ int alert_fail_with(enum status status, const char *nothing)
     }
 }
 
+int alert_list(struct database *database, alert_rows *ask, const struct table_column *columns, size_t count)
+{
+    struct database_rows *rows = NULL;
+    enum status status = ask(database, deadline_in(ALERT_DATABASE_MS), &rows);
+    if (status != STATUS_OK)
+        return alert_fail_with(status, "");
+    table_print(rows, columns, count);
+    database_rows_free(rows);
+    return EXIT_SUCCESS;
+}
+
 static int run(char **words, int count, const struct alert_options *options)
 {
     struct database *database = NULL;

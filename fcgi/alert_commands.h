@@ -4,8 +4,8 @@
 #define UPBEAT_FCGI_ALERT_COMMANDS_H
 
 #include "alert_options.h"
-
-struct database;
+#include "db/database.h"
+#include "table.h"
 
 /* Runs the command that these words are, argv[0] being the program. Returns the exit status: 0; EXIT_FAILURE,
  * EXIT_SETTINGS after a line on standard error. */
@@ -40,6 +40,11 @@ int alert_fail(const char *why);
 
 /* The same for what a call of store/alerts.h gave; `nothing` says what STATUS_INVALID stands for. */
 int alert_fail_with(enum status status, const char *nothing);
+
+/* Prints the rows that a call of store/alerts.h gives as a table. Returns the exit status. */
+typedef enum status alert_rows(struct database *database, struct deadline deadline,
+                               struct database_rows **rows_r);
+int alert_list(struct database *database, alert_rows *ask, const struct table_column *columns, size_t count);
 
 enum { ALERT_DATABASE_MS = 10000 };
 

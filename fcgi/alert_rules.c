@@ -2,7 +2,6 @@
 
 #include "base/buffer.h"
 #include "base/timestamp.h"
-#include "table.h"
 
 #include <limits.h>
 
@@ -74,13 +73,7 @@ static int list_rules(struct database *database)
         {RULES_TIME_ZONE, 16, "tz"},
         {RULES_AT_MOST, 0, "an hour"},
     };
-    struct database_rows *rows = NULL;
-    enum status status = alerts_rules(database, deadline_in(ALERT_DATABASE_MS), &rows);
-    if (status != STATUS_OK)
-        return alert_fail_with(status, "");
-    table_print(rows, columns, sizeof columns / sizeof *columns);
-    database_rows_free(rows);
-    return EXIT_SUCCESS;
+    return alert_list(database, alerts_rules, columns, sizeof columns / sizeof *columns);
 }
 
 static int remove_rule(struct database *database, const char *number)
@@ -119,13 +112,7 @@ static int list_silences(struct database *database)
 {
     static const struct table_column columns[] = {
         {SILENCES_HOST, 30, "host"}, {SILENCES_UNTIL, 22, "until"}, {SILENCES_PATH, 0, "path"}};
-    struct database_rows *rows = NULL;
-    enum status status = alerts_silences(database, deadline_in(ALERT_DATABASE_MS), &rows);
-    if (status != STATUS_OK)
-        return alert_fail_with(status, "");
-    table_print(rows, columns, sizeof columns / sizeof *columns);
-    database_rows_free(rows);
-    return EXIT_SUCCESS;
+    return alert_list(database, alerts_silences, columns, sizeof columns / sizeof *columns);
 }
 
 /* A silence that is over at once takes the place of one that is not. */

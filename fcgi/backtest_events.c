@@ -16,11 +16,11 @@ struct backtest_events {
     bool is_out_of_memory;
 };
 
-/* An event begins once, and its end finds it again by kind, page and begin, among the newest first. */
+/* An event begins once; its peaks and its end find it again by kind, page and begin, among the newest first. */
 static void note(const struct event *event, enum event_step step, void *context)
 {
     struct backtest_events *events = context;
-    for (size_t i = events->count; step == EVENT_ENDED && i > 0; i--) {
+    for (size_t i = events->count; step != EVENT_BEGAN && i > 0; i--) {
         struct event *known = &events->list[i - 1];
         if (known->kind == event->kind && known->page == event->page && known->began_ms == event->began_ms) {
             *known = *event;

@@ -7,7 +7,7 @@ test_packages=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck l
     python3-pytest python3-psycopg python3-hypothesis python3-jsonschema postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     wrk pgbouncer faketime python3-cryptography msmtp python3-aiosmtpd chromium chromium-driver
     python3-selenium python3-pytest-xdist dpkg-dev lintian debootstrap systemd systemd-container prometheus
-    patroni python3-etcd python3-yaml etcd-server haproxy pgbackrest fonts-wqy-microhei fonts-noto-color-emoji)
+    tinyproxy patroni python3-etcd python3-yaml etcd-server haproxy pgbackrest fonts-wqy-microhei fonts-noto-color-emoji)
 
 missing_packages() {
     local package

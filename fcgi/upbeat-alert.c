@@ -259,7 +259,8 @@ static enum status begin_delivery(struct alert *alert, const struct settings *se
                                     .ca_file = settings->ca_file,
                                     .sendmail = settings->sendmail,
                                     .mail_from = settings->mail_from,
-                                    .board_url = settings->board_url};
+                                    .board_url = settings->board_url,
+                                    .proxy = settings->alert_proxy};
     if (secret_box_init(secret_box, settings->secret_file, &why) != STATUS_OK) {
         log_line(LEVEL_ERROR, NULL, "no alert can be delivered: UPBEAT_SECRET_FILE=%s: %s",
                  settings->secret_file, why);

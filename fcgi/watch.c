@@ -43,19 +43,21 @@ struct watch {
     size_t row_capacity;
     struct event *found; /* in this look */
     size_t found_count, found_capacity;
+    int told_count; /* of these that began or ended; the others have a new peak, which a later run goes on
+                       from */
     bool is_quiet, is_out_of_memory;
     struct event_usual usual;
     int64_t usual_slot;  /* of which quarter of an hour `usual` is */
     int64_t records_day; /* on which the records were read */
 };
 
-/* An event that began and ended in one look is one. */
+/* What happened to one event in one look is stored at once. */
 static void note(const struct event *event, enum event_step step, void *context)
 {
     struct watch *watch = context;
-    (void)step;
     if (watch->is_quiet)
         return;
+    watch->told_count += step != EVENT_PEAKED;
     for (size_t i = watch->found_count; i > 0; i--) {
         struct event *known = &watch->found[i - 1];
         if (known->kind == event->kind && known->page == event->page && known->began_ms == event->began_ms) {
@@ -290,6 +292,18 @@ static enum status renew_records(struct watch *watch, struct database *database,
     return result;
 }
 
+/* The clock was set back: what is younger than the newest snapshot is left, and the watch is made anew from
+ * there. Else nobody would look at the host until the clock has caught up. */
+static enum status step_back(struct watch *watch, struct database *database, const struct event_host *host)
+{
+    bool is_ours = true;
+    log_line(LEVEL_WARNING, host->host,
+             "the newest snapshot is older than what was looked at: a clock was set back");
+    enum status result = event_log_record(database, watch->host, host->looked_at, host->taken_at, "[]",
+                                          deadline_in(STATEMENT_MS), &is_ours);
+    return result == STATUS_OK ? STATUS_REFUSED : result;
+}
+
 /* What an earlier run has looked at, so that there is something to compare with. A host that was never looked
  * at begins two hours before its newest snapshot: the log then has events from the start, those of imported
  * samples too. */
@@ -341,6 +355,8 @@ enum status watch_look(struct watch *watch, struct database *database, const str
                        bool dry, int *found_r, bool *more_r)
 {
     enum status result = STATUS_OK;
+    if (host->looked_at > host->taken_at && !dry)
+        return step_back(watch, database, host);
     if (watch->looked_at == 0)
         result = begin(watch, database, host, dry);
     else if (watch->looked_at != host->looked_at && !dry)
@@ -351,6 +367,7 @@ enum status watch_look(struct watch *watch, struct database *database, const str
     if (until - watch->looked_at > SLICE_US)
         until = watch->looked_at + SLICE_US;
     watch->found_count = 0;
+    watch->told_count = 0;
     result = renew_usual(watch, database, until);
     if (result == STATUS_OK)
         result = renew_records(watch, database, until);
@@ -365,7 +382,7 @@ enum status watch_look(struct watch *watch, struct database *database, const str
     if (result != STATUS_OK)
         return result;
     watch->looked_at = until;
-    *found_r = (int)watch->found_count;
+    *found_r = watch->told_count;
     *more_r = until < host->taken_at;
     return STATUS_OK;
 }

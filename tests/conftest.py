@@ -12,8 +12,10 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from servers.burst import allow_files
+from servers.outbox import BOARD, Outbox
 from servers.postgres import Database, Postgres
 from servers.processes import ROOT
+from servers.receiver import Receiver
 from servers.stack import Stack
 
 hosts = itertools.count(1)
@@ -88,6 +90,23 @@ def fault_of_stopping(stack: Stack) -> str:
     except AssertionError as fault:
         return str(fault) or repr(fault)
     return ""
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    one = Receiver(tmp_path_factory.mktemp("receiver")).start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def outbox(postgres: Postgres, tmp_path: Path) -> Iterator[Outbox]:
+    """Of a test alone, on a fresh database."""
+    database = postgres.new_database()
+    one = Outbox(database, tmp_path, UPBEAT_BOARD_URL=BOARD)
+    yield one
+    one.stop()
+    database.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -102,6 +103,45 @@ def events(database: Database) -> list[Any]:
     return database.rows(
         "select kind, path, ended_at is null, causes::text from events order by began_at, kind"
     )
+
+
+def test_peak_and_cause_outlive_the_process_that_saw_them(database: Database) -> None:
+    site = Site(database)
+    site.play(40)
+    alert(database)
+    site.social[20] = 250
+    for _ in range(6):
+        site.play(1)
+        alert(database)
+    assert database.value("select peak from events where ended_at is null") == pytest.approx(385)
+    site.social[20] = 20
+    for _ in range(3):
+        site.play(1)
+        alert(database)
+    assert events(database) == [("rise", "/p20", False, "{social}")]
+    assert database.rows("select peak, sources[2] from events") == [(pytest.approx(385), pytest.approx(250, rel=0.1))]
+
+
+def test_a_clock_that_is_set_back_blinds_nobody(database: Database) -> None:
+    """By an hour, while a page rises: that ends, and what rises after is found; no event ends before it began."""
+    site = Site(database)
+    site.play(100)
+    alert(database)
+    site.social[20] = 250
+    site.play(2)
+    alert(database)
+    assert [row[:3] for row in events(database)] == [("rise", "/p20", True)]
+    site.at -= timedelta(hours=1, seconds=7)
+    site.social[20] = 0
+    for minutes in (20, 1):
+        site.play(minutes)
+        alert(database)
+    assert [row[:3] for row in events(database)] == [("rise", "/p20", False)]
+    site.social[5] = 500
+    site.play(2)
+    alert(database)
+    assert sorted(row[:3] for row in events(database)) == [("rise", "/p20", False), ("rise", "/p5", True)]
+    assert database.value("select count(*) from events where ended_at < began_at") == 0
 
 
 def test_a_rise_is_told_once_with_its_cause_and_its_end(database: Database) -> None:
@@ -361,9 +401,53 @@ def test_a_feed_for_readers(stack: Stack) -> None:
     assert feed.findtext(f"{atom}updated") == max(row["ended_at"] or row["began_at"] for row in told)
     none = ElementTree.fromstring(ask(stack, format="atom", kind="record").body)
     assert none.findall(f"{atom}entry") == [] and none.findtext(f"{atom}updated")
+    outage = ElementTree.fromstring(ask(stack, format="atom", kind="outage", since="2020-01-01").body)
+    summary = outage.findtext(f"{atom}entry/{atom}summary")
+    assert re.fullmatch(r"over since 20[-0-9]{8}T[0-9:.]+Z", str(summary)), summary
     for other in ("trends", "history"):
         refused = stack.ask(f"/api/v1.0/{other}", headers={"X-CB-AK": KEY}, host="site.example", format="atom")
         assert refused.status == 400 and refused.json["parameter"] == "format"
+
+
+HOSTILE = [
+    ("=cmd|' /C calc'!A0", "/a", "https://news.example/a"),
+    ("]]></title><script>alert(1)</script>&#1;\ufffe", "/b?x=1&y=%3C2%3E", "https://news.example/b?x=1&y=%3C2%3E"),
+    ('"quoted", and\r\nbroken', "blog.news.example/c", "https://blog.news.example/c"),
+    ("\u2028);alert(1)//", "//elsewhere/d", "https://elsewhere/d"),
+]
+
+
+def test_hostile_headlines_and_addresses_are_told_safely(stack: Stack) -> None:
+    host = "sport@news.example"
+    stack.simulator.script(host, [page(path, 50, title) for title, path, _ in HOSTILE])
+    assert stack.rising(host).status == 200
+    stack.database.rows(
+        "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score,"
+        " peak, peak_expected) select host, page_id, 'headline', now() - interval '1 minute' * n, now(), now(), path, t,"
+        " 190, 185, 0.4, 180, 180 from unnest(%s::text[], %s::text[]) with ordinality w (t, p, n)"
+        " join pages on host = %s and path = p",
+        [title for title, _, _ in HOSTILE],
+        [path for _, path, _ in HOSTILE],
+        host,
+    )
+    given = {"headers": {"X-CB-AK": KEY}, "host": host}
+    told = stack.ask("/api/v1.0/events", **given).json["events"]
+    assert [row["i"] for row in told] == [title for title, _, _ in HOSTILE]
+    table = stack.ask("/api/v1.0/events", format="csv", **given)
+    assert len(table.csv) == 5 and not any(cell[:1] in "=+@" for row in table.csv for cell in row if cell)
+    script = stack.ask("/api/v1.0/events", jsonp="f", **given)
+    assert script.headers["Content-Type"].startswith(("application/javascript", "text/javascript"))
+    assert b"\xe2\x80\xa8" not in script.body and b"<" not in script.body.split(b"(", 1)[1].replace(b"\\u003c", b"")
+    atom = "{http://www.w3.org/2005/Atom}"
+    feed = ElementTree.fromstring(stack.ask("/api/v1.0/events", format="atom", **given).body)
+    entries = feed.findall(f"{atom}entry")
+    links = [link.get("href") for entry in entries if (link := entry.find(f"{atom}link")) is not None]
+    assert links == [url for _, _, url in HOSTILE]
+    assert {entry.findtext(f"{atom}summary") for entry in entries} == {
+        "15 minutes later 190.00 against 185.00 expected: not told apart from chance"
+    }
+    assert str(entries[1].findtext(f"{atom}title")).startswith("New headline: ]]></title><script>")
+    assert all(entry.findtext(f"{atom}id").startswith(f"tag:{host},") for entry in entries)
 
 
 @pytest.mark.parametrize(

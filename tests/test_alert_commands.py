@@ -7,62 +7,28 @@ import re
 import subprocess
 from email.policy import default
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Iterator
 
 import pytest
 
-from servers.outbox import MARK, PROGRAM, Outbox, signature
-from servers.postgres import Postgres
+from servers.outbox import MARK, Outbox, signature
 from servers.processes import await_true, end, free_port
 from servers.receiver import Receiver
-
-
-@pytest.fixture(scope="module")
-def receiver(folder: Path) -> Iterator[Receiver]:
-    one = Receiver(folder).start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def outbox(postgres: Postgres, tmp_path: Path) -> Iterator[Outbox]:
-    database = postgres.new_database()
-    one = Outbox(database, tmp_path, UPBEAT_BOARD_URL="https://up.example/board/")
-    yield one
-    one.stop()
-    database.close()
-
-
-def run(outbox: Outbox, *words: str, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(PROGRAM), *words],
-        input=text,
-        env=outbox.environment | settings,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-
-def good(outbox: Outbox, *words: str, **more: Any) -> str:
-    ended = run(outbox, *words, **more)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 def test_from_nothing_to_the_first_signed_message(outbox: Outbox, receiver: Receiver) -> None:
     outbox.host("a.example")
     url = f"{receiver.url}/200/{MARK}"
-    secret = good(outbox, "channel", "add", "desk", "webhook", "-", text=url + "\n").strip()
+    secret = outbox.command("channel", "add", "desk", "webhook", "-", text=url + "\n").strip()
     assert re.fullmatch(r"whsec_[0-9A-Za-z+/]{32}", secret)
-    listed = good(outbox, "channel", "list")
+    listed = outbox.command("channel", "list")
     assert "desk" in listed and "127.0.0.1" in listed and MARK not in listed
     outbox.run()
-    assert good(outbox, "channel", "test", "desk") == "the test has reached desk\n"
+    assert outbox.command("channel", "test", "desk") == "the test has reached desk\n"
     outbox.event("a.example")
-    assert "told of 1 event\n" in good(outbox, "rule", "add", "desk", "--host", "a.example", "--dry-run")
-    assert len(good(outbox, "rule", "list").splitlines()) == 1
-    said = good(outbox, "rule", "add", "desk", "--host", "a.example", "--min-ratio", "2", "--at-most", "6/hour")
+    assert "told of 1 event\n" in outbox.command("rule", "add", "desk", "--host", "a.example", "--dry-run")
+    assert len(outbox.command("rule", "list").splitlines()) == 1
+    said = outbox.command("rule", "add", "desk", "--host", "a.example", "--min-ratio", "2", "--at-most", "6/hour")
     assert said.startswith("rule ") and "will be told of rise,takeoff at a.example; of the last 24 hours" in said
     outbox.event("a.example", 2)
     got = receiver.await_requests(f"/200/{MARK}", 2)[-1]
@@ -72,19 +38,19 @@ def test_from_nothing_to_the_first_signed_message(outbox: Outbox, receiver: Rece
     assert headers["webhook-signature"] == signature(
         secret, headers["webhook-id"], headers["webhook-timestamp"], got["body"]
     )
-    second = good(outbox, "channel", "rotate", "desk", "--overlap", "1h").strip()
+    second = outbox.command("channel", "rotate", "desk", "--overlap", "1h").strip()
     assert second != secret
-    good(outbox, "channel", "test", "desk")
+    outbox.command("channel", "test", "desk")
     got = receiver.await_requests(f"/200/{MARK}", 3)[-1]
     headers = got["headers"]
     assert headers["webhook-signature"].split() == [
         signature(one, headers["webhook-id"], headers["webhook-timestamp"], got["body"]) for one in (second, secret)
     ]
-    number = good(outbox, "rule", "list").splitlines()[1].split()[0]
-    good(outbox, "rule", "remove", number)
-    assert run(outbox, "rule", "remove", number).returncode == 1
-    good(outbox, "channel", "remove", "desk")
-    assert run(outbox, "channel", "remove", "desk").returncode == 1
+    number = outbox.command("rule", "list").splitlines()[1].split()[0]
+    outbox.command("rule", "remove", number)
+    assert outbox.call("rule", "remove", number).returncode == 1
+    outbox.command("channel", "remove", "desk")
+    assert outbox.call("channel", "remove", "desk").returncode == 1
 
 
 FAULTS: list[tuple[tuple[str, ...], str]] = [
@@ -120,42 +86,42 @@ FAULTS: list[tuple[tuple[str, ...], str]] = [
 def test_a_fault_is_named_with_its_bound(outbox: Outbox) -> None:
     outbox.environment["UPBEAT_ALERT_ALLOW"] = ""
     for words, says in FAULTS:
-        ended = run(outbox, *words)
+        ended = outbox.call(*words)
         assert ended.returncode == 2 and says in ended.stderr and MARK not in ended.stderr, (words, ended.stderr)
     assert outbox.database.value("select count(*) from channels") == 0
 
 
 def test_what_is_not_there_is_said(outbox: Outbox) -> None:
     for words in (("rule", "add", "desk"), ("rule", "add", "desk", "--dry-run"), ("channel", "test", "desk")):
-        ended = run(outbox, *words)
+        ended = outbox.call(*words)
         assert ended.returncode == 1 and "there is no channel" in ended.stderr
-    good(outbox, "channel", "add", "desk", "mail", "desk@a.example")
-    ended = run(outbox, "channel", "add", "desk", "mail", "desk@a.example")
+    outbox.command("channel", "add", "desk", "mail", "desk@a.example")
+    ended = outbox.call("channel", "add", "desk", "mail", "desk@a.example")
     assert ended.returncode == 1 and "there is a channel desk already" in ended.stderr
-    ended = run(outbox, "rule", "add", "desk", "--tz", "Mars/Base")
+    ended = outbox.call("rule", "add", "desk", "--tz", "Mars/Base")
     assert ended.returncode == 1 and "--tz Mars/Base" in ended.stderr
-    assert run(outbox, "channel", "rotate", "desk").returncode == 1
-    good(outbox, "rule", "add", "desk", "--sections", "Sport,News", "--paths", "/a/,/b", "--quiet", "22:00-07:00",
+    assert outbox.call("channel", "rotate", "desk").returncode == 1
+    outbox.command("rule", "add", "desk", "--sections", "Sport,News", "--paths", "/a/,/b", "--quiet", "22:00-07:00",
          "--tz", "Europe/Berlin", "--sources", "social")
-    listed = good(outbox, "rule", "list").splitlines()[1]
+    listed = outbox.command("rule", "list").splitlines()[1]
     for word in ("desk", "rise,takeoff", "Sport,News", "/a/,/b", "22:00-07:00", "Europe/Berlin", "social"):
         assert word in listed
 
 
 def test_a_silence_and_its_end(outbox: Outbox, receiver: Receiver) -> None:
     outbox.host("a.example")
-    good(outbox, "channel", "add", "quiet", "webhook", f"{receiver.url}/200/silence")
-    good(outbox, "rule", "add", "quiet")
-    said = good(outbox, "silence", "--host", "a.example", "--until", "2090-01-01T12:00Z")
+    outbox.command("channel", "add", "quiet", "webhook", f"{receiver.url}/200/silence")
+    outbox.command("rule", "add", "quiet")
+    said = outbox.command("silence", "--host", "a.example", "--until", "2090-01-01T12:00Z")
     assert "nobody is told of what begins at a.example until 2090-01-01T12:00Z" in said
-    assert "a.example" in good(outbox, "silence", "list")
+    assert "a.example" in outbox.command("silence", "list")
     outbox.run()
     outbox.event("a.example")
-    good(outbox, "silence", "remove", "--host", "a.example")
+    outbox.command("silence", "remove", "--host", "a.example")
     outbox.event("a.example", 2)
     got = receiver.await_requests("/200/silence")
     assert [json.loads(one["body"])["data"]["path"] for one in got] == ["/p2"]
-    assert "a.example" not in good(outbox, "silence", "list")
+    assert "a.example" not in outbox.command("silence", "list")
 
 
 ANSWERS = [
@@ -170,8 +136,8 @@ ANSWERS = [
 def test_what_slack_answers(outbox: Outbox, receiver: Receiver) -> None:
     outbox.host("a.example")
     for name, answer, _, _, _ in ANSWERS:
-        good(outbox, "channel", "add", name, "slack", "-", text=f"{receiver.url}{answer}/slack\n")
-        good(outbox, "rule", "add", name)
+        outbox.command("channel", "add", name, "slack", "-", text=f"{receiver.url}{answer}/slack\n")
+        outbox.command("rule", "add", name)
     outbox.database.rows("update pages set title = '<!channel> <@U1> A & B' where path = '/p1'")
     outbox.event("a.example")
     outbox.run()
@@ -186,7 +152,7 @@ def test_what_slack_answers(outbox: Outbox, receiver: Receiver) -> None:
         assert section.splitlines()[0] == "Rising: *<https://a.example/p1|&lt;!channel&gt; &lt;@U1&gt; A &amp; B>*"
         assert section.splitlines()[1] == "3.2 × expected: 410 against 128, social +260"
         assert section.endswith("<https://up.example/board/#host=a.example&amp;page=/p1|Board>")
-    assert good(outbox, "channel", "enable", "old") == "the channel old is on; what happens from now on is sent there\n"
+    assert outbox.command("channel", "enable", "old") == "the channel old is on; what happens from now on is sent there\n"
 
 
 SINK = """
@@ -226,8 +192,8 @@ def test_mail_is_one_thread_an_event(outbox: Outbox, sink: tuple[Path, Path]) ->
     program, got = sink
     outbox.environment["UPBEAT_SENDMAIL"] = str(program)
     outbox.host("a.example")
-    good(outbox, "channel", "add", "desk", "mail", "desk@a.example")
-    good(outbox, "rule", "add", "desk")
+    outbox.command("channel", "add", "desk", "mail", "desk@a.example")
+    outbox.command("rule", "add", "desk")
     title = "Fünf 🔥\r\nBcc: all@b.example\r\n\r\n" + "lang " * 300
     outbox.database.rows("update pages set title = %s where path = '/p1'", title)
     outbox.run()

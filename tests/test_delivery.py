@@ -2,16 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
 from servers.outbox import MARK, SIGNING, Outbox, seal, signature
 from servers.postgres import Database, Postgres
-from servers.processes import ROOT, await_true
+from servers.processes import ROOT, await_true, end, free_port
+from servers.proxy import Proxy
 from servers.receiver import Receiver
 
 
@@ -25,13 +27,6 @@ def fresh(postgres: Postgres) -> Iterator[Database]:
 @pytest.fixture
 def outbox(fresh: Database, tmp_path: Path) -> Iterator[Outbox]:
     one = Outbox(fresh, tmp_path)
-    yield one
-    one.stop()
-
-
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    one = Receiver(tmp_path_factory.mktemp("receiver")).start()
     yield one
     one.stop()
 
@@ -294,6 +289,82 @@ def test_plain_http_needs_a_network(fresh: Database, receiver: Receiver, tmp_pat
     fresh.rows("select test_alert_channel('plain')")
     outbox.once()
     assert outbox.delivery("plain")["said"] == "the request can't be made" and not receiver.requests("/200/plain")
+
+
+# --- A company's proxy ---------------------------------------------------------------------------------------
+
+
+class Company(NamedTuple):
+    """No way out but by tinyproxy, which wants a password; behind it all that is asked for leads to the receiver."""
+
+    address: str
+    inside: Proxy
+
+
+@pytest.fixture
+def company(tmp_path: Path, receiver: Receiver) -> Iterator[Company]:
+    program = shutil.which("tinyproxy") or "/usr/bin/tinyproxy"
+    inside, port = Proxy(tmp_path, receiver.url, "hooks.slack.test"), free_port()
+    conf, log = tmp_path / "tinyproxy.conf", tmp_path / "tinyproxy.log"
+    upstream = inside.url.removeprefix("http://")
+    conf.write_text(
+        f'Port {port}\nListen 127.0.0.1\nTimeout 20\nMaxClients 20\nLogFile "{log}"\n'
+        f"Upstream http {upstream}\nBasicAuth upbeat {MARK}\n"
+    )
+    log.touch()
+    process = subprocess.Popen([program, "-d", "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    await_true(lambda: "Accepting connections" in log.read_text(), 10)
+    yield Company(f"127.0.0.1:{port}", inside)
+    end(process)
+    inside.stop()
+
+
+def behind(company: Company, fresh: Database, tmp_path: Path, user: str = f"upbeat:{MARK}@", **more: str) -> Outbox:
+    settings = {"UPBEAT_ALERT_PROXY": f"http://{user}{company.address}", "UPBEAT_ALERT_ALLOW": ""}
+    return Outbox(fresh, tmp_path, SSL_CERT_FILE=str(company.inside.authority), no_proxy="*", **settings | more)
+
+
+def test_slack_is_reached_through_a_proxy(
+    company: Company, fresh: Database, receiver: Receiver, tmp_path: Path
+) -> None:
+    """The name means nothing to this machine: the proxy alone resolves it."""
+    outbox = behind(company, fresh, tmp_path)
+    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/{MARK}", "slack")
+    fresh.rows("select test_alert_channel('room')")
+    outbox.once()
+    assert outbox.delivery("room")["state"] == "delivered", outbox.delivery("room")
+    assert company.inside.asked == ["hooks.slack.test:443"]
+    assert len(receiver.requests(f"/word/200/ok/{MARK}")) == 1
+    outbox.check_log()
+
+
+@pytest.mark.once
+def test_what_a_proxy_must_not_lead_to_is_not_asked_of_it(
+    company: Company, fresh: Database, receiver: Receiver, tmp_path: Path
+) -> None:
+    hosts = [host for host in FORBIDDEN if not host.endswith(".test")] + ["localhost.", "a.localhost", "127.0.0.1."]
+    outbox = behind(company, fresh, tmp_path, UPBEAT_ALERT_ALLOW="127.77.0.0/16")
+    for number, host in enumerate(hosts):
+        outbox.channel(f"c{number}", f"https://{host}:{receiver.port}/200/forbidden")
+    outbox.channel("plain", f"http://127.77.0.1:{receiver.port}/200/plain")
+    fresh.rows("select test_alert_channel(name) from channels")
+    outbox.once()
+    said = dict(fresh.rows("select channel, said from deliveries where channel <> 'plain'"))
+    assert len(said) == len(hosts)
+    assert {why for why in said.values() if not why.startswith("the address is not")} <= {"the name can't be resolved"}
+    assert company.inside.asked == [] and "127.77" not in (tmp_path / "tinyproxy.log").read_text()
+
+
+def test_a_proxy_that_refuses_or_is_away_is_named(company: Company, fresh: Database, tmp_path: Path) -> None:
+    for user, port, why in (("", "", "the proxy refuses the request"), ("", "1", "the proxy can't be reached")):
+        outbox = behind(company, fresh, tmp_path, user)
+        if port:
+            outbox.environment["UPBEAT_ALERT_PROXY"] = f"http://127.0.0.1:{port}"
+        outbox.channel(f"room{port}", f"https://hooks.slack.test/200/{MARK}", "slack")
+        fresh.rows("select test_alert_channel(%s)", f"room{port}")
+        outbox.once()
+        assert (outbox.delivery(f"room{port}")["state"], outbox.delivery(f"room{port}")["said"]) == ("waiting", why)
+        outbox.check_log()
 
 
 # --- Mail ----------------------------------------------------------------------------------------------------

@@ -57,7 +57,8 @@ enum status deliver_new(struct deliverer **deliverer_r, const struct deliver_con
         return STATUS_NO_MEMORY;
     deliverer->config = *config;
     deliverer->is_hurried = true;
-    const struct post_config post = {.allow = config->allow, .ca_file = config->ca_file, .requests = AT_ONCE};
+    const struct post_config post = {
+        .allow = config->allow, .ca_file = config->ca_file, .proxy = config->proxy, .requests = AT_ONCE};
     enum status result = post_new(&deliverer->post, &post);
     if (result == STATUS_OK)
         *deliverer_r = deliverer;

@@ -27,6 +27,7 @@ struct deliver_config {
     const char *sendmail;  /* a program */
     const char *mail_from; /* "": as sendmail has it */
     const char *board_url; /* "": not known */
+    const char *proxy;     /* "": none; see post.h */
     struct networks allow; /* see post.h */
 };
 

@@ -37,7 +37,7 @@ static void put_url(struct writer *writer, const char *name, const struct alert_
     if (message)
         message_put_board_url(&url, message, event);
     else
-        message_put_page_url(&url, event);
+        page_url_put(&url, event->host, event->path);
     writer_text(writer, name, url.data, url.len_bytes);
     buffer_release(&url);
 }

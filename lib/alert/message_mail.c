@@ -50,7 +50,7 @@ static void put_date(struct buffer *out, int64_t at_ms)
 static void put_event_id(struct buffer *out, const struct alert_event *event)
 {
     buffer_append_format(out, "<event-%lld.%lld@%s>", (long long)event->event_id, (long long)event->began_ms,
-                         message_site(event->host));
+                         page_url_site(event->host));
 }
 
 static bool begins_thread(const struct alert_message *message)
@@ -132,7 +132,7 @@ static void put_event(struct buffer *text, const struct alert_message *message,
     size_t before = text->len_bytes;
     message_put_sparkline(text, event);
     buffer_append_text(text, text->len_bytes > before ? "\n\n" : "\n");
-    message_put_page_url(text, event);
+    page_url_put(text, event->host, event->path);
     buffer_append_char(text, '\n');
     message_put_board_url(text, message, event);
     buffer_append_text(text, "\n\n");

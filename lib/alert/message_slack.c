@@ -71,7 +71,7 @@ static void put_event(struct buffer *out, const struct alert_message *message,
     buffer_init(&url, PAGE_URL_MAX_BYTES);
     buffer_append_format(&text, "%s: *", message_words(event));
     message_put_headline(&words, event);
-    message_put_page_url(&url, event);
+    page_url_put(&url, event->host, event->path);
     put_link(&text, &url, &words);
     buffer_append_text(&text, "*\n");
     message_put_figures(&words, event);

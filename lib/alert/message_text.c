@@ -215,51 +215,18 @@ void message_put_sparkline(struct buffer *out, const struct alert_event *event)
 /* --- Addresses ---------------------------------------------------------------------------------------------
  */
 
-static bool is_plain_in_url(unsigned char c)
-{
-    bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return is_word || (c != '\0' && strchr("-._~/?#!$&+,;=:@%", c));
-}
-
-static void put_encoded(struct buffer *out, const char *text, const char *encode)
-{
-    for (const char *at = text; *at; at++) {
-        if (is_plain_in_url((unsigned char)*at) && !strchr(encode, *at))
-            buffer_append_char(out, *at);
-        else
-            buffer_append_format(out, "%%%02X", (unsigned char)*at);
-    }
-}
-
-const char *message_site(const char *host)
-{
-    const char *at = strrchr(host, '@');
-    return at ? at + 1 : host;
-}
-
-void message_put_page_url(struct buffer *out, const struct alert_event *event)
-{
-    const char *path = event->path ? event->path : "/";
-    buffer_append_text(out, "https:");
-    if (path[0] != '/' || path[1] != '/')
-        buffer_append_text(out, "//");
-    if (path[0] == '/' && path[1] != '/')
-        put_encoded(out, message_site(event->host), "%?#");
-    put_encoded(out, path, "");
-}
-
 void message_put_board_url(struct buffer *out, const struct alert_message *message,
                            const struct alert_event *event)
 {
     if (!message->board_url)
         return;
-    put_encoded(out, message->board_url, "");
+    page_url_put_encoded(out, message->board_url, "");
     buffer_append_text(out, "#host=");
-    put_encoded(out, event->host, "&=?#%+");
+    page_url_put_encoded(out, event->host, "&=?#%+");
     if (!event->path)
         return;
     buffer_append_text(out, "&page=");
-    put_encoded(out, event->path, "&=?#%+");
+    page_url_put_encoded(out, event->path, "&=?#%+");
 }
 
 /* --- The whole message -------------------------------------------------------------------------------------

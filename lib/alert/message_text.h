@@ -3,10 +3,10 @@
 #define UPBEAT_ALERT_MESSAGE_TEXT_H
 
 #include "alert/message.h"
+#include "pages/page_url.h"
 
 enum {
     HEADLINE_MAX_CHARACTERS = 150,
-    PAGE_URL_MAX_BYTES = 8000, /* https, a host, and a path of which each byte may be %XX */
     LINE_MAX_BYTES = 4000,
 };
 
@@ -28,14 +28,7 @@ void message_put_figures(struct buffer *out, const struct alert_event *event);
  * where none is known. */
 void message_put_sparkline(struct buffer *out, const struct alert_event *event);
 
-/* The host without Chartbeat's name of a part of a site, as in "video@example.com". */
-const char *message_site(const char *host);
-
-/* Appends the address of the page in ASCII: every byte that RFC 3986 does not allow, and what ends a link
- * in mail or at Slack's (quotes, brackets, bars), as %XX. */
-void message_put_page_url(struct buffer *out, const struct alert_event *event);
-
-/* The same of the board, open on that page; nothing where the board's address is not known. */
+/* Appends the address of the board, open on that page; nothing where it is not known. */
 void message_put_board_url(struct buffer *out, const struct alert_message *message,
                            const struct alert_event *event);
 

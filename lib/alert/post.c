@@ -4,6 +4,7 @@
 #include "base/secret_box.h"
 
 #include <curl/curl.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,7 @@ struct transfer {
     int64_t seen_ms;   /* the same: when it was started, or polled last */
     size_t body_bytes; /* that came so far */
     char start[OUTBOX_WORD_MAX_BYTES + 2];
-    bool is_busy, is_plain, is_forbidden, has_headers;
+    bool is_busy, is_plain, is_proxied, is_forbidden, has_headers;
 };
 
 struct post {
@@ -72,13 +73,34 @@ const char *post_check_url(const char *url, const struct networks *allow, char *
     return why;
 }
 
+/* Whether the host is a name that a proxy may resolve: no address, and none of the local network alone. */
+static bool is_public_name(const char *host)
+{
+    static const char LOCAL[] = ".localhost";
+    char name[POST_HOST_MAX_BYTES + 1];
+    struct addrinfo *found = NULL;
+    const struct addrinfo numeric = {.ai_flags = AI_NUMERICHOST};
+    size_t len = strlen(host);
+    while (len > 0 && host[len - 1] == '.')
+        len--;
+    memcpy(name, host, len);
+    name[len] = '\0';
+    if (*name == '[' || getaddrinfo(name, NULL, &numeric, &found) == 0) {
+        if (found)
+            freeaddrinfo(found);
+        return false;
+    }
+    bool is_local = len >= sizeof LOCAL && strcasecmp(name + len - (sizeof LOCAL - 1), LOCAL) == 0;
+    return strchr(name, '.') && !is_local;
+}
+
 /* --- What libcurl calls ----------------------------------------------------------------------------------
  */
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct transfer *transfer = context;
-    bool is_allowed = networks_contain(&transfer->post->config.allow, &address->addr);
+    bool is_allowed = transfer->is_proxied || networks_contain(&transfer->post->config.allow, &address->addr);
     if (purpose != CURLSOCKTYPE_IPCXN ||
         !(is_allowed || (!transfer->is_plain && networks_is_public(&address->addr)))) {
         transfer->is_forbidden = true;
@@ -122,7 +144,10 @@ static bool set_options(struct transfer *transfer)
     /* QUICK_EXIT: else libcurl waits for a resolver that does not answer, past every time-out. */
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, transfer->is_proxied ? transfer->post->config.proxy : "") ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
@@ -206,6 +231,7 @@ enum status post_start(struct post *post, const struct post_request *request, vo
     if (!transfer || post_check_url(request->url, &post->config.allow, host))
         return STATUS_INVALID;
     transfer->is_plain = strncasecmp(request->url, "https:", 6) != 0;
+    transfer->is_proxied = !transfer->is_plain && *post->config.proxy && is_public_name(host);
     transfer->context = context;
     transfer->easy = curl_easy_init();
     if (transfer->easy && set_options(transfer) && set_headers(transfer, request) &&
@@ -261,6 +287,10 @@ void post_poll(struct post *post, int timeout_ms)
 
 static const char *trouble_of(const struct transfer *transfer, CURLcode code)
 {
+    long connected = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &connected);
+    if (transfer->is_proxied && code != CURLE_OPERATION_TIMEDOUT && connected != 200)
+        return connected == 0 ? "the proxy can't be reached" : "the proxy refuses the request";
     if (transfer->is_forbidden)
         return "the address is not of the public internet, and not in UPBEAT_ALERT_ALLOW";
     switch (code) {

@@ -2,7 +2,10 @@
  *
  * The addresses come from operators, the names behind them belong to others: so each address is checked where
  * the socket to it is opened, after all names were resolved, and a name that changes between a look and its
- * use gains nothing. No redirects, no proxy (it would resolve the name itself), no reuse of connections.
+ * use gains nothing. No redirects, no reuse of connections.
+ * A proxy that the operator names resolves names itself: which of them it leads to is the proxy's to say. It
+ * is asked for names of the public internet, by https; addresses, names without a dot and plain http never
+ * go through it, and are checked at their socket. The environment's http_proxy and no_proxy are not read.
  * Of an answer the status counts, once all of its headers are there: the message was taken then, and whoever
  * drips or goes on for a gigabyte is not listened to. Neither URL nor answer ever reaches a log. */
 #ifndef UPBEAT_ALERT_POST_H
@@ -27,6 +30,7 @@ struct post;
 struct post_config {
     struct networks allow; /* that may be spoken to although they are not public, and by plain http */
     const char *ca_file;   /* certificates to trust; "": the system's */
+    const char *proxy;     /* http(s)://[USER:PASSWORD@]HOST:PORT; "": none; outlives the post */
     int requests;          /* at a time */
 };
 

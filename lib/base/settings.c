@@ -8,7 +8,16 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum setting_type { TYPE_TEXT, TYPE_NAMES, TYPE_INT, TYPE_SWITCH, TYPE_LEVEL, TYPE_URL, TYPE_NETWORKS };
+enum setting_type {
+    TYPE_TEXT,
+    TYPE_NAMES,
+    TYPE_INT,
+    TYPE_SWITCH,
+    TYPE_LEVEL,
+    TYPE_URL,
+    TYPE_PROXY,
+    TYPE_NETWORKS
+};
 
 struct setting {
     const char *name;
@@ -73,6 +82,8 @@ static const struct setting TABLE[] = {
      "a host with an alert rule is sampled at least so often"},
     {"UPBEAT_ALERT_ALLOW", TYPE_NETWORKS, AT(alert_allow), "", 0, 0, false,
      "networks that alerts may go to although they are not of the public internet, and by http"},
+    {"UPBEAT_ALERT_PROXY", TYPE_PROXY, AT(alert_proxy), "", 0, 0, true,
+     "proxy by which alerts reach the public internet, as http://proxy.example:3128; empty: none"},
     {"UPBEAT_SENDMAIL", TYPE_TEXT, AT(sendmail), "/usr/sbin/sendmail", 0, 0, false,
      "program that takes mail, called with -i -t"},
     {"UPBEAT_MAIL_FROM", TYPE_TEXT, AT(mail_from), "", 0, 0, false,
@@ -96,11 +107,17 @@ static enum status read_int(const struct setting *row, const char *value, int *n
     return STATUS_OK;
 }
 
+/* What stands behind http:// or https://; NULL: it begins otherwise. */
+static const char *after_scheme(const char *value)
+{
+    return strncmp(value, "https://", 8) == 0  ? value + 8
+           : strncmp(value, "http://", 7) == 0 ? value + 7
+                                               : NULL;
+}
+
 static bool is_url(const char *value)
 {
-    const char *rest = strncmp(value, "https://", 8) == 0  ? value + 8
-                       : strncmp(value, "http://", 7) == 0 ? value + 7
-                                                           : NULL;
+    const char *rest = after_scheme(value);
     if (!rest || strlen(value) > 500 || *rest == '/' || !strchr(rest, '/'))
         return false;
     for (const char *at = rest; *at; at++) {
@@ -108,6 +125,22 @@ static bool is_url(const char *value)
             return false;
     }
     return true;
+}
+
+/* Empty, or with a port of digits at its end; libcurl alone reads the user and the password. */
+static bool is_proxy(const char *value)
+{
+    const char *rest = after_scheme(value);
+    const char *port = rest ? strrchr(rest, ':') : NULL;
+    if (*value == '\0')
+        return true;
+    if (!port || port == rest || port[-1] == '@' || strlen(value) > 500)
+        return false;
+    for (const char *at = rest; *at; at++) {
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("/?#\\\"<>", *at))
+            return false;
+    }
+    return port[1] != '\0' && strlen(port + 1) <= 5 && port[1 + strspn(port + 1, "0123456789")] == '\0';
 }
 
 static bool is_name_list(const char *value)
@@ -147,6 +180,9 @@ static void say_range(const struct setting *row, struct buffer *out)
     case TYPE_URL:
         buffer_append_text(out, "http(s)://HOST[:PORT]/PATH without user, query or fragment");
         break;
+    case TYPE_PROXY:
+        buffer_append_text(out, "http(s)://[USER:PASSWORD@]HOST:PORT, or empty");
+        break;
     case TYPE_NAMES:
         buffer_append_text(
             out,
@@ -180,6 +216,10 @@ static enum status read_row(const struct setting *row, const char *value, struct
         break;
     case TYPE_URL:
         index = is_url(value) ? 0 : -1;
+        *(const char **)(void *)at = value;
+        break;
+    case TYPE_PROXY:
+        index = is_proxy(value) ? 0 : -1;
         *(const char **)(void *)at = value;
         break;
     case TYPE_NAMES:
@@ -223,7 +263,7 @@ enum status settings_read(struct settings *settings_r, struct buffer *fault)
         const struct setting *row = &TABLE[i];
         const char *value = getenv(row->name);
         if (!value || (*value == '\0' && row->type != TYPE_TEXT && row->type != TYPE_NAMES &&
-                       row->type != TYPE_NETWORKS))
+                       row->type != TYPE_PROXY && row->type != TYPE_NETWORKS))
             value = row->default_value;
         if (read_row(row, value, &settings) == STATUS_OK)
             continue;

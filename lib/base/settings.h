@@ -36,6 +36,7 @@ struct settings {
     int keep_quarter_months;
     int alert_every_ms;      /* between samples of a host with an alert rule, at most */
     const char *alert_allow; /* networks, see networks_read() */
+    const char *alert_proxy; /* of HTTP, may hold a password; "": none */
     const char *sendmail;
     const char *mail_from; /* "": as sendmail has it */
     const char *board_url; /* "": not known */

@@ -204,6 +204,7 @@ static void keep_open(struct event_rules *rules, struct watch *watch, const stru
         event->peak_ms = rules->at_ms;
         event->peak_visitors = page->visitors;
         note_sources(watch);
+        rules->see(event, EVENT_PEAKED, rules->context);
     }
     if (falls ? page->visitors * STILL_RATIO <= page->expected
               : page->visitors >= STILL_RATIO * page->expected)
@@ -314,6 +315,7 @@ static void look_at_site(struct event_rules *rules, const struct event_sample *s
     if (site->is_open && (is_above ? total > site->event.peak_visitors : total < site->event.peak_visitors)) {
         site->event.peak_visitors = total;
         site->event.peak_ms = rules->at_ms;
+        rules->see(&site->event, EVENT_PEAKED, rules->context);
     }
 }
 

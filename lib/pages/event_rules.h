@@ -22,9 +22,10 @@
 
 #define EVENT_MIN_SCORE 6.0
 
-enum event_step { EVENT_BEGAN, EVENT_ENDED };
+enum event_step { EVENT_BEGAN, EVENT_PEAKED, EVENT_ENDED };
 
-/* Gets each event as it begins and as it ends; the event is gone after the call. */
+/* Gets each event as it begins, whenever it has a new peak after, and as it ends; the event is gone after the
+ * call. */
 typedef void event_see(const struct event *event, enum event_step step, void *context);
 
 struct event_bounds {

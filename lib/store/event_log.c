@@ -27,7 +27,9 @@ static const struct statement TITLES = {
 static const struct statement RECENT = {
     "upbeat_event_recent",
     "select page_id, kind::text, " US("began_at") ", " US("peak_at") ", " US(
-        "ended_at") ", visitors::text, expected::text, score::text, peak::text, peak_expected::text"
+        "ended_at") ", visitors::text, expected::text, score::text, peak::text, peak_expected::text,"
+                    " sources[1]::text, sources[2]::text, sources[3]::text, sources[4]::text, "
+                    "sources[5]::text"
                     " from events where host = $1::text and kind not in ('record', 'headline')"
                     " and (ended_at is null or ended_at > " AT_US(2) ") order by began_at",
     2, false};
@@ -139,7 +141,7 @@ struct event event_log_event(const struct database_rows *rows, size_t number)
 {
     size_t len = 0;
     int64_t page_id = database_int(rows, number, 0, 0);
-    return (struct event){
+    struct event event = {
         .kind = event_log_kind(database_bytes(rows, number, 1, &len)),
         .page = page_id > 0 ? (uint32_t)page_id : EVENT_SITE,
         .began_ms = database_int(rows, number, 2, 0) / 1000,
@@ -150,7 +152,12 @@ struct event event_log_event(const struct database_rows *rows, size_t number)
         .score = real(rows, number, 7),
         .peak_visitors = real(rows, number, 8),
         .peak_expected = real(rows, number, 9),
+        .has_sources = !isnan(real(rows, number, 10)),
     };
+    for (int i = 0; i < PAGE_SOURCES && event.has_sources; i++)
+        event.sources[i] = real(rows, number, 10 + i);
+    event.causes = event.has_sources ? event_causes(event.sources, event.kind == EVENT_FALL) : 0;
+    return event;
 }
 
 enum status event_log_usual(struct database *database, const char *host, struct deadline deadline,

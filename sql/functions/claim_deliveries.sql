@@ -11,7 +11,8 @@ begin
     for c in
         select * from channels ch
         where ch.is_on and (ch.lease_until is null or ch.lease_until not between at and at + p_lease_ms * interval '1 ms')
-          and (select h.next_try_at from outbox h where h.channel_id = ch.channel_id and h.state = 'waiting' order by h.delivery_id limit 1) <= at
+          and exists (select from (select * from outbox h where h.channel_id = ch.channel_id and h.state = 'waiting' order by h.delivery_id limit 1) h
+                      where h.next_try_at <= at or h.created_at > at)
         for no key update skip locked
     loop
         exit when claimed = p_limit;
@@ -19,11 +20,13 @@ begin
         where h.channel_id = c.channel_id and h.state = 'waiting' and h.created_at < at - interval '24 hours';
         -- Looked for anew: somebody may have delivered it between the look at the channel and its lock.
         select * into o from outbox h where h.channel_id = c.channel_id and h.state = 'waiting' order by h.delivery_id limit 1;
-        continue when not found or o.next_try_at > at;
+        -- A message of a time to come was made before the clock was set back: its time to try again means nothing.
+        continue when not found or (o.next_try_at > at and o.created_at <= at);
         claimed := claimed + 1;
         lease := gen_random_uuid();
         update channels ch set lease = claim_deliveries.lease::uuid, lease_until = at + p_lease_ms * interval '1 ms' where ch.channel_id = c.channel_id;
-        update outbox h set attempts = h.attempts + 1 where h.delivery_id = o.delivery_id;
+        o.created_at := least(o.created_at, at);
+        update outbox h set attempts = h.attempts + 1, created_at = o.created_at where h.delivery_id = o.delivery_id;
         delivery_id := o.delivery_id;
         message_id := o.message_id;
         created_at := (extract(epoch from o.created_at) * 1000000)::bigint;

@@ -28,7 +28,7 @@ begin
             exit when not found;
             if not has_held then
                 select max(o.created_at) into last from outbox o
-                where o.channel_id = c.channel_id and o.created_at > p_at - window_
+                where o.channel_id = c.channel_id and o.created_at > p_at - window_ and o.created_at <= p_at
                   and exists (select from outbox_events i where i.delivery_id = o.delivery_id and i.host = next_host);
                 if last is not null then
                     update outbox_events set due_at = last + window_

@@ -16,7 +16,8 @@ begin
     end if;
     with stored as (
     insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score, peak, peak_expected, causes, sources)
-    select p_host, e.page_id, e.kind::event_kind, e.began_at, e.peak_at, e.ended_at, p.path,
+    -- After a clock was set back an event may end before it began.
+    select p_host, e.page_id, e.kind::event_kind, e.began_at, e.peak_at, case when e.ended_at < e.began_at then e.began_at else e.ended_at end, p.path,
            coalesce((select t.title from titles t where t.page_id = e.page_id and t.since <= e.began_at + interval '1 ms' order by t.since desc limit 1), p.title),
            e.visitors, e.expected, e.score, e.peak, e.peak_expected, coalesce(e.causes, '{}'), e.sources
     from jsonb_to_recordset(p_events) e (page_id integer, kind text, began_at timestamptz, peak_at timestamptz, ended_at timestamptz,

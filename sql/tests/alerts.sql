@@ -163,6 +163,23 @@ delete from channel_rules where quiet_from is not null;
 select is(gather_alerts('2026-10-26 08:00Z'), 0, 'what is held back by a rule that is gone');
 select is_empty($$ select from outbox_events where delivery_id is null $$, 'is forgotten');
 
+-- A clock that is set back by an hour.
+update t set at = '2026-10-27 10:00Z';
+delete from outbox;
+delete from channel_rules;
+select pg_temp.rule('all', p_host => 'a.example', p_at_most => 1);
+select pg_temp.found('a.example', '/news/2', 'rise', 300, 100, '{}', pg_temp.at(3600));
+select is(pg_temp.gather(3600), 1, 'a message is made');
+select pg_temp.found('a.example', '/news/3', 'rise', 300, 100, '{}', pg_temp.at(0));
+select is(pg_temp.gather(0), 1, 'and holds up none that is made an hour before it');
+delete from outbox where created_at = pg_temp.at(0);
+update outbox set created_at = clock_timestamp() + interval '1 hour', next_try_at = clock_timestamp() + interval '2 hours';
+create temporary table c as select * from claim_deliveries(20000, 10);
+select is((select count(*) from c), 1::bigint, 'what was to be tried again an hour from now is tried now');
+select finish_delivery((select delivery_id from c), (select lease from c), 'retry', 5000, 500, 'HTTP 500');
+select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'and after that by the clock as it is');
+drop table c;
+
 -- Claims.
 delete from outbox;
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'nothing waits, nothing is claimed');

@@ -16,6 +16,7 @@ from .processes import build_folder, end
 
 PROGRAM = build_folder() / "fcgi" / "upbeat-alert"
 MARK = "leak-me-not"  # in all that no log may have
+BOARD = "https://up.example/board/"
 SECRET = b"a secret of the tests, long enough for it"
 SIGNING = "whsec_" + base64.b64encode(b"a signing secret of 32 bytes!!!!").decode()
 KINDS = "{rise,takeoff,fall,record,site_high,site_low,headline,outage}"
@@ -103,11 +104,33 @@ class Outbox:
         )
         assert stored
 
+    def call(self, *words: str, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        """One of upbeat-alert's commands, as people run it, with `text` on its standard input."""
+        return subprocess.run(
+            [str(PROGRAM), *words],
+            input=text,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    def command(self, *words: str, **more: str) -> str:
+        """One that does what it is told: its output."""
+        ended = self.call(*words, **more)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
     def run(self) -> subprocess.Popen[bytes]:
         with open(self.log, "ab") as log:
             one = subprocess.Popen([str(PROGRAM), "--loop"], env=self.environment, stderr=log, start_new_session=True)
         self.running.append(one)
         return one
+
+    def kill(self, one: subprocess.Popen[bytes]) -> None:
+        one.kill()
+        one.wait()
+        self.running.remove(one)
 
     def once(self) -> None:
         with open(self.log, "ab") as log:

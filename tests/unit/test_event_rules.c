@@ -19,7 +19,7 @@ static void note(const struct event *event, enum event_step step, void *context)
     (void)context;
     if (step == EVENT_BEGAN)
         begun[begun_count++] = *event;
-    else
+    else if (step == EVENT_ENDED)
         ended[ended_count++] = *event;
     assert_true(begun_count < EVENTS_MAX && ended_count < EVENTS_MAX);
 }

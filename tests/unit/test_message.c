@@ -136,7 +136,7 @@ static void test_addresses(void **state)
         event.host = cases[i].host;
         event.path = cases[i].path;
         buffer_init(&out, PAGE_URL_MAX_BYTES);
-        message_put_page_url(&out, &event);
+        page_url_put(&out, event.host, event.path);
         assert_case_text(cases[i].page, out.data, cases[i].page);
         buffer_clear(&out, PAGE_URL_MAX_BYTES);
         message_put_board_url(&out, &message, &event);

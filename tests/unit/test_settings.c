@@ -20,6 +20,7 @@ static const char *const NAMES[] = {
     "UPBEAT_RUN_DIR",
     "UPBEAT_LOG",
     "UPBEAT_UPSTREAM_TIMEOUT_MS",
+    "UPBEAT_ALERT_PROXY",
 };
 
 static int set_up(void **state)
@@ -60,9 +61,10 @@ static void test_presets(void **state)
     }
 }
 
-#define LIST "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty"
-#define TTL  "a whole number from 100 to 60000"
-#define URL  "http(s)://HOST[:PORT]/PATH without user, query or fragment"
+#define LIST  "names of letters, digits, _ . and -, some with a * at the end, a space between them, or empty"
+#define TTL   "a whole number from 100 to 60000"
+#define URL   "http(s)://HOST[:PORT]/PATH without user, query or fragment"
+#define PROXY "http(s)://[USER:PASSWORD@]HOST:PORT, or empty"
 
 static void test_each_setting(void **state)
 {
@@ -152,45 +154,60 @@ static void test_addresses(void **state)
     static const struct {
         const char *url;
         bool is_good;
+        bool is_proxy; /* else it is Chartbeat's */
     } cases[] = {
-        {"https://api.chartbeat.com/live/toppages/v3/", true},
-        {"http://127.0.0.1:8081/live/toppages/", true},
-        {"http://[::1]:8081/", true},
-        {"https://x/", true},
-        {"https://x", false},
-        {"https:///x", false},
-        {"https://", false},
-        {"http://", false},
-        {"ftp://x/", false},
-        {"file:///etc/passwd", false},
-        {"HTTPS://x/", false},
-        {"x/y", false},
-        {"//x/y", false},
-        {"https://user:secret@x/", false},
-        {"https://x/@secret", false},
-        {"https://x/?apikey=secret", false},
-        {"https://x/#secret", false},
-        {"https://x/a b", false},
-        {"https://x/\nsecret", false},
-        {"https://x/\x7f", false},
-        {"https://x/\xc3\xa9", false},
-        {"https://x\\secret/", false},
-        {"https://x/<secret>", false},
-        {"https://x/\"secret\"", false},
-        {" https://x/", false},
+        {"http://proxy.example:3128", true, true},
+        {"https://user:secret@[::1]:1", true, true},
+        {"proxy.example:3128", false, true},
+        {"http://proxy.example", false, true},
+        {"http://proxy.example:", false, true},
+        {"http://:3128", false, true},
+        {"http://secret@:3128", false, true},
+        {"http://proxy.example:3128/", false, true},
+        {"http://proxy.example:123456", false, true},
+        {"socks5://proxy.example:3128", false, true},
+        {"http://user:secret word@proxy.example:3128", false, true},
+        {"https://api.chartbeat.com/live/toppages/v3/", true, false},
+        {"http://127.0.0.1:8081/live/toppages/", true, false},
+        {"http://[::1]:8081/", true, false},
+        {"https://x/", true, false},
+        {"https://x", false, false},
+        {"https:///x", false, false},
+        {"https://", false, false},
+        {"http://", false, false},
+        {"ftp://x/", false, false},
+        {"file:///etc/passwd", false, false},
+        {"HTTPS://x/", false, false},
+        {"x/y", false, false},
+        {"//x/y", false, false},
+        {"https://user:secret@x/", false, false},
+        {"https://x/@secret", false, false},
+        {"https://x/?apikey=secret", false, false},
+        {"https://x/#secret", false, false},
+        {"https://x/a b", false, false},
+        {"https://x/\nsecret", false, false},
+        {"https://x/\x7f", false, false},
+        {"https://x/\xc3\xa9", false, false},
+        {"https://x\\secret/", false, false},
+        {"https://x/<secret>", false, false},
+        {"https://x/\"secret\"", false, false},
+        {" https://x/", false, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct settings settings;
         struct buffer fault;
         set_up(NULL);
-        setenv("CHARTBEAT_URL", cases[i].url, 1);
+        setenv(cases[i].is_proxy ? "UPBEAT_ALERT_PROXY" : "CHARTBEAT_URL", cases[i].url, 1);
         buffer_init(&fault, 1000);
         assert_case_int(cases[i].url, settings_read(&settings, &fault),
                         cases[i].is_good ? STATUS_OK : STATUS_INVALID);
         if (cases[i].is_good)
-            assert_case_text(cases[i].url, settings.chartbeat_url, cases[i].url);
+            assert_case_text(cases[i].url, cases[i].is_proxy ? settings.alert_proxy : settings.chartbeat_url,
+                             cases[i].url);
         else
-            assert_case_text(cases[i].url, fault.data, "CHARTBEAT_URL=(not shown): must be " URL);
+            assert_case_text(cases[i].url, fault.data,
+                             cases[i].is_proxy ? "UPBEAT_ALERT_PROXY=(not shown): must be " PROXY
+                                               : "CHARTBEAT_URL=(not shown): must be " URL);
         buffer_release(&fault);
     }
 }
