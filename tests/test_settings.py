@@ -132,6 +132,19 @@ def test_a_missing_secret_file(secret: Path) -> None:
     assert ended.returncode == 2 and "UPBEAT_SECRET_FILE=" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["UPBEAT_DATABASE", "UPBEAT_DATABASE_READ"])
+@pytest.mark.parametrize("value", ["hots=a password=hush", "hush", "host='a hush", "postgresql://a:hush@[b/c"])
+def test_a_connection_string_that_libpq_cannot_read(secret: Path, name: str, value: str) -> None:
+    ended = check(secret, **{name: value})
+    assert ended.returncode == 2 and f"{name}=(not shown): must be a connection string" in ended.stderr, ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("value", ["", "host=a,b,c target_session_attrs=prefer-standby", "postgresql://u@a,b/c"])
+def test_a_connection_string_that_libpq_can_read(secret: Path, value: str) -> None:
+    assert check(secret, UPBEAT_DATABASE_READ=value).returncode == 0
+
+
 def test_a_connection_string_is_never_shown(secret: Path) -> None:
     ended = check(secret, UPBEAT_DATABASE="password=hush", UPBEAT_TTL_MS="x")
     assert "hush" not in ended.stderr + ended.stdout

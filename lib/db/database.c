@@ -112,6 +112,28 @@ int database_tend_timeout_ms(const struct database *database, int max_ms)
     return is_at_work ? database_connect_timeout_ms(database->connect, max_ms) : max_ms;
 }
 
+void database_leave(struct database *database)
+{
+    if (database->connection)
+        database_connect_lost(database->connect, true, false);
+    disconnect(database);
+    database->is_away = true;
+}
+
+bool database_is_primary(const struct database *database)
+{
+    const char *said =
+        database->connection ? PQparameterStatus(database->connection, "in_hot_standby") : NULL;
+    return said && strcmp(said, "off") == 0;
+}
+
+bool database_is_conninfo(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    PQconninfoFree(options);
+    return options != NULL;
+}
+
 static bool is_prepared(const struct database *database, const struct statement *statement)
 {
     for (size_t i = 0; i < database->prepared_count; i++) {
@@ -278,9 +300,10 @@ enum status database_run(struct database *database, const struct statement *stat
                          struct database_rows **rows_r)
 {
     PGresult *answers[DATABASE_BATCH_MAX] = {0};
-    bool had_connection = database->connection != NULL;
+    /* What a transaction has read so far cannot be read again elsewhere. */
+    bool may_repeat = database->connection && PQtransactionStatus(database->connection) != PQTRANS_INTRANS;
     enum status result = run_once(database, statement, parameters, count, deadline, answers);
-    if (result == STATUS_UNREACHABLE && had_connection)
+    if (result == STATUS_UNREACHABLE && may_repeat)
         result = run_once(database, statement, parameters, count, deadline, answers);
     if (result != STATUS_OK)
         return result;

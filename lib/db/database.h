@@ -52,8 +52,9 @@ void database_free(struct database *database);
 /* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i *
  * statement->parameters]... for the i-th, and puts the rows of each into rows_r[i], which the caller frees.
  * Connects first where there is no connection; a connection that proves to be lost is made again, and the
- * statement run again, once: it must bear that. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server
- * refused it: logged), STATUS_NO_MEMORY: rows_r is untouched. */
+ * statement run again, once: it must bear that. In a transaction that a statement has begun it is not.
+ * STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server refused it: logged), STATUS_NO_MEMORY: rows_r
+ * is untouched. */
 enum status database_run(struct database *database, const struct statement *statement,
                          const struct sql_param *parameters, size_t count, struct deadline deadline,
                          struct database_rows **rows_r) MUST_CHECK;
@@ -67,6 +68,16 @@ void database_tend(struct database *database);
 
 /* Milliseconds until database_tend() has something to do, at most max_ms. */
 int database_tend_timeout_ms(const struct database *database, int max_ms);
+
+/* Gives up the connection, if there is one: the database is away until database_tend() has made another. Of
+ * several servers this one is then tried last. */
+void database_leave(struct database *database);
+
+/* Has the server said that it is no standby? False where it did not say: PgBouncer does not. */
+bool database_is_primary(const struct database *database);
+
+/* Can libpq read this connection string or URI? An empty one it can. */
+bool database_is_conninfo(const char *conninfo);
 
 /* NULL is allowed. */
 void database_rows_free(struct database_rows *rows);

@@ -23,6 +23,7 @@ struct request_head {
     const char *origin;
     const char *accept;
     const char *if_none_match;
+    const char *if_modified_since;
     const char *asked_headers; /* Access-Control-Request-Headers */
     const char *id;
     const char *drop_parameters; /* of the settings, see struct page_path_rules; NULL: none */

@@ -293,14 +293,16 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def string(self, route: str, machine: str) -> str:
-        """What upbeat on this machine connects with: by all three hosts, from this one on; by HAProxy; by PgBouncer."""
+        """What upbeat on this machine connects with: by all three hosts, from this one on; by HAProxy; by PgBouncer; for
+        reads by all three, standbys first."""
         own, at = self.addresses[machine], NAMES.index(machine)
         ports = {"haproxy": 5000, "pgbouncer": 6432}
         if route in ports:
             return f"host={own} port={ports[route]} dbname=upbeat"
         hosts = list(self.addresses.values())
         hosts = hosts[at:] + hosts[:at]
-        return f"host={','.join(hosts)} port=5432 dbname=upbeat target_session_attrs=read-write"
+        attributes = "prefer-standby" if route == "standbys" else "read-write"
+        return f"host={','.join(hosts)} port=5432 dbname=upbeat target_session_attrs={attributes}"
 
 
 def until(holds: Callable[[], Any], within_s: float) -> float:
