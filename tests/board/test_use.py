@@ -361,7 +361,9 @@ def test_texts_are_there_in_each_language() -> None:
 
 @pytest.mark.unhurried
 def test_in_german(stack: Stack, host: str) -> None:
-    remember(stack, host, PAGES, RISES)
+    pages = [steady(f"/p{n}", 30 + n) for n in range(100)]
+    remember(stack, host, pages, {"/p3": 120})
+    script(stack, host, [steady("/new", 300, "Frisch"), *pages[1:]], {"/p3": 120})
     german = Browser(lang="de-DE")
     try:
         german.open(address(stack, host))
@@ -370,6 +372,14 @@ def test_in_german(stack: Stack, host: str) -> None:
             "return document.documentElement.lang"
         ) == "de"
         assert re.search(r"\d,\d ×", german.text("#rows"))
+        await_true(lambda: "mind. +" in german.text("#rows") and "max. " in german.text("#rows"), 15, "a lower bound")
+        wide = """return [...document.querySelectorAll(".people > *, .times > *")]
+            .filter((node) => node.scrollWidth > node.parentElement.clientWidth).map((node) => node.innerText)"""
+        for width, more in ((1280, ""), (360, ""), (1920, "&tv")):
+            german.size(width, 900)
+            german.run("location.hash = arguments[0]", f"#host={host}{more}")
+            assert german.run(wide) == [], width
+            assert german.run("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         german.close()
 

@@ -244,7 +244,7 @@ function ageS() {
 function showState() {
   const age = ageS();
   const state = stateOf({
-    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn)),
+    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn || failed.status === 504)),
     isOnline: navigator.onLine, isWarming: Boolean(data && data.isWarming), isEmpty: Boolean(data && data.isEmpty),
   });
   const isNew = html.dataset.state !== state;

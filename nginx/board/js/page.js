@@ -2,9 +2,9 @@
  * headlines, and the evidence of its score. Chart.js is loaded when this is. While it is open it goes on: the figures with the list, the charts once a minute. */
 import { ask } from "./api.js";
 import { detailOf } from "./events.js";
-import { formatDayTime, formatRatio, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
-import { sinceOf, storyUrl } from "./list.js";
+import { sinceOf, storyUrl, timesOf } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
@@ -149,7 +149,7 @@ function showNow(page) {
   now.textContent = text(page.rank === null ? "page_least" : "page_now", { n: formatWhole(page.visitors) });
   expected.textContent = text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) });
   change.textContent = (isUp ? "▲ " : "▼ ") + formatSigned(page.visitors - page.expected) +
-    (page.ratio === null ? "" : `, ${text(page.lower_bound && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) })}`);
+    (page.ratio === null ? "" : `, ${timesOf(page)}`);
 }
 
 /* expected = median × tide, as the measure has it; the tide is what its own two figures say. */
@@ -292,7 +292,7 @@ function drawCourse(Chart, points, given) {
   const data = { datasets: [
     { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
     { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false, clip: 8 },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
