@@ -31,7 +31,7 @@ const texts = {
     chart_none: "Nothing is known of this time.", chart_failed: "The chart can't be drawn here.", chart: "{title}: {span}, from {low} to {high} visitors",
     updated: "A new version of the board is there; it is loaded when this tab is next out of sight.",
     event_rise: "rises", event_takeoff: "takes off", event_fall: "falls", event_record: "the most ever known", event_rose: "rose", event_times: "{n} × expected", event_lasted: "for {age}", event_peak: "peak {n}", event_with: "{n} readers", event_after: "then {percent}", event_chance: "what it did is not told apart from chance", event_site_high: "more than usual on the site", event_site_low: "fewer than usual on the site", event_headline: "headline changed", event_outage: "measurement was out",
-    event_by: "by {sources}", wall_rising: "{n} rising", wall_refused: "not accepted", wall_none: "nothing known yet",
+    event_by: "by {sources}", wall_rising: "{n} rising", wall_refused: "not accepted", wall_none: "nothing known yet", wall_more: "{n} more can be chosen above.",
   },
   de: {
     skip: "Zur Liste", readers: "lesen gerade", site: "Website", wall: "Alle Websites", one: "Eine Website", tv: "TV", leave: "Schlüssel vergessen",
@@ -64,7 +64,7 @@ const texts = {
     chart_none: "Von dieser Zeit ist nichts bekannt.", chart_failed: "Die Kurve kann hier nicht gezeichnet werden.", chart: "{title}: {span}, von {low} bis {high} Besucher",
     updated: "Eine neue Fassung der Tafel ist da; sie wird geladen, sobald dieser Tab nicht zu sehen ist.",
     event_rise: "steigt", event_takeoff: "hebt ab", event_fall: "fällt", event_record: "so viele wie nie", event_rose: "stieg", event_times: "das {n}-fache des Erwarteten", event_lasted: "{age} lang", event_peak: "Spitze {n}", event_with: "{n} Leser", event_after: "danach {percent}", event_chance: "was es bewirkte, ist vom Zufall nicht zu unterscheiden", event_site_high: "mehr als sonst auf der Website", event_site_low: "weniger als sonst auf der Website", event_headline: "Überschrift geändert", event_outage: "Messung fiel aus",
-    event_by: "durch {sources}", wall_rising: "{n} steigen", wall_refused: "nicht angenommen", wall_none: "noch nichts bekannt",
+    event_by: "durch {sources}", wall_rising: "{n} steigen", wall_refused: "nicht angenommen", wall_none: "noch nichts bekannt", wall_more: "{n} weitere sind oben zu wählen.",
   },
 };
 
