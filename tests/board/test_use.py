@@ -335,7 +335,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
 
 
 def test_what_is_called_rising_in_the_list_of_all_is_what_the_service_shows_by_default() -> None:
-    code = (ROOT / "nginx" / "board" / "js" / "main.js").read_text(encoding="utf-8")
+    code = (ROOT / "nginx" / "board" / "js" / "list.js").read_text(encoding="utf-8")
     said = re.search(r"const SHOWN = \{(.*)\}", code)
     assert said
     shown = dict(part.strip().split(": ") for part in said[1].split(","))

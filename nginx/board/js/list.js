@@ -6,6 +6,7 @@ import { text } from "./texts.js";
 
 const MOVE_MS = 300;
 const IDLE_MS = 120000; // a pointer that was left on the list, or a focus that nobody uses, holds the order no longer
+const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -24,6 +25,14 @@ export function storyUrl(host, path) {
 
 /* Since when a page rises or falls: as it was told, or as its minutes show. */
 export const sinceOf = (page) => page.since || page.spark_since;
+
+/* As /trends has it by default: the tab of all pages shows those too that do neither. */
+export function trendOf(page) {
+  const more = page.visitors - page.expected;
+  const most = Math.max(page.visitors, page.expected);
+  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
+  return more > 0 ? "up" : "down";
+}
 
 /* How many times what is expected, in words. */
 export function timesOf(page) {

@@ -2,9 +2,9 @@
  * headlines, and the evidence of its score. Chart.js is loaded when this is. While it is open it goes on: the figures with the list, the charts once a minute. */
 import { ask } from "./api.js";
 import { detailOf } from "./events.js";
-import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { formatDay, formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
-import { sinceOf, storyUrl, timesOf } from "./list.js";
+import { sinceOf, storyUrl, timesOf, trendOf } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
@@ -145,7 +145,7 @@ function showRow() {
 function showNow(page) {
   const isUp = page.visitors >= page.expected;
   const [now, expected, change] = find("page-now").children;
-  find("page-now").dataset.trend = Math.abs(page.visitors - page.expected) < 0.5 ? "steady" : isUp ? "up" : "down";
+  find("page-now").dataset.trend = trendOf(page);
   now.textContent = text(page.rank === null ? "page_least" : "page_now", { n: formatWhole(page.visitors) });
   expected.textContent = text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) });
   change.textContent = (isUp ? "▲ " : "▼ ") + formatSigned(page.visitors - page.expected) +
@@ -288,11 +288,11 @@ function ticksOf({ from, to }) {
 }
 
 function drawCourse(Chart, points, given) {
-  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDayTime(at) : formatTime(at));
+  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDay(at) : formatTime(at));
   const data = { datasets: [
-    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
-    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false, clip: 8 },
+    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band"), order: 1 },
+    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0, order: 1 },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false, clip: 8, order: 0 },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
@@ -344,7 +344,7 @@ function drawHours(Chart, hours) {
   if (known.length === 0) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
-    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
+    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
     { type: "bar", label: text("quartiles"), data: (hours || []).map((hour) => (hour.p25 === null ? null : [hour.p25, hour.p75])), backgroundColor: colour("--band"), barPercentage: 0.9, categoryPercentage: 1 },
   ] };
   const options = {
