@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from board.browser import LATER, Browser
-from board.conftest import PAGES, RISES, address, remember, steady
+from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import await_true
 from servers.stack import KEY, KEY_MARK, Stack
 
@@ -173,6 +173,38 @@ def test_another_key_in_the_address_is_taken_at_once(browser: Browser, stack: St
     browser.await_state("live")
     assert KEY_MARK not in browser.driver.current_url and browser.driver.current_url.endswith("&tab=top")
     assert browser.run("return document.getElementById('ask').hidden")
+
+
+def test_a_browser_without_storage_has_a_board_until_it_is_loaded_anew(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(
+        "for (const name of ['sessionStorage', 'localStorage']) Object.defineProperty(window, name,"
+        " {get() { throw new DOMException('denied', 'SecurityError'); }});"
+    )
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.run("document.getElementById('leave').click()")
+        browser.await_state("key")
+        browser.driver.refresh()
+        browser.await_state("key")
+        browser.run("document.getElementById('ask-host').value = arguments[0]", host)
+        browser.run("document.getElementById('ask-key').value = arguments[0]", KEY)
+        browser.run("document.querySelector('#ask-form button').click()")
+        browser.await_state("live")
+    finally:
+        browser.forget_before_load(name)
+
+
+def test_a_pages_own_view_of_a_site_of_which_little_is_known(browser: Browser, stack: Stack, host: str) -> None:
+    stack.turn(host, PAGES)
+    browser.open(address(stack, host, "&page=/story-3"))
+    browser.await_state("warming")
+    script(stack, host, PAGES, RISES)
+    await_true(lambda: "Story number 3" in browser.titles(), 15, "the plain list")
+    await_true(lambda: "Too little is known" in browser.text("#page-evidence"), 10, "a word that little is known")
 
 
 # The board's files are looked at every three tenths of a second, and have another tag where window.tag says so.

@@ -332,6 +332,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     )
     assert not small, small
     browser.shot("phone")
+    browser.size(320, 640, 2, True)  # as at 400 % of 1280
+    wide = "return [...document.querySelectorAll('body *')].filter(n => n.getBoundingClientRect().right > 321 &&"
+    assert browser.run(f"{wide} n.checkVisibility() && !n.closest('.hidden, .hosts')).map(n => n.outerHTML)") == []
 
 
 def test_what_is_called_rising_in_the_list_of_all_is_what_the_service_shows_by_default() -> None:

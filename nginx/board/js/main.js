@@ -202,7 +202,7 @@ function draw(pages, body, wanted, serverNow) {
   list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming });
   find("empty").hidden = pages.length > 0;
   if (pages.length === 0) find("empty").textContent = text(body.warming ? "empty_warming" : `empty_${wanted}`);
-  if (pageView) pageView.update(pages);
+  if (pageView) pageView.update(body.warming ? [] : pages);
   performance.measure("upbeat-draw", "upbeat-draw");
   performance.clearMarks("upbeat-draw");
   if (performance.getEntriesByName("upbeat-draw").length > 200) performance.clearMeasures("upbeat-draw");

@@ -27,6 +27,7 @@ let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
 let isAsked = false; // for the row of this page
+let isWarming = false; // there are no rows yet
 let rowAt = 0; // when it was last in the list, or asked for
 let listedAt = 0; // when it was last in the list
 let turn = 0; // tells answers of an earlier wish from those of this one
@@ -122,6 +123,7 @@ async function loadRow() {
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
   isAsked = true;
+  isWarming = answer.status === 200 && answer.body.warming;
   if (answer.status === 200) row = answer.body.pages.find((page) => page.path === asked) || (performance.now() - listedAt < ROW_AGAIN_MS ? row : null);
   showRow();
 }
@@ -137,7 +139,7 @@ function showRow() {
   find("page-meta").textContent = meta.join(" · ");
   find("page-now").hidden = !isMine;
   if (isMine) showNow(row);
-  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(!isAsked ? "state_loading" : isWarming ? "evidence_warming" : "evidence_none");
   showSources(isMine ? row.sources : null);
 }
 
