@@ -25,32 +25,27 @@ ANSWERS = [
     (200, "text/html", "<h1>Sign in to the hotel's network</h1>"),
     (200, "application/json", "null"),
     (200, "application/json", "{}"),
-    (200, "application/json", "[]"),
-    (200, "application/json", '{"pages":7,"site":1}'),
     (200, "application/json", '{"pages":[],'),
     (401, "text/html", "401 Authorization Required"),
-    (403, "text/html", "403 Forbidden"),
-    (502, "text/html", "502 Bad Gateway"),
     (503, "application/problem+json", '{"status":503}'),
 ]
 
 
-@pytest.mark.parametrize("status, kind, body", ANSWERS, ids=[f"{row[0]}-{row[2][:12]}" for row in ANSWERS])
-def test_an_answer_that_says_nothing_is_no_answer(
-    browser: Browser, stack: Stack, host: str, status: int, kind: str, body: str
-) -> None:
+@pytest.mark.unhurried
+def test_an_answer_that_says_nothing_is_no_answer(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     name = browser.before_load(STRANGE)
     try:
         browser.open(address(stack, host))
         browser.await_state("live")
         titles = browser.titles()
-        strange = json.dumps({"status": status, "type": kind, "body": body})
-        browser.run(f"window.strange = {strange}")
-        browser.await_state("offline", within_s=8)
-        assert browser.titles() == titles
-        browser.run("window.strange = null")
-        browser.await_state("live", within_s=8)
+        for status, kind, body in ANSWERS:
+            strange = json.dumps({"status": status, "type": kind, "body": body})
+            browser.run(f"window.strange = {strange}")
+            browser.await_state("offline", within_s=8)
+            assert browser.titles() == titles
+            browser.run("window.strange = null")
+            browser.await_state("live", within_s=8)
         assert browser.run("return window.failed") == []
     finally:
         browser.forget_before_load(name)
