@@ -16,7 +16,8 @@ struct backtest_events {
     bool is_out_of_memory;
 };
 
-/* An event begins once; its peaks and its end find it again by kind, page and begin, among the newest first. */
+/* An event begins once; its peaks and its end find it again by kind, page and begin, among the newest first.
+ */
 static void note(const struct event *event, enum event_step step, void *context)
 {
     struct backtest_events *events = context;
