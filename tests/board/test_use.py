@@ -17,6 +17,11 @@ from servers.stack import KEY, Stack
 
 BOX = """const box = document.querySelectorAll('#rows li')[arguments[0]].getBoundingClientRect();
 return [box.top, box.height];"""
+# The first request of a page's own view waits until it is let go.
+HELD = """const ask = window.fetch; window.held = [];
+window.fetch = (url, ...all) => (String(url).includes('/usual')
+    ? new Promise((go) => window.held.push(go)).then(() => ask(url, ...all)) : ask(url, ...all));"""
+ASKED = "performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname.split('/').pop())"
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "Safe \u202eETIRW DETOOR\u202c and more",
@@ -61,6 +66,21 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack, host: str) -> None:
     browser.await_script("return !document.getElementById('page').open", "the list again")
     await_true(lambda: "page=" not in browser.driver.current_url, 5, "the address of the list")
     await_true(lambda: focused(browser) == "spark", 5, "the focus where it was")
+
+
+def test_a_view_that_is_closed_while_it_loads_asks_for_nothing_more(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(HELD)
+    try:
+        browser.open(address(stack, host) + "&page=/story-7")
+        browser.await_script("return window.held.length > 0", "the first request of the view")
+        press(browser, Keys.ESCAPE)
+        browser.await_script("return !document.getElementById('page').open", "the list again")
+        before = browser.run(f"window.held.splice(0).forEach((go) => go()); return {ASKED}").count("trends")
+        await_true(lambda: browser.run(f"return {ASKED}").count("trends") > before, 10, "a later refresh")
+        assert "history" not in browser.run(f"return {ASKED}")
+    finally:
+        browser.forget_before_load(name)
 
 
 def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Browser, stack: Stack, host: str) -> None:

@@ -200,6 +200,7 @@ async function load(isAgain = false) {
   for (const button of find("spans").children) button.setAttribute("aria-pressed", String(button.dataset.span === span));
   if (!isAgain) find("page-note").textContent = text("state_loading");
   const newest = await ask("usual", { host, path }, key);
+  if (mine !== turn || !path) return;
   const now = newest.serverNow || Date.now();
   const { ms, step } = SPANS[span];
   const to = Math.floor(now / 60000) * 60000 + 60000;
