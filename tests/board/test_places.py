@@ -96,7 +96,7 @@ def test_at_another_path_of_the_same_server(browser: Browser, stack: Stack, host
     other = ours.replace("include snippets/upbeat-board.conf;", f"include {stack.folder}/desk.conf;")
     try:
         reload_nginx(stack, other)
-        await_true(lambda: stack.ask("/desk/").status == 200 and stack.ask("/board/").status == 404, 5, "the other path")
+        await_true(lambda: (stack.ask("/desk/").status, stack.ask("/board/").status) == (200, 404), 5, "the other path")
         browser.open(address(stack, host).replace("/board/", "/desk/"))
         browser.await_state("live")
         browser.run("document.querySelector('#rows button.spark').click()")
