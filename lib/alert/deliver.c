@@ -283,8 +283,8 @@ static struct flight *find_free(struct deliverer *deliverer)
     return NULL;
 }
 
-/* Whether the delivery is under way already: its lease has run out meanwhile, and the new one takes its place,
- * since whoever has it already must not be sent the message once more. */
+/* Whether the delivery is under way already: its lease has run out meanwhile, and the new one takes its
+ * place, since whoever has it already must not be sent the message once more. */
 static bool go_on(struct deliverer *deliverer, const struct delivery *again)
 {
     for (int i = 0; i < AT_ONCE; i++) {
