@@ -242,21 +242,6 @@ static enum status deliver_all(struct alert *alert)
     return result;
 }
 
-static int once(struct alert *alert, bool dry)
-{
-    bool more = true;
-    enum status result = STATUS_OK;
-    while (more && result == STATUS_OK && !program_must_stop()) {
-        more = false;
-        result = look(alert, dry, &more);
-    }
-    if (result == STATUS_OK && !dry)
-        result = deliver_all(alert);
-    if (result != STATUS_OK)
-        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
-    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* Until what is under way has ended, and that is stored: a request takes POST_MS at most. A mail that takes
  * longer is sent again. */
 static void finish(struct alert *alert)
@@ -267,6 +252,22 @@ static void finish(struct alert *alert)
     deliver_close(alert->deliverer);
     while (deliver_busy(alert->deliverer) > 0 && deadline_left_ms(deadline) > 0)
         deliver(alert, PAUSE_MS / 10);
+}
+
+static int once(struct alert *alert, bool dry)
+{
+    bool more = true;
+    enum status result = STATUS_OK;
+    while (more && result == STATUS_OK && !program_must_stop()) {
+        more = false;
+        result = look(alert, dry, &more);
+    }
+    if (result == STATUS_OK && !dry)
+        result = deliver_all(alert);
+    finish(alert);
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int loop(struct alert *alert)
@@ -280,6 +281,8 @@ static int loop(struct alert *alert)
         program_say_alive();
         keep_house(alert);
         enum status result = look(alert, false, &more);
+        if (program_must_stop())
+            break;
         if (result != STATUS_OK)
             log_line(LEVEL_WARNING, NULL, "could not look: %s", status_text(result));
         pause_ms = result == STATUS_OK              ? PAUSE_MS
@@ -330,6 +333,8 @@ static int run(const struct settings *settings, enum mode mode)
     int status = EXIT_FAILURE;
     alert.every_ms = settings->alert_every_ms;
     enum status result = database_new(&alert.database, settings->database, ROLE_ALERT, settings->prepare);
+    if (result == STATUS_OK)
+        database_stop_when(alert.database, program_must_stop);
     if (result == STATUS_OK && mode != MODE_DRY_RUN)
         result = begin_delivery(&alert, settings, &secret_box);
     if (result != STATUS_OK)

@@ -183,6 +183,32 @@ def test_slow_statements_put_off_no_time_out_for_ever(outbox: Outbox, tmp_path: 
     receiver.stop()
 
 
+def test_a_statement_that_waits_holds_up_no_stop(outbox: Outbox, tmp_path: Path) -> None:
+    """systemd would kill it after 10 s; what was sent meanwhile is stored."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    with locked(outbox, "cache"):
+        outbox.stop()
+    receiver.stop()
+    assert outbox.delivery("slow")["state"] == "delivered"
+
+
+def test_once_that_is_stopped_stores_what_it_has_sent(outbox: Outbox, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.event("h.example")
+    one = outbox.run("--once")
+    receiver.await_requests(f"/slow/{MARK}")
+    outbox.stop()
+    receiver.stop()
+    assert one.returncode == 0 and outbox.delivery("slow")["state"] == "delivered"
+
+
 def check(outbox: Outbox, receiver: Receiver) -> None:
     for name, path in CHANNELS.items():
         bodies: dict[str, set[bytes]] = defaultdict(set)

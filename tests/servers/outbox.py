@@ -121,9 +121,9 @@ class Outbox:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    def run(self) -> subprocess.Popen[bytes]:
+    def run(self, mode: str = "--loop") -> subprocess.Popen[bytes]:
         with open(self.log, "ab") as log:
-            one = subprocess.Popen([str(PROGRAM), "--loop"], env=self.environment, stderr=log, start_new_session=True)
+            one = subprocess.Popen([str(PROGRAM), mode], env=self.environment, stderr=log, start_new_session=True)
         self.running.append(one)
         return one
 
