@@ -93,6 +93,10 @@ static enum status await(struct database *database, short events, struct deadlin
 /* One step towards a connection; see database_connect_step(). */
 static enum status step(struct database *database)
 {
+    if (database_connect_is_paused(database->connect)) {
+        database->is_away = true;
+        return STATUS_UNREACHABLE; /* nothing was attempted, so nothing has failed */
+    }
     enum status result = database_connect_step(database->connect, &database->connection);
     if (result == STATUS_OK && database->was_lost)
         log_line(LEVEL_INFO, "database", "connected again");
@@ -310,6 +314,9 @@ static enum status run_once(struct database *database, const struct statement *s
     if (result == STATUS_TIMEOUT && !statement->is_write && database->stop_by.at_ms == 0) {
         database_connect_lost(database->connect, true, false);
         database_connect_pause(database->connect); /* or each request behind this one would wait, too */
+        if (!database->was_lost)
+            log_line(LEVEL_ERROR, "database", "%s: no answer in time", statement->name);
+        database->was_lost = true;
         database->is_away = true;
     }
     if (result != STATUS_OK) {
