@@ -459,6 +459,19 @@ def test_a_mail_that_hangs_holds_up_nobody(
     await_true(lambda: not Path(f"/proc/{pid}").exists() or b"Z" in Path(f"/proc/{pid}/stat").read_bytes())
 
 
+def test_a_parent_that_ignores_its_children_has_no_mail_sent_twice(
+    outbox: Outbox, sendmail: Callable[[str], str], tmp_path: Path
+) -> None:
+    """SIGCHLD that is ignored is inherited, and then nobody can wait for a child."""
+    outbox.environment["UPBEAT_SENDMAIL"] = sendmail(f"echo sent >>{tmp_path}/sent")
+    outbox.channel("desk", "desk@example.org", "mail")
+    outbox.run(before=["env", "--ignore-signal=CHLD"])
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: outbox.delivery("desk").get("said") or outbox.delivery("desk").get("state") == "delivered", 20)
+    assert outbox.delivery("desk")["state"] == "delivered"
+    assert (tmp_path / "sent").read_text() == "sent\n"
+
+
 # --- Sampling ------------------------------------------------------------------------------------------------
 
 
