@@ -180,6 +180,18 @@ select finish_delivery((select delivery_id from c), (select lease from c), 'retr
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'and after that by the clock as it is');
 drop table c;
 
+-- A message is no larger than its body may be.
+delete from outbox;
+delete from outbox_events;
+insert into pages (host, path, title) select 'a.example', '/long/' || n || '/' || repeat('%D0%B0', 90), repeat('а', 90) from generate_series(1, 300) n;
+select pg_temp.rule('all', p_kinds => '{takeoff}');
+select pg_temp.found('a.example', path, 'takeoff', 300, 100, '{}', pg_temp.at(5000)) from pages where path like '/long/%';
+update outbox_events set is_held = true;
+select ok(pg_temp.gather(5000) + gather_alerts(pg_temp.at(5030)) + gather_alerts(pg_temp.at(5060)) between 2 and 3, 'long paths make more messages of it');
+select ok(max(n) between 100 and 200 and sum(n) = 300, 'of fewer events each') from (select count(*) n from outbox_events group by delivery_id) e;
+delete from outbox_events;
+delete from channel_rules where kinds = '{takeoff}';
+
 -- Claims.
 delete from outbox;
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'nothing waits, nothing is claimed');
