@@ -4,6 +4,7 @@ lost, nothing is sent under two ids, and an id says the same each time."""
 import json
 import os
 import random
+import secrets
 import signal
 import time
 from collections import defaultdict
@@ -27,7 +28,7 @@ CHANNELS = {"good": "/200/good", "flaky": "/flaky/one", "other": "/flaky/two"}
 @pytest.fixture
 def outbox(folder: Path, tmp_path: Path) -> Iterator[Outbox]:
     """On a cluster of its own, since it crashes."""
-    postgres = Postgres(folder / "pg-chaos").make()
+    postgres = Postgres(folder / f"pg-{secrets.token_hex(3)}").make()
     database = postgres.new_database()
     yield Outbox(database, tmp_path)
     database.close()
@@ -94,6 +95,43 @@ def test_nothing_is_lost_and_nothing_has_two_ids(outbox: Outbox, tmp_path: Path)
     outbox.stop()
     receiver.stop()
     check(outbox, receiver)
+
+
+def test_what_was_delivered_while_the_database_was_away_is_not_sent_again(outbox: Outbox, tmp_path: Path) -> None:
+    """The lease is over when the database comes back, and three others would like to have it."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    for _ in range(4):
+        outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    outbox.database.rows("update channels set lease_until = now() + interval '1 second'")
+    postgres = outbox.database.postgres
+    postgres.stop(signal.SIGQUIT)
+    await_true(lambda: "delivered" in outbox.log.read_text(), 10)
+    postgres.start()
+    await_true(lambda: outbox.delivery("slow")["state"] == "delivered", 20)
+    outbox.stop()
+    receiver.stop()
+    assert len(receiver.requests()) == 1
+
+
+def test_an_answer_that_came_while_the_database_hung_counts(outbox: Outbox, tmp_path: Path) -> None:
+    """It comes after 2 s; upbeat-alert looks for it when its statement is given up, after more than the 5 s that a
+    receiver has."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    with outbox.database.postgres.frozen():
+        await_true(lambda: "delivered" in outbox.log.read_text() or "no answer" in outbox.log.read_text(), 30)
+    await_true(lambda: outbox.delivery("slow")["state"] == "delivered", 20)
+    outbox.stop()
+    receiver.stop()
+    assert len(receiver.requests()) == 1
 
 
 def check(outbox: Outbox, receiver: Receiver) -> None:

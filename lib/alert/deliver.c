@@ -16,9 +16,11 @@
 #include <sys/random.h>
 
 enum {
-    AT_ONCE = 32,     /* deliveries under way */
-    LEASE_MS = 20000, /* longer than any attempt, MAIL_MS */
-    CLAIM_MS = 500,   /* between claims */
+    AT_ONCE = 32,         /* deliveries under way */
+    LEASE_MS = 20000,     /* longer than any attempt, MAIL_MS */
+    CLAIM_MS = 500,       /* between claims */
+    GRACE_MS = 3000,      /* after the database could not be had */
+    KEEP_END_MS = 600000, /* an end that can't be stored */
     DATABASE_MS = 5000,
     LOOK_MS = 10, /* at a mail that is under way */
     HEADER_BYTES = 256,
@@ -31,7 +33,7 @@ struct flight {
     enum flight_state state;
     enum channel_kind kind;
     struct delivery delivery; /* its name and kind are not ours to keep */
-    struct deadline lease;
+    struct deadline keep_end;
     struct mail mail;
     char channel[64];
     enum outbox_outcome outcome;
@@ -44,6 +46,7 @@ struct deliverer {
     struct post *post;
     struct flight flights[AT_ONCE];
     int64_t claimed_ms;
+    struct deadline grace;
     bool is_hurried, is_closed, is_idle;
 };
 
@@ -114,6 +117,7 @@ static void end_flight(struct flight *flight, const struct outbox_answer *answer
     flight->http_status = answer->kind != CHANNEL_MAIL && answer->status > 0 ? answer->status : 0;
     outbox_say(answer, flight->outcome, flight->said, sizeof flight->said);
     flight->state = FLIGHT_DONE;
+    flight->keep_end = deadline_in(KEEP_END_MS);
     if (flight->outcome == OUTBOX_DELIVERED)
         log_line(LEVEL_DEBUG, flight->channel, "delivered %" PRId64, flight->delivery.delivery_id);
     else
@@ -250,7 +254,7 @@ static enum status start(struct deliverer *deliverer, struct database *database,
 {
     struct delivery_address to;
     struct database_rows *events = NULL;
-    *flight = (struct flight){.delivery = deliveries_read(claimed, number), .lease = deadline_in(LEASE_MS)};
+    *flight = (struct flight){.delivery = deliveries_read(claimed, number)};
     flight->kind = kind_of(flight->delivery.kind);
     snprintf(flight->channel, sizeof flight->channel, "%s", flight->delivery.name);
     if (deliveries_open(deliverer->config.secret_box, claimed, number, &to) != STATUS_OK) {
@@ -283,7 +287,7 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
 {
     struct database_rows *rows = NULL;
     int room = AT_ONCE - deliver_busy(deliverer);
-    if (deliverer->is_closed || room == 0 ||
+    if (deliverer->is_closed || room == 0 || deadline_left_ms(deliverer->grace) > 0 ||
         (!deliverer->is_hurried && clock_monotonic_ms() - deliverer->claimed_ms < CLAIM_MS))
         return STATUS_OK;
     enum status result = deliveries_claim(database, LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
@@ -302,7 +306,8 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
 /* --- A turn ----------------------------------------------------------------------------------------------
  */
 
-/* The end of an attempt that can't be stored is kept as long as the delivery is ours. */
+/* The end of an attempt that can't be stored is kept, although the lease may be over by then: it still counts
+ * if nobody else has claimed the delivery since. */
 static enum status store_ends(struct deliverer *deliverer, struct database *database)
 {
     enum status result = STATUS_OK;
@@ -314,7 +319,7 @@ static enum status store_ends(struct deliverer *deliverer, struct database *data
             result = deliveries_finish(database, flight->delivery.delivery_id, flight->delivery.lease,
                                        outbox_outcome_name(flight->outcome), flight->wait_ms,
                                        flight->http_status, flight->said, deadline_in(DATABASE_MS));
-        if (result == STATUS_OK || deadline_left_ms(flight->lease) == 0) {
+        if (result == STATUS_OK || deadline_left_ms(flight->keep_end) == 0) {
             flight->state = FLIGHT_NONE;
             deliverer->is_hurried = true; /* the channel may have more */
         }
@@ -338,5 +343,9 @@ enum status deliver_step(struct deliverer *deliverer, struct database *database,
         post_poll(deliverer->post, bounded_wait(deliverer, wait_ms));
     take_answers(deliverer);
     enum status stored = store_ends(deliverer, database);
-    return result == STATUS_OK ? stored : result;
+    if (result == STATUS_OK)
+        result = stored;
+    if (result != STATUS_OK)
+        deliverer->grace = deadline_in(GRACE_MS);
+    return result;
 }

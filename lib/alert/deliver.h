@@ -3,7 +3,11 @@
  * A delivery is CLAIMED in the database, with a lease on its channel, SENT as a request or a mail, of which
  * many are under way at a time but one a channel, then DONE, once there is an answer or its time is over, and
  * gone when that is stored. A kill at any point leaves the delivery waiting, and the lease ends by itself: it
- * is sent again, under the same id and with the same words. Nothing here waits but deliver_step(). */
+ * is sent again, under the same id and with the same words. Nothing here waits but deliver_step().
+ *
+ * While the database is away, leases run out that nobody could give back. So once it is there again nothing
+ * is claimed for GRACE_MS, in which each process stores what had ended meanwhile: else another process would
+ * send that once more. */
 #ifndef UPBEAT_ALERT_DELIVER_H
 #define UPBEAT_ALERT_DELIVER_H
 

@@ -1,5 +1,6 @@
 #include "alert/post.h"
 
+#include "base/clock.h"
 #include "base/secret_box.h"
 
 #include <curl/curl.h>
@@ -8,13 +9,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { DAY_S = 86400 };
+enum {
+    DAY_S = 86400,
+    ABSENT_MS = 250, /* between two polls: after more the caller was held up */
+};
 
 struct transfer {
     CURL *easy;
     struct post *post;
     struct curl_slist *headers;
     void *context;
+    int64_t until_ms;  /* of the monotonic clock */
+    int64_t seen_ms;   /* the same: when it was started, or polled last */
     size_t body_bytes; /* that came so far */
     char start[OUTBOX_WORD_MAX_BYTES + 2];
     bool is_busy, is_plain, is_proxied, is_forbidden, has_headers;
@@ -148,7 +154,6 @@ static bool set_options(struct transfer *transfer)
            curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)POST_MS) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
@@ -238,23 +243,43 @@ enum status post_start(struct post *post, const struct post_request *request, vo
         curl_easy_setopt(transfer->easy, CURLOPT_COPYPOSTFIELDS, request->body) == CURLE_OK &&
         curl_multi_add_handle(post->multi, transfer->easy) == CURLM_OK) {
         transfer->is_busy = true;
+        transfer->seen_ms = clock_monotonic_ms();
+        transfer->until_ms = transfer->seen_ms + POST_MS;
         return STATUS_OK;
     }
     end_transfer(transfer);
     return STATUS_NO_MEMORY;
 }
 
+/* A time-out of libcurl's would end a transfer whose answer has come while nobody polled, and the message
+ * would be sent once more. So the time is taken here, after what came was read, and time in which nobody
+ * polled does not count. */
+static int prepare_poll(struct post *post, int running, int timeout_ms)
+{
+    int busy = 0;
+    int64_t now_ms = clock_monotonic_ms();
+    for (int i = 0; i < post->config.requests; i++) {
+        struct transfer *transfer = &post->transfers[i];
+        if (!transfer->is_busy)
+            continue;
+        busy++;
+        if (now_ms - transfer->seen_ms > ABSENT_MS)
+            transfer->until_ms += now_ms - transfer->seen_ms;
+        if (transfer->until_ms - now_ms < timeout_ms)
+            timeout_ms = transfer->until_ms > now_ms ? (int)(transfer->until_ms - now_ms) : 0;
+    }
+    return running < busy ? 0 : timeout_ms; /* one has ended, and nothing more will come for it */
+}
+
 void post_poll(struct post *post, int timeout_ms)
 {
     int running = 0;
-    int busy = 0;
-    for (int i = 0; i < post->config.requests; i++)
-        busy += post->transfers[i].is_busy;
     curl_multi_perform(post->multi, &running); /* starts what is new, so that it is waited for too */
-    if (running < busy)
-        timeout_ms = 0; /* one has ended, and nothing more will come for it */
+    timeout_ms = prepare_poll(post, running, timeout_ms);
     curl_multi_poll(post->multi, NULL, 0, timeout_ms, NULL);
     curl_multi_perform(post->multi, &running);
+    for (int i = 0; i < post->config.requests; i++)
+        post->transfers[i].seen_ms = clock_monotonic_ms();
 }
 
 /* --- Answers ---------------------------------------------------------------------------------------------
@@ -316,6 +341,13 @@ static void read_answer(const struct transfer *transfer, CURLcode code, struct p
     read_word(transfer, answer_r->word);
 }
 
+static void hand_out(struct transfer *transfer, CURLcode code, void **context_r, struct post_answer *answer_r)
+{
+    *context_r = transfer->context;
+    read_answer(transfer, code, answer_r);
+    end_transfer(transfer);
+}
+
 bool post_next(struct post *post, void **context_r, struct post_answer *answer_r)
 {
     int left = 0;
@@ -324,10 +356,14 @@ bool post_next(struct post *post, void **context_r, struct post_answer *answer_r
         if (message->msg != CURLMSG_DONE ||
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private) != CURLE_OK)
             continue;
-        struct transfer *transfer = (struct transfer *)(void *)private;
-        *context_r = transfer->context;
-        read_answer(transfer, message->data.result, answer_r);
-        end_transfer(transfer);
+        hand_out((struct transfer *)(void *)private, message->data.result, context_r, answer_r);
+        return true;
+    }
+    for (int i = 0; i < post->config.requests; i++) {
+        struct transfer *transfer = &post->transfers[i];
+        if (!transfer->is_busy || transfer->until_ms > clock_monotonic_ms())
+            continue;
+        hand_out(transfer, CURLE_OPERATION_TIMEDOUT, context_r, answer_r);
         return true;
     }
     return false;

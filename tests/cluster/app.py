@@ -38,6 +38,7 @@ class App:
             "PGPASSFILE": str(passfile),
             "UPBEAT_SECRET_FILE": str(self._secret),
             "UPBEAT_PREPARE": "off" if route == "pgbouncer" else "on",
+            "UPBEAT_ALERT_ALLOW": "127.0.0.0/8",
             "CHARTBEAT_URL": self._upstream,
         } | more
         self._clock = {}
@@ -71,6 +72,11 @@ class App:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def alert(self, *arguments: str) -> None:
+        """A command of upbeat-alert, as an operator types it on this machine, whose programs run."""
+        program = str(build_folder() / "fcgi" / "upbeat-alert")
+        subprocess.run([program, *arguments], env=self.pool.environment, check=True, capture_output=True, timeout=30)
 
     @property
     def url(self) -> str:

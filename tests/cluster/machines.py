@@ -22,7 +22,7 @@ FILES = ROOT / "fcgi" / "cluster"
 NAMES = "abc"
 USER = "postgres"
 DIRECT = build_opener(ProxyHandler({}))
-# A failover takes as long as ttl; the short form has no time for the 15 s of fcgi/cluster/patroni.yml.
+# A failover takes as long as ttl; the short form has no time for the 13 s of fcgi/cluster/patroni.yml.
 SHORT_DCS = {"ttl": 7, "loop_wait": 1, "retry_timeout": 3}
 WIRE = """
 defaults

@@ -1,15 +1,16 @@
 """A private PostgreSQL cluster, and migrated databases in it."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import psycopg
 
-from .processes import ROOT, as_user, await_true, end, own_by
+from .processes import ROOT, as_user, await_true, children_of, end, own_by
 
 PROGRAMS = ("upbeat_worker", "upbeat_fetch", "upbeat_history", "upbeat_alert", "upbeat_token")
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -99,6 +100,20 @@ class Postgres:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile no process of it runs."""
+        pids = [self.pid]
+        os.kill(self.pid, signal.SIGSTOP)
+        pids += children_of(self.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def conninfo(self, database: str, user: str | None) -> str:
         return f"host={self.folder} port=5432 dbname={database}" + (f" user={user}" if user else "")

@@ -1,6 +1,6 @@
 """A receiver of webhooks that does to a sender what strangers do; a process of its own, so that it can be killed.
 
-The path of a request says what it gets: /200, /500, /410, /redirect, /hang, /drip, /headers (these drip), /big (a
+The path of a request says what it gets: /200, /slow (200 after 2 s), /500, /410, /redirect, /hang, /drip, /headers (these drip), /big (a
 gigabyte), /429 (Retry-After: 7), /word/404/no_service; /close; /then/500,500,200 one after the other, and the last one
 from then on; /flaky now this, now that. What follows after a further slash tells receivers apart. Each request is a
 line of JSON in the log.
@@ -56,7 +56,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(int(self.path.split("/")[2]), self.path.split("/")[3].encode())
         if word == "close":
             return None
-        if word == "hang":
+        if word == "slow":
+            time.sleep(2)
+            self.answer(200, b"")
+        elif word == "hang":
             time.sleep(60)
         elif word == "drip":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
