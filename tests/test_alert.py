@@ -451,8 +451,8 @@ def test_hostile_headlines_and_addresses_are_told_safely(stack: Stack) -> None:
     assert stack.rising(host).status == 200
     stack.database.rows(
         "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score,"
-        " peak, peak_expected) select host, page_id, 'headline', now() - interval '1 minute' * n, now(), now(), path, t,"
-        " 190, 185, 0.4, 180, 180 from unnest(%s::text[], %s::text[]) with ordinality w (t, p, n)"
+        " peak, peak_expected) select host, page_id, 'headline', now() - interval '1 minute' * n, now(), now(), path,"
+        " t, 190, 185, 0.4, 180, 180 from unnest(%s::text[], %s::text[]) with ordinality w (t, p, n)"
         " join pages on host = %s and path = p",
         [title for title, _, _ in HOSTILE],
         [path for _, path, _ in HOSTILE],

@@ -177,6 +177,28 @@ def test_a_change_of_the_secret_takes_channels_along(outbox: Outbox, receiver: R
     assert outbox.delivery("hook")["state"] == "delivered"
 
 
+def test_a_channel_that_is_removed_takes_what_is_under_way_along(outbox: Outbox, receiver: Receiver) -> None:
+    """One message hangs at its receiver, one waits behind it; the process goes on, and a new channel of the name has
+    nothing of the old one's."""
+    outbox.channel("gone", f"{receiver.url}/hang/gone")
+    outbox.channel("stays", f"{receiver.url}/200/stays")
+    one = outbox.run()
+    outbox.database.rows("select test_alert_channel('gone'), test_alert_channel('gone')")
+    receiver.await_requests("/hang/gone")
+    assert outbox.command("channel", "remove", "gone").endswith("removed, with its rules and what waited for it\n")
+    outbox.channel("gone", f"{receiver.url}/200/again")
+    outbox.database.rows("select test_alert_channel('gone'), test_alert_channel('stays')")
+    receiver.await_requests("/200/again")
+    receiver.await_requests("/200/stays")
+    # The request that hung is over after 5 s, and nothing comes of it.
+    await_true(lambda: "no answer within 5 s" in outbox.log.read_text(), 15)
+    assert one.poll() is None
+    assert outbox.database.rows("select channel, state::text, attempts from deliveries order by channel") == [
+        ("gone", "delivered", 1),
+        ("stays", "delivered", 1),
+    ]
+
+
 # --- Addresses -----------------------------------------------------------------------------------------------
 
 RESOLVER = r"""
@@ -329,12 +351,12 @@ def test_slack_is_reached_through_a_proxy(
 ) -> None:
     """The name means nothing to this machine: the proxy alone resolves it."""
     outbox = behind(company, fresh, tmp_path)
-    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/{MARK}", "slack")
+    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/proxied-{MARK}", "slack")
     fresh.rows("select test_alert_channel('room')")
     outbox.once()
     assert outbox.delivery("room")["state"] == "delivered", outbox.delivery("room")
     assert company.inside.asked == ["hooks.slack.test:443"]
-    assert len(receiver.requests(f"/word/200/ok/{MARK}")) == 1
+    assert len(receiver.requests(f"/word/200/ok/proxied-{MARK}")) == 1
     outbox.check_log()
 
 

@@ -39,10 +39,12 @@ begin
             insert into outbox (channel_id, is_held, created_at, next_try_at) values (c.channel_id, has_held, p_at, p_at) returning delivery_id into made;
             with told as (
                 update outbox_events o set delivery_id = made
-                from (select item_id from outbox_events
-                      where channel_id = c.channel_id and delivery_id is null and due_at <= p_at and (has_held or host = next_host)
-                      order by item_id limit 500) i
-                where o.item_id = i.item_id
+                from (select i.item_id, sum(i.bytes) over (order by i.item_id) as bytes from (
+                          -- In a webhook's body a path stands escaped, and twice in an address: at most 6 and 3 bytes for each of its own.
+                          select item_id, 1500 + 12 * coalesce(octet_length(path), 0) + 6 * coalesce(octet_length(title), 0) as bytes from outbox_events
+                          where channel_id = c.channel_id and delivery_id is null and due_at <= p_at and (has_held or host = next_host)
+                          order by item_id limit 500) i) i
+                where o.item_id = i.item_id and i.bytes <= 1000000
                 returning o.rule_ids, o.host)
             update outbox set rule_ids = (
                 select coalesce(array_agg(distinct r.rule_id), '{}') from told t cross join lateral open_rule(t.rule_ids, t.host, p_at) r)
@@ -58,4 +60,5 @@ begin
 end $$;
 comment on function gather_alerts is
 'Makes messages of what is to be told, and returns how many. A first event at a host is a message at once; what happens there within 30 s after it waits for the end of
-these and is one message. What quiet hours or a bound by the hour hold back is one message of all hosts when they end.';
+these and is one message. What quiet hours or a bound by the hour hold back is one message of all hosts when they end.
+A message has at most 500 events, and no more than fit ALERT_BODY_MAX_BYTES.';
