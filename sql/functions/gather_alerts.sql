@@ -8,13 +8,18 @@ declare
     made       bigint;
     messages   integer := 0;
     window_    constant interval := interval '30 s';
+    longest    constant interval := interval '25 h'; -- no quiet hours last longer, by whatever clocks
 begin
     -- A lock that lets queue_alerts() refer to the channel meanwhile.
     for c in
         select channel_id from channels ch
-        where is_on and exists (select from outbox_events o where o.channel_id = ch.channel_id and o.delivery_id is null and o.due_at <= p_at)
+        where is_on and exists (select from outbox_events o where o.channel_id = ch.channel_id and o.delivery_id is null
+                                and (o.due_at <= p_at or o.found_at > p_at or o.due_at > p_at + longest))
         for no key update skip locked
     loop
+        -- Since the clock was set back, these times mean nothing.
+        update outbox_events o set due_at = p_at, found_at = least(o.found_at, p_at)
+        where o.channel_id = c.channel_id and o.delivery_id is null and (o.found_at > p_at or o.due_at > p_at + longest);
         loop
             -- Each message may be the last that a rule allows in this hour, so what is held back is decided anew.
             update outbox_events o set due_at = r.held_until, is_held = true

@@ -85,7 +85,7 @@ delete from events;
 create temporary table t as select timestamptz '2026-07-01 10:00:00Z' as at;
 create function pg_temp.at(p_s numeric) returns timestamptz language sql as $$ select at + p_s * interval '1 s' from t $$;
 create function pg_temp.gather(p_s numeric) returns integer language sql as $$
-    update outbox_events set due_at = pg_temp.at(p_s) where due_at > now() - interval '1 hour' and delivery_id is null; select gather_alerts(pg_temp.at(p_s)) $$;
+    update outbox_events set due_at = pg_temp.at(p_s), found_at = pg_temp.at(p_s) where due_at > now() - interval '1 hour' and delivery_id is null; select gather_alerts(pg_temp.at(p_s)) $$;
 create function pg_temp.messages() returns table (n bigint, events text) language sql as $$
     select row_number() over (order by o.delivery_id), (select string_agg(e.host || e.path || case when e.is_end then ' ended' else '' end, ', ' order by e.item_id)
            from outbox_events e where e.delivery_id = o.delivery_id) from outbox o $$;
@@ -118,7 +118,7 @@ delete from outbox_events;
 delete from channel_rules;
 select pg_temp.rule('all', p_at_most => 2);
 select pg_temp.found(h || '.example', '/sport/1', 'rise', 300, 100, '{}', pg_temp.at(1000 + n)) from unnest('{a,b}'::text[]) h, generate_series(0, 3) n;
-update outbox_events set due_at = pg_temp.at(1000 + 60 * (extract(epoch from began_at - pg_temp.at(1000)))::integer);
+update outbox_events set found_at = pg_temp.at(1000), due_at = pg_temp.at(1000 + 60 * (extract(epoch from began_at - pg_temp.at(1000)))::integer);
 select is(gather_alerts(pg_temp.at(1000)), 2, 'two messages are sent');
 select is(gather_alerts(pg_temp.at(1000 + 60 * n)), 0, 'and no more in this hour') from generate_series(1, 4) n;
 select is((select count(*) from outbox_events where delivery_id is null and is_held), 6::bigint, 'the others are held back');
@@ -173,12 +173,21 @@ select pg_temp.found('a.example', '/news/2', 'rise', 300, 100, '{}', pg_temp.at(
 select is(pg_temp.gather(3600), 1, 'a message is made');
 select pg_temp.found('a.example', '/news/3', 'rise', 300, 100, '{}', pg_temp.at(0));
 select is(pg_temp.gather(0), 1, 'and holds up none that is made an hour before it');
+update outbox_events set delivery_id = null, found_at = pg_temp.at(3500), due_at = pg_temp.at(3600) where delivery_id = (select max(delivery_id) from outbox);
 delete from outbox where created_at = pg_temp.at(0);
+select is(gather_alerts(pg_temp.at(2000)), 1, 'what was found in a time to come waits for nothing');
+update outbox_events set delivery_id = null, found_at = pg_temp.at(0), due_at = pg_temp.at(900000) where delivery_id = (select max(delivery_id) from outbox);
+delete from outbox where created_at <= pg_temp.at(2000);
+select is(gather_alerts(pg_temp.at(2100)), 1, 'nor what was put off for days');
+delete from outbox where created_at <= pg_temp.at(2100);
 update outbox set created_at = clock_timestamp() + interval '1 hour', next_try_at = clock_timestamp() + interval '2 hours';
 create temporary table c as select * from claim_deliveries(20000, 10);
 select is((select count(*) from c), 1::bigint, 'what was to be tried again an hour from now is tried now');
 select finish_delivery((select delivery_id from c), (select lease from c), 'retry', 5000, 500, 'HTTP 500');
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'and after that by the clock as it is');
+update outbox set next_try_at = clock_timestamp() + interval '2 days';
+select is((select count(*) from claim_deliveries(20000, 10)), 1::bigint, 'nobody asks to wait for days');
+update channels set lease = null, lease_until = null;
 drop table c;
 
 -- A message is no larger than its body may be.
