@@ -11,10 +11,10 @@ declare
 begin
     for c in
         select * from channels ch
-        where ch.is_on and (ch.lease_until is null or ch.lease_until not between at and at + p_lease_ms * interval '1 ms')
+        where ch.is_on and (ch.lease is null or ch.lease_until not between at and at + p_lease_ms * interval '1 ms')
           and exists (select from (select * from outbox h where h.channel_id = ch.channel_id and h.state = 'waiting' order by h.delivery_id limit 1) h
                       where h.next_try_at not between at and at + longest or h.created_at > at)
-        for no key update skip locked
+        order by ch.lease_until nulls first for no key update skip locked
     loop
         exit when claimed = p_limit;
         update outbox h set state = 'given_up', done_at = at, said = coalesce(h.said, 'could not be delivered for 24 hours')
@@ -44,4 +44,4 @@ begin
 end $$;
 comment on function claim_deliveries is
 'The oldest waiting delivery of each channel, where it is due, at most p_limit, with a lease on the channel: until it ends nobody else delivers there, so that the order
-holds and nothing is sent by two at once. finish_delivery() gives it back. Times in microseconds since 1970.';
+holds and nothing is sent by two at once. finish_delivery() gives it back. The channel that has waited longest since its last one is first. Times in microseconds since 1970.';

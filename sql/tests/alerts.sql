@@ -260,6 +260,21 @@ select is((select state from deliveries order by id desc limit 1), 'given_up', '
 update outbox set done_at = now() - interval '31 days' where state = 'given_up' and said <> 'the channel was off';
 select is(forget_deliveries(), 1, 'and forgotten after a month');
 
+-- Places are few: the channel that had one least lately is next.
+delete from outbox;
+select add_alert_channel('c' || n, 'slack', 'x', 'x', null) from generate_series(1, 8) n;
+insert into outbox (channel_id) select channel_id from channels, generate_series(1, 6) where name like 'c_' order by channel_id;
+create temporary table turns (name text);
+do $$ declare n integer; begin
+    for n in 1 .. 32 loop
+        update channels set shown = 'y' where name = 'c1'; -- which puts its row behind the others
+        with c as (select * from claim_deliveries(20000, 1)), f as (select c.name, finish_delivery(c.delivery_id, c.lease, 'delivered', 0, 200, null) from c)
+        insert into turns select name from f where finish_delivery is not null;
+    end loop;
+end $$;
+select results_eq('select count(*) from turns group by name', '{4,4,4,4,4,4,4,4}'::bigint[], 'all have their turn');
+delete from channels where name <> 'all';
+
 -- Secrets.
 select is(rotate_alert_secret('all', 'z', '1 hour'), true, 'a signing secret is rotated');
 select results_eq('select sealed_secret, sealed_old_secret from channels', $$ values ('z'::bytea, 'y'::bytea) $$, 'the old one is kept for a while');
