@@ -8,13 +8,14 @@ import signal
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from xml.etree import ElementTree
 from typing import Any, Callable, Iterator
 
 import pytest
 
 from servers.postgres import Database, Postgres
-from servers.processes import await_true, build_folder
+from servers.processes import await_true, build_folder, end
 from servers.stack import KEY, Answer, Stack, page
 
 PROGRAM = build_folder() / "fcgi" / "upbeat-alert"
@@ -142,6 +143,29 @@ def test_a_clock_that_is_set_back_blinds_nobody(database: Database) -> None:
     alert(database)
     assert sorted(row[:3] for row in events(database)) == [("rise", "/p20", False), ("rise", "/p5", True)]
     assert database.value("select count(*) from events where ended_at < began_at") == 0
+
+
+@pytest.mark.once
+@pytest.mark.unhurried
+def test_a_host_that_takes_too_long_holds_up_no_other(database: Database, tmp_path: Path) -> None:
+    slow, other = Site(database), Site(database, "b.example")
+    slow.play(1)
+    other.play(2)  # it comes behind the other one
+    database.rows("alter function event_records rename to quick_records")
+    database.rows(
+        "create function event_records(p_host text) returns table (page_id integer, most real) language plpgsql as $$"
+        " begin if p_host = 'a.example' then perform pg_sleep(60); end if;"
+        " return query select * from quick_records(p_host); end $$"
+    )
+    database.rows("grant execute on function event_records, quick_records to upbeat_alert")
+    log = tmp_path / "log"
+    with open(log, "wb") as file:
+        environment = os.environ | {"UPBEAT_DATABASE": database.conninfo("upbeat_alert")}
+        process = subprocess.Popen([str(PROGRAM), "--loop"], env=environment, stderr=file, start_new_session=True)
+    looked = "select looked_at from event_progress where host = 'b.example'"
+    await_true(lambda: database.value(looked) == other.at, 40)
+    assert end(process) == 0
+    assert "a.example: can't be looked at, and is left for a minute" in log.read_text()
 
 
 def test_a_rise_is_told_once_with_its_cause_and_its_end(database: Database) -> None:
@@ -423,8 +447,8 @@ def test_hostile_headlines_and_addresses_are_told_safely(stack: Stack) -> None:
     assert stack.rising(host).status == 200
     stack.database.rows(
         "insert into events (host, page_id, kind, began_at, peak_at, ended_at, path, title, visitors, expected, score,"
-        " peak, peak_expected) select host, page_id, 'headline', now() - interval '1 minute' * n, now(), now(), path, t,"
-        " 190, 185, 0.4, 180, 180 from unnest(%s::text[], %s::text[]) with ordinality w (t, p, n)"
+        " peak, peak_expected) select host, page_id, 'headline', now() - interval '1 minute' * n, now(), now(), path,"
+        " t, 190, 185, 0.4, 180, 180 from unnest(%s::text[], %s::text[]) with ordinality w (t, p, n)"
         " join pages on host = %s and path = p",
         [title for title, _, _ in HOSTILE],
         [path for _, path, _ in HOSTILE],

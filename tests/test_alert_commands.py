@@ -152,7 +152,8 @@ def test_what_slack_answers(outbox: Outbox, receiver: Receiver) -> None:
         assert section.splitlines()[0] == "Rising: *<https://a.example/p1|&lt;!channel&gt; &lt;@U1&gt; A &amp; B>*"
         assert section.splitlines()[1] == "3.2 × expected: 410 against 128, social +260"
         assert section.endswith("<https://up.example/board/#host=a.example&amp;page=/p1|Board>")
-    assert outbox.command("channel", "enable", "old") == "the channel old is on; what happens from now on is sent there\n"
+    said = outbox.command("channel", "enable", "old")
+    assert said == "the channel old is on; what happens from now on is sent there\n"
 
 
 SINK = """

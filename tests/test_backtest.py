@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Callable, Iterable
@@ -276,5 +277,7 @@ def test_from_the_database(new_stack: Callable[..., Stack]) -> None:
     found = rows("", "--from-db", host, UPBEAT_DATABASE=database)
     assert {row["path"] for row in found} == {"/p19"}
     assert found[-1]["expected"] == 49
+    ended = backtest("", "--events", "--from-db", host, UPBEAT_DATABASE=database)
+    assert ended.returncode == 0 and re.search(r"[0-9]+ events? in 0\.0[0-9] days", ended.stderr), ended.stderr
     ended = backtest("", "--from-db", "unknown.example", UPBEAT_DATABASE=database)
     assert ended.returncode == 1 and "no snapshot of this host" in ended.stderr

@@ -177,6 +177,28 @@ def test_a_change_of_the_secret_takes_channels_along(outbox: Outbox, receiver: R
     assert outbox.delivery("hook")["state"] == "delivered"
 
 
+def test_a_channel_that_is_removed_takes_what_is_under_way_along(outbox: Outbox, receiver: Receiver) -> None:
+    """One message hangs at its receiver, one waits behind it; the process goes on, and a new channel of the name has
+    nothing of the old one's."""
+    outbox.channel("gone", f"{receiver.url}/hang/gone")
+    outbox.channel("stays", f"{receiver.url}/200/stays")
+    one = outbox.run()
+    outbox.database.rows("select test_alert_channel('gone'), test_alert_channel('gone')")
+    receiver.await_requests("/hang/gone")
+    assert outbox.command("channel", "remove", "gone").endswith("removed, with its rules and what waited for it\n")
+    outbox.channel("gone", f"{receiver.url}/200/again")
+    outbox.database.rows("select test_alert_channel('gone'), test_alert_channel('stays')")
+    receiver.await_requests("/200/again")
+    receiver.await_requests("/200/stays")
+    # The request that hung is over after 5 s, and nothing comes of it.
+    await_true(lambda: "no answer within 5 s" in outbox.log.read_text(), 15)
+    assert one.poll() is None
+    assert outbox.database.rows("select channel, state::text, attempts from deliveries order by channel") == [
+        ("gone", "delivered", 1),
+        ("stays", "delivered", 1),
+    ]
+
+
 # --- Addresses -----------------------------------------------------------------------------------------------
 
 RESOLVER = r"""
@@ -435,6 +457,19 @@ def test_a_mail_that_hangs_holds_up_nobody(
     await_true(lambda: outbox.delivery("desk")["said"], 15)
     pid = int((tmp_path / "pid").read_text())
     await_true(lambda: not Path(f"/proc/{pid}").exists() or b"Z" in Path(f"/proc/{pid}/stat").read_bytes())
+
+
+def test_a_parent_that_ignores_its_children_has_no_mail_sent_twice(
+    outbox: Outbox, sendmail: Callable[[str], str], tmp_path: Path
+) -> None:
+    """SIGCHLD that is ignored is inherited, and then nobody can wait for a child."""
+    outbox.environment["UPBEAT_SENDMAIL"] = sendmail(f"echo sent >>{tmp_path}/sent")
+    outbox.channel("desk", "desk@example.org", "mail")
+    outbox.run(before=["env", "--ignore-signal=CHLD"])
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: outbox.delivery("desk").get("said") or outbox.delivery("desk").get("state") == "delivered", 20)
+    assert outbox.delivery("desk")["state"] == "delivered"
+    assert (tmp_path / "sent").read_text() == "sent\n"
 
 
 # --- Sampling ------------------------------------------------------------------------------------------------

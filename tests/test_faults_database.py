@@ -109,7 +109,7 @@ def test_postgresql_sigstop_for_10_s(
 ) -> None:
     """Here 4 s of it, since nothing new happens in the other six."""
     with Load(stack, HOST, clients=8, pause_s=0.005) as load:
-        load.await_more(50)
+        load.await_more(400)  # each worker has answered, and can answer again
         with Frozen(postgres_of_its_own):
             stopped_s = time.monotonic()
             cold = [stack.rising(f"cold{n}.example").status for n in range(3)]

@@ -1,5 +1,5 @@
-"""The page for operators: what it says to type is shell, and its files are those of fcgi/cluster. `tests/packages/operators`
-follows it on three machines."""
+"""The page for operators: what it says to type is shell, and its files are those of fcgi/cluster.
+`tests/packages/operators` follows it on three machines."""
 
 import re
 import shutil

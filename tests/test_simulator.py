@@ -70,8 +70,34 @@ def people(reply: Reply) -> dict[str, Any]:
     return {page["path"]: page["stats"]["people"] for page in reply.json["pages"]}
 
 
+def stats(reply: Reply) -> dict[str, Any]:
+    return {page["path"]: page["stats"] for page in reply.json["pages"]}
+
+
 def page(path: str, visitors: Any, **more: Any) -> dict[str, Any]:
     return {"path": path, "title": f"Page {path}", "visitors": visitors, **more}
+
+
+def test_a_day_goes_by_its_script(tmp_path: Path) -> None:
+    """A minute of the day in less than a second, from 09:59 on: the surge begins, by its source alone."""
+    midnight = EPOCH // 86400 * 86400
+    settings = {"epoch": midnight + 10 * 3600 - 60, "step_ms": 100, "speed": 100, "latency_ms": 0, "key": f"{KEY}=*"}
+    with Simulator(source="day", **settings) as simulator:
+        before = stats(ask(simulator))["/p20"]
+        until_s = time.monotonic() + 20
+        while (now := stats(ask(simulator))["/p20"])["people"] < 2 * before["people"]:
+            assert time.monotonic() < until_s, now
+        assert now["social"] - before["social"] > 0.8 * (now["people"] - before["people"])
+        assert [fact["path"] for fact in simulator.truth(HOST)] == ["/p20"]
+        assert len(ask(simulator).json["pages"]) == 60
+    settings["epoch"] = midnight + 11 * 3600 + 1
+    with Simulator(source="day", **settings | {"step_ms": 60000, "speed": 1}) as simulator:
+        assert len(ask(simulator).json["pages"]) == 3
+    for wrong in ("stay_s = 'long'", 'stay_s = 1\n[pages]\ncount = 1\nlargest = 1\n[tide]\n"25:00" = 1', "x = 1", "["):
+        script = tmp_path / "day.toml"
+        script.write_text(wrong)
+        with pytest.raises(RuntimeError, match="simulator: .*day.toml"):
+            Simulator(source="day", day=script).start()
 
 
 @pytest.fixture(scope="module")

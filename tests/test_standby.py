@@ -1,6 +1,7 @@
 """Reads on standbys (UPBEAT_DATABASE_READ): what a standby is asked for, and that nobody ever hears less than the
 primary alone would say."""
 
+import os
 import re
 import signal
 import tempfile
@@ -258,7 +259,7 @@ def test_a_standby_that_is_behind(
         twins.resume()
     assert not faults, faults[:3]
     assert all(newest > last - 3_000_000 for newest, _ in looks), "the newest of the primary"
-    assert counted["resting"] > counted["behind"], counted
+    assert counted["resting"] > counted["old"], counted
     slowest_s = max(slowest_s for _, slowest_s in looks)
     measured(f"no answer goes back; slowest {slowest_s:.2f} s; {dict(counted)}")
     await_served(stack, host)
@@ -301,6 +302,50 @@ def test_a_standby_that_is_killed(calm: Stack, twins: Twins, host: str) -> None:
     twins.standby.stop()
     twins.standby.start()
     await_served(calm, host)
+
+
+def test_a_standby_that_refuses(calm: Stack, twins: Twins, host: str) -> None:
+    """Queries of over a millisecond, as a conflict with what it replays would have it do."""
+    begin(calm, twins, host)
+    await_served(calm, host)
+    before = outcomes(calm)
+    conf = twins.standby.cluster / "postgresql.auto.conf"
+    text = conf.read_text()
+    conf.write_text(text + "statement_timeout = 1\n")
+    os.kill(twins.standby.pid, signal.SIGHUP)
+    try:
+        for n in range(3):
+            assert {report(calm, what, host, limit=n + 1).status for what in REPORTS} == {200}
+            assert calm.rising(host, limit=n + 1).status == 200
+        assert (outcomes(calm) - before)["failed"] >= 1
+    finally:
+        conf.write_text(text)
+        os.kill(twins.standby.pid, signal.SIGHUP)
+    await_served(calm, host)
+
+
+@pytest.mark.once
+@pytest.mark.unhurried
+def test_a_standby_that_comes_later(new_stack: Callable[..., Stack], own_twins: Twins) -> None:
+    """Until then the primary serves the string that prefers standbys; and after a failover the standby is another."""
+    twins, far, host = own_twins, str(OUT_OF_REACH_MS), "later.example"
+    database = twins.primary.new_database()
+    twins.catch_up()
+    twins.standby.stop()
+    reads = both(twins.primary, twins.standby, database.name, "prefer-standby")
+    stack = new_stack(database=database, UPBEAT_DATABASE_READ=reads, UPBEAT_TTL_MS=far, UPBEAT_STALE_MS=far)
+    stack.simulator.script(host, [page("/", 1)])
+    assert stack.rising(host).status == 200
+    await_served(stack, host)
+    twins.standby.start()
+    twins.catch_up()
+    before = asked(twins.standby)["upbeat_usual"]
+
+    def is_used() -> bool:
+        assert report(stack, "usual", host).status == 200
+        return asked(twins.standby)["upbeat_usual"] > before
+
+    await_true(is_used, 20, "reads on the standby")
 
 
 def test_a_key_and_a_token_lose_their_rights_on_the_primary_alone(

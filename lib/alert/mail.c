@@ -79,9 +79,10 @@ enum status mail_start(struct mail *mail, const char *program, const char *messa
 bool mail_has_ended(struct mail *mail, int *status_r)
 {
     int status = 0;
-    if (waitpid(mail->pid, &status, WNOHANG) == mail->pid) {
+    pid_t ended = waitpid(mail->pid, &status, WNOHANG);
+    if (ended == mail->pid || (ended < 0 && errno == ECHILD)) { /* ECHILD: somebody else has waited for it */
         mail->pid = 0;
-        *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        *status_r = ended > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         return true;
     }
     if (deadline_left_ms(mail->deadline) > 0)

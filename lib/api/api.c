@@ -353,6 +353,12 @@ static void read_everywhere(struct api *api, struct store_lookup *lookups, size_
     struct store_lookup left[API_LOOKUP_MAX];
     struct standby_rows rows;
     enum status status = STATUS_OK;
+    if (!api->standby) {
+        status = read_rows(api, lookups, count, deadline_within(deadline, primary_ms));
+        for (size_t i = 0; i < count; i++)
+            statuses_r[i] = status;
+        return;
+    }
     standby_look_up(api->standby, lookups, count, &api->rows, deadline, &rows);
     size_t left_count = take_left(lookups, count, &rows, left);
     if (left_count > 0)

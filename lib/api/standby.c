@@ -7,7 +7,7 @@
 
 enum {
     TEND_MS = 3000,          /* so long a connection is tried for before the next rest */
-    CHOOSE_AGAIN_MS = 30000, /* between two looks whether the server is a standby still */
+    CHOOSE_AGAIN_MS = 15000, /* between two looks whether the server is a standby still */
     WELL_MS = 30000,         /* so long without a failure, and those before are forgotten */
 };
 
@@ -178,7 +178,7 @@ void standby_look_up(struct standby *standby, struct store_lookup *lookups, size
         rows_r->is_asked[place] = true;
         rows_r->is_taken[place] = standby_has_newest(&asked[i], &standby->bounds);
         rows_r->taken_at[place] = asked[i].taken_at;
-        metrics_count(METRIC_STANDBY_READS, rows_r->is_taken[place] ? STANDBY_SERVED : STANDBY_BEHIND, 1);
+        metrics_count(METRIC_STANDBY_READS, rows_r->is_taken[place] ? STANDBY_SERVED : STANDBY_OLD, 1);
         if (rows_r->is_taken[place])
             lookups[place] = asked[i];
     }
@@ -248,7 +248,7 @@ struct database *standby_begin(struct standby *standby, const struct store_looku
     }
     if (newest >= row->taken_at)
         return store_database(standby->store);
-    metrics_count(METRIC_STANDBY_READS, STANDBY_BEHIND, 1);
+    metrics_count(METRIC_STANDBY_READS, STANDBY_OLD, 1);
     store_end_read(standby->store, deadline_in(STANDBY_STEP_MS));
     if (standby_is_behind(newest, row, &standby->bounds))
         rest(standby, "the standby is behind");

@@ -48,7 +48,7 @@ enum status standby_new(struct standby **standby_r, const struct store_config *c
                         const struct policy_bounds *bounds) MUST_CHECK;
 void standby_free(struct standby *standby);
 
-/* Goes on with making a connection, without waiting. Twice a minute, if the server turns out to be the
+/* Goes on with making a connection, without waiting. Every 15 s, if the server turns out to be the
  * primary by now, it looks for a standby again. Call it in each turn. */
 void standby_tend(struct standby *standby, int64_t now_ms);
 

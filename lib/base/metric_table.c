@@ -35,7 +35,7 @@ static const char *const FRESHNESS_NAMES[FRESHNESSES] = {
 static const char *const WAIT_NAMES[WAITS] = {"refreshed", "timed_out", "lost", "gone"};
 static const char *const REFUSAL_NAMES[REFUSALS] = {"full", "no_fetcher", "paused"};
 static const char *const LOOKUP_NAMES[LOOKUPS] = {"ok", "timeout", "unreachable", "failed"};
-static const char *const STANDBY_NAMES[STANDBYS] = {"served", "behind", "failed", "resting"};
+static const char *const STANDBY_NAMES[STANDBYS] = {"served", "old", "failed", "resting"};
 static const char *const REFRESH_NAMES[REFRESH_METRICS] = {
     "stored",   "key_refused", "unreachable", "timed_out", "rate_limited", "useless", "backoff",
     "bad_keys", "no_key",      "database",    "busy",      "not_needed",   "held"};

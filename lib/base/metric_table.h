@@ -102,7 +102,7 @@ enum metric_freshness {
 
 enum metric_wait { WAIT_REFRESHED, WAIT_TIMED_OUT, WAIT_LOST, WAIT_GONE, WAITS };
 enum metric_wait_refusal { REFUSAL_FULL, REFUSAL_NO_FETCHER, REFUSAL_PAUSED, REFUSALS };
-enum metric_standby { STANDBY_SERVED, STANDBY_BEHIND, STANDBY_FAILED, STANDBY_RESTING, STANDBYS };
+enum metric_standby { STANDBY_SERVED, STANDBY_OLD, STANDBY_FAILED, STANDBY_RESTING, STANDBYS };
 enum metric_lookup { LOOKUP_OK, LOOKUP_TIMEOUT, LOOKUP_UNREACHABLE, LOOKUP_FAILED, LOOKUPS };
 
 /* The outcomes up to REFRESH_OUTCOMES are those of refresh/protocol.h. */

@@ -8,7 +8,10 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-enum { RESULT_BINARY = 1 };
+enum {
+    RESULT_BINARY = 1,
+    WAIT_MS = 250, /* at a time, for a program that may be stopped */
+};
 
 struct database {
     struct database_connect *connect;
@@ -18,7 +21,9 @@ struct database {
     size_t prepared_count;
     bool is_away;  /* the last call failed for want of a server, and there has been no connection since */
     bool was_lost; /* the loss has been logged */
-    bool was_connected; /* at some time */
+    bool was_connected;      /* at some time */
+    bool (*must_stop)(void); /* NULL: nobody asks */
+    struct deadline stop_by; /* of the statement under way; at_ms 0: nobody has asked meanwhile */
 };
 
 enum status database_new(struct database **database_r, const char *conninfo, const char *role, bool prepare)
@@ -51,21 +56,47 @@ void database_free(struct database *database)
     free(database);
 }
 
-static enum status await(const PGconn *connection, short events, struct deadline deadline)
+void database_stop_when(struct database *database, bool (*must_stop)(void))
 {
-    struct pollfd fd = {.fd = PQsocket(connection), .events = events};
+    database->must_stop = must_stop;
+}
+
+/* The deadline, or an earlier one where the program is to stop. */
+static struct deadline bound(struct database *database, struct deadline deadline)
+{
+    if (!database->must_stop || !database->must_stop())
+        return deadline;
+    if (database->stop_by.at_ms == 0)
+        database->stop_by = deadline_in(DATABASE_STOP_MS);
+    return database->stop_by.at_ms < deadline.at_ms ? database->stop_by : deadline;
+}
+
+/* A signal that comes just before a wait does not end it, so none is long. */
+static struct deadline bound_wait(const struct database *database, struct deadline deadline)
+{
+    return database->must_stop ? deadline_within(deadline, WAIT_MS) : deadline;
+}
+
+static enum status await(struct database *database, short events, struct deadline deadline)
+{
+    struct pollfd fd = {.fd = PQsocket(database->connection), .events = events};
     if (fd.fd < 0)
         return STATUS_UNREACHABLE;
-    int left_ms = deadline_left_ms(deadline);
-    if (left_ms == 0)
+    deadline = bound(database, deadline);
+    if (deadline_left_ms(deadline) == 0)
         return STATUS_TIMEOUT;
-    poll(&fd, 1, left_ms); /* the caller calls again, and sees a signal or a time-out then */
+    /* The caller calls again, and sees a signal or a time-out then. */
+    poll(&fd, 1, deadline_left_ms(bound_wait(database, deadline)));
     return STATUS_OK;
 }
 
 /* One step towards a connection; see database_connect_step(). */
 static enum status step(struct database *database)
 {
+    if (database_connect_is_paused(database->connect)) {
+        database->is_away = true;
+        return STATUS_UNREACHABLE; /* nothing was attempted, so nothing has failed */
+    }
     enum status result = database_connect_step(database->connect, &database->connection);
     if (result == STATUS_OK && database->was_lost)
         log_line(LEVEL_INFO, "database", "connected again");
@@ -87,8 +118,8 @@ static enum status step(struct database *database)
 static enum status connect_anew(struct database *database, struct deadline deadline)
 {
     enum status result = step(database);
-    while (result == STATUS_TIMEOUT && deadline_left_ms(deadline) > 0) {
-        database_connect_wait(database->connect, deadline);
+    while (result == STATUS_TIMEOUT && deadline_left_ms(bound(database, deadline)) > 0) {
+        database_connect_wait(database->connect, bound_wait(database, deadline));
         result = step(database);
     }
     database->is_away = result != STATUS_OK;
@@ -185,15 +216,16 @@ static enum status send_all(struct database *database, const struct statement *s
 }
 
 /* Waits for the next result of the pipeline; NULL stands between the results of two statements. */
-static enum status next_result(PGconn *connection, struct deadline deadline, PGresult **result_r)
+static enum status next_result(struct database *database, struct deadline deadline, PGresult **result_r)
 {
+    PGconn *connection = database->connection;
     for (;;) {
         int unsent = PQflush(connection);
         if (unsent < 0)
             return STATUS_UNREACHABLE;
         if (unsent == 0 && !PQisBusy(connection))
             break;
-        enum status result = await(connection, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
+        enum status result = await(database, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
         if (result != STATUS_OK)
             return result;
         if (!PQconsumeInput(connection))
@@ -228,14 +260,14 @@ static enum status take_answer(struct database *database, const struct statement
 {
     PGresult *answer = NULL;
     PGresult *end = NULL;
-    enum status result = next_result(database->connection, deadline, &answer);
+    enum status result = next_result(database, deadline, &answer);
     if (result != STATUS_OK)
         return result;
     ExecStatusType status = PQresultStatus(answer);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         result = result_of_error(database, statement, answer);
     else
-        result = next_result(database->connection, deadline, &end);
+        result = next_result(database, deadline, &end);
     PQclear(end);
     if (result == STATUS_OK)
         *answer_r = answer;
@@ -261,8 +293,7 @@ static enum status take_all(struct database *database, const struct statement *s
         if (result != STATUS_OK)
             return result;
     }
-    result = next_result(database->connection, deadline,
-                         &answer); /* the result of the sync at the end of the pipeline */
+    result = next_result(database, deadline, &answer); /* the result of the sync at the end of the pipeline */
     if (result == STATUS_OK)
         PQclear(answer);
     return result;
@@ -280,9 +311,12 @@ static enum status run_once(struct database *database, const struct statement *s
     result = send_all(database, statement, parameters, count);
     if (result == STATUS_OK)
         result = take_all(database, statement, count, deadline, answers);
-    if (result == STATUS_TIMEOUT && !statement->is_write) {
+    if (result == STATUS_TIMEOUT && !statement->is_write && database->stop_by.at_ms == 0) {
         database_connect_lost(database->connect, true, false);
         database_connect_pause(database->connect); /* or each request behind this one would wait, too */
+        if (!database->was_lost)
+            log_line(LEVEL_ERROR, "database", "%s: no answer in time", statement->name);
+        database->was_lost = true;
         database->is_away = true;
     }
     if (result != STATUS_OK) {
@@ -300,6 +334,7 @@ enum status database_run(struct database *database, const struct statement *stat
                          struct database_rows **rows_r)
 {
     PGresult *answers[DATABASE_BATCH_MAX] = {0};
+    database->stop_by.at_ms = 0;
     /* What a transaction has read so far cannot be read again elsewhere. */
     bool may_repeat = database->connection && PQtransactionStatus(database->connection) != PQTRANS_INTRANS;
     enum status result = run_once(database, statement, parameters, count, deadline, answers);

@@ -14,6 +14,7 @@ enum {
     DATABASE_STATEMENTS_MAX = 40,
     DATABASE_PARAMETERS_MAX = 16,
     DATABASE_BATCH_MAX = 64,
+    DATABASE_STOP_MS = 1000,
 };
 
 /* Where PostgreSQL counts from, 2000-01-01 UTC. */
@@ -75,6 +76,10 @@ void database_leave(struct database *database);
 
 /* Has the server said that it is no standby? False where it did not say: PgBouncer does not. */
 bool database_is_primary(const struct database *database);
+
+/* From now on a statement has at most DATABASE_STOP_MS once must_stop() is true: those that are under way
+ * then, and those that begin later. NULL: as at first. */
+void database_stop_when(struct database *database, bool (*must_stop)(void));
 
 /* Can libpq read this connection string or URI? An empty one it can. */
 bool database_is_conninfo(const char *conninfo);

@@ -30,7 +30,7 @@ static const double MIN_AHEAD = 25;
 static const double MIN_NOW = 12;
 static const double BASELINE_NOISE = 0.6;
 static const double FLOOR_VARIANCE = 7;
-static const double WOBBLE_WEIGHT = 1.9;
+static const double WOBBLE_WEIGHT = 1.5;
 static const double WOBBLE_FIRST = 0.10, WOBBLE_LEAST = 0.04, WOBBLE_MOST = 0.35;
 static const double WOBBLE_NOISE = 1.3;       /* of counts, in units of E: of the minute's mean and of b */
 static const double WOBBLE_FOLLOW = 1.0 / 60; /* a minute's part of the hour over which phi is followed */

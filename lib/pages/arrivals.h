@@ -9,7 +9,7 @@
  * - b = median of its minute means from 30 to 4 minutes ago; site_factor s = median of A / b, weighted by b,
  * over the pages that were listed for 20 minutes, or from the start, and stand well above the cut-off, 1
  * where these are fewer than 10.
- * - E = s * b; z = (A - E) / sqrt(2 E tau / T + 0.6 E + (1.9 phi E)^2 + 7). 0.6 E is the noise of b itself, 7
+ * - E = s * b; z = (A - E) / sqrt(2 E tau / T + 0.6 E + (1.5 phi E)^2 + 7). 0.6 E is the noise of b itself, 7
  * keeps pages of a few visitors quiet; phi is the wobble of the site's pages, that part of their spread about
  * E which counts do not explain, followed over an hour.
  *   Where the site_factor of the newest minute gives an E that is nearer to A, that one is taken.

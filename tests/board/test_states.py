@@ -1,6 +1,8 @@
 """Each state that the board can be in, in a real browser against the real service."""
 
 import itertools
+import os
+import signal
 import time
 
 import pytest
@@ -201,6 +203,25 @@ def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
     assert browser.text("#age") != "Live"
     browser.shot("offline")
     stack.reports.start()
+    browser.await_state("live", within_s=20)
+
+
+@pytest.mark.talks
+@pytest.mark.unhurried
+def test_a_pool_that_hangs_is_said_within_ten_seconds_too(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    workers = stack.reports.workers()
+    try:
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        browser.await_state("stale", "offline", within_s=10)
+        assert "old" in browser.text("#notice") or "can't be reached" in browser.text("#notice")
+        browser.await_state("offline", within_s=5)
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
     browser.await_state("live", within_s=20)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from board.browser import LATER, Browser
-from board.conftest import PAGES, RISES, address, remember, steady
+from board.conftest import PAGES, RISES, address, remember, script, steady
 from servers.processes import await_true
 from servers.stack import KEY, KEY_MARK, Stack
 
@@ -25,32 +25,27 @@ ANSWERS = [
     (200, "text/html", "<h1>Sign in to the hotel's network</h1>"),
     (200, "application/json", "null"),
     (200, "application/json", "{}"),
-    (200, "application/json", "[]"),
-    (200, "application/json", '{"pages":7,"site":1}'),
     (200, "application/json", '{"pages":[],'),
     (401, "text/html", "401 Authorization Required"),
-    (403, "text/html", "403 Forbidden"),
-    (502, "text/html", "502 Bad Gateway"),
     (503, "application/problem+json", '{"status":503}'),
 ]
 
 
-@pytest.mark.parametrize("status, kind, body", ANSWERS, ids=[f"{row[0]}-{row[2][:12]}" for row in ANSWERS])
-def test_an_answer_that_says_nothing_is_no_answer(
-    browser: Browser, stack: Stack, host: str, status: int, kind: str, body: str
-) -> None:
+@pytest.mark.unhurried
+def test_an_answer_that_says_nothing_is_no_answer(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     name = browser.before_load(STRANGE)
     try:
         browser.open(address(stack, host))
         browser.await_state("live")
         titles = browser.titles()
-        strange = json.dumps({"status": status, "type": kind, "body": body})
-        browser.run(f"window.strange = {strange}")
-        browser.await_state("offline", within_s=8)
-        assert browser.titles() == titles
-        browser.run("window.strange = null")
-        browser.await_state("live", within_s=8)
+        for status, kind, body in ANSWERS:
+            strange = json.dumps({"status": status, "type": kind, "body": body})
+            browser.run(f"window.strange = {strange}")
+            browser.await_state("offline", within_s=8)
+            assert browser.titles() == titles
+            browser.run("window.strange = null")
+            browser.await_state("live", within_s=8)
         assert browser.run("return window.failed") == []
     finally:
         browser.forget_before_load(name)
@@ -173,6 +168,38 @@ def test_another_key_in_the_address_is_taken_at_once(browser: Browser, stack: St
     browser.await_state("live")
     assert KEY_MARK not in browser.driver.current_url and browser.driver.current_url.endswith("&tab=top")
     assert browser.run("return document.getElementById('ask').hidden")
+
+
+def test_a_browser_without_storage_has_a_board_until_it_is_loaded_anew(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(
+        "for (const name of ['sessionStorage', 'localStorage']) Object.defineProperty(window, name,"
+        " {get() { throw new DOMException('denied', 'SecurityError'); }});"
+    )
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.run("document.getElementById('leave').click()")
+        browser.await_state("key")
+        browser.driver.refresh()
+        browser.await_state("key")
+        browser.run("document.getElementById('ask-host').value = arguments[0]", host)
+        browser.run("document.getElementById('ask-key').value = arguments[0]", KEY)
+        browser.run("document.querySelector('#ask-form button').click()")
+        browser.await_state("live")
+    finally:
+        browser.forget_before_load(name)
+
+
+def test_a_pages_own_view_of_a_site_of_which_little_is_known(browser: Browser, stack: Stack, host: str) -> None:
+    stack.turn(host, PAGES)
+    browser.open(address(stack, host, "&page=/story-3"))
+    browser.await_state("warming")
+    script(stack, host, PAGES, RISES)
+    await_true(lambda: "Story number 3" in browser.titles(), 15, "the plain list")
+    await_true(lambda: "Too little is known" in browser.text("#page-evidence"), 10, "a word that little is known")
 
 
 # The board's files are looked at every three tenths of a second, and have another tag where window.tag says so.

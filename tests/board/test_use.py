@@ -17,6 +17,11 @@ from servers.stack import KEY, Stack
 
 BOX = """const box = document.querySelectorAll('#rows li')[arguments[0]].getBoundingClientRect();
 return [box.top, box.height];"""
+# The first request of a page's own view waits until it is let go.
+HELD = """const ask = window.fetch; window.held = [];
+window.fetch = (url, ...all) => (String(url).includes('/usual')
+    ? new Promise((go) => window.held.push(go)).then(() => ask(url, ...all)) : ask(url, ...all));"""
+ASKED = "performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname.split('/').pop())"
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "Safe \u202eETIRW DETOOR\u202c and more",
@@ -61,6 +66,21 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack, host: str) -> None:
     browser.await_script("return !document.getElementById('page').open", "the list again")
     await_true(lambda: "page=" not in browser.driver.current_url, 5, "the address of the list")
     await_true(lambda: focused(browser) == "spark", 5, "the focus where it was")
+
+
+def test_a_view_that_is_closed_while_it_loads_asks_for_nothing_more(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(HELD)
+    try:
+        browser.open(address(stack, host) + "&page=/story-7")
+        browser.await_script("return window.held.length > 0", "the first request of the view")
+        press(browser, Keys.ESCAPE)
+        browser.await_script("return !document.getElementById('page').open", "the list again")
+        before = browser.run(f"window.held.splice(0).forEach((go) => go()); return {ASKED}").count("trends")
+        await_true(lambda: browser.run(f"return {ASKED}").count("trends") > before, 10, "a later refresh")
+        assert "history" not in browser.run(f"return {ASKED}")
+    finally:
+        browser.forget_before_load(name)
 
 
 def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Browser, stack: Stack, host: str) -> None:
@@ -250,6 +270,7 @@ def test_several_sites_of_one_key_have_a_switch_and_a_wall(browser: Browser, sta
 
 
 @pytest.mark.talks
+@pytest.mark.unhurried
 def test_the_wall_of_all_sites_goes_on_and_says_where_it_does_not(browser: Browser, stack: Stack, host: str) -> None:
     other = f"other-{host}"
     for one in (host, other):
@@ -332,10 +353,12 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     )
     assert not small, small
     browser.shot("phone")
+    browser.size(320, 640, 2, True)  # as at 400 % of 1280
+    await_true(lambda: browser.run("return document.documentElement.scrollWidth <= 320"), 3, "all of it on 320 pixels")
 
 
 def test_what_is_called_rising_in_the_list_of_all_is_what_the_service_shows_by_default() -> None:
-    code = (ROOT / "nginx" / "board" / "js" / "main.js").read_text(encoding="utf-8")
+    code = (ROOT / "nginx" / "board" / "js" / "list.js").read_text(encoding="utf-8")
     said = re.search(r"const SHOWN = \{(.*)\}", code)
     assert said
     shown = dict(part.strip().split(": ") for part in said[1].split(","))
@@ -361,7 +384,9 @@ def test_texts_are_there_in_each_language() -> None:
 
 @pytest.mark.unhurried
 def test_in_german(stack: Stack, host: str) -> None:
-    remember(stack, host, PAGES, RISES)
+    pages = [steady(f"/p{n}", 30 + n) for n in range(100)]
+    remember(stack, host, pages, {"/p3": 120})
+    script(stack, host, [steady("/new", 300, "Frisch"), *pages[1:]], {"/p3": 120})
     german = Browser(lang="de-DE")
     try:
         german.open(address(stack, host))
@@ -370,6 +395,14 @@ def test_in_german(stack: Stack, host: str) -> None:
             "return document.documentElement.lang"
         ) == "de"
         assert re.search(r"\d,\d ×", german.text("#rows"))
+        await_true(lambda: "mind. +" in german.text("#rows") and "max. " in german.text("#rows"), 15, "a lower bound")
+        wide = """return [...document.querySelectorAll(".people > *, .times > *")]
+            .filter((node) => node.scrollWidth > node.parentElement.clientWidth).map((node) => node.innerText)"""
+        for width, more in ((1280, ""), (360, ""), (1920, "&tv")):
+            german.size(width, 900)
+            german.run("location.hash = arguments[0]", f"#host={host}{more}")
+            assert german.run(wide) == [], width
+            assert german.run("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         german.close()
 

@@ -293,8 +293,8 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def string(self, route: str, machine: str) -> str:
-        """What upbeat on this machine connects with: by all three hosts, from this one on; by HAProxy; by PgBouncer; for
-        reads by all three, standbys first."""
+        """What upbeat on this machine connects with: by all three hosts, from this one on (the primary of them, or for
+        reads a standby); by HAProxy; by PgBouncer."""
         own, at = self.addresses[machine], NAMES.index(machine)
         ports = {"haproxy": 5000, "pgbouncer": 6432}
         if route in ports:

@@ -81,8 +81,8 @@ def pool_restarted(run: "Rehearsal") -> Mend:
 @dataclass(frozen=True)
 class Scenario:
     """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or "after", the
-    next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others; `reads`: the kind of the
-    standby, sync or async, that reads go to first; empty: to none."""
+    next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others; `reads`: the kind of
+    the standby, sync or async, that reads go to first; empty: to none."""
 
     name: str
     breaks: Callable[["Rehearsal"], Mend]

@@ -1,4 +1,4 @@
-"""A mail server on port 25 of the machine whose network it has: says "ready", and until TERM the lines of what it gets."""
+"""A mail server on port 25 of the machine whose network it has: says "ready", and until TERM what it gets."""
 
 import signal
 import sys

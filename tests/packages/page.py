@@ -1,4 +1,4 @@
-"""The page for operators as a list of what is typed: a line `# on a and b, once a is the leader` says where, and when."""
+"""The page for operators as a list of what is typed: `# on a and b, once a is the leader` says where, and when."""
 
 import re
 from dataclasses import dataclass

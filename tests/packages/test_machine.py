@@ -155,7 +155,8 @@ def test_mail_leaves_the_confined_service_as_the_man_page_says(service: Machine)
     assert lines
     mailbox = service.start_beside("/usr/bin/python3", "-B", str(Path(__file__).parent / "mailbox.py"))
     try:
-        said = service.shell(lines[1].replace("\\-", "-").replace("\\e", "\\").replace("apt install", "apt-get install -y -q"))
+        typed = lines[1].replace("\\-", "-").replace("\\e", "\\")
+        said = service.shell(typed.replace("apt install", "apt-get install -y -q"))
     finally:
         got = mailbox.stop()
     assert "the test has reached desk" in said

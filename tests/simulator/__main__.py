@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 from aiohttp import web
 
@@ -55,17 +56,19 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--listen", type=_address, default="127.0.0.1:0", help="address of the upstream")
     add("--control", type=_address, default="127.0.0.1:0", help="address of the control")
-    add("--source", choices=["model", "replay", "script"], default="model", help="of the lists")
+    add("--source", choices=["model", "replay", "script", "day"], default="model", help="of the lists")
     traffic = os.environ.get("UPBEAT_TRAFFIC")
     add("--traffic", default=traffic, help="file to replay; the default is $UPBEAT_TRAFFIC")
     add("--start", type=_whole, default=36000, help="second of that file to start at")
-    add("--seed", type=int, default=1, help="of the model")
-    add("--epoch", type=float, help="Unix time at which the model starts; None: now")
+    day = str(Path(__file__).with_name("day.toml"))
+    add("--day", default=day, help="what happens at which time of the day, for the source of that name")
+    add("--seed", type=int, default=1, help="of the model and the day")
+    add("--epoch", type=float, help="Unix time at which the model or the day starts; None: now")
     add("--visitors", type=_positive, default=8000, help="mean concurrents of a modelled site")
     add("--flicker", type=float, default=0.0, help="deviation of the arrivals' rate, per minute")
     add("--has-past", action="store_true", help="the model goes on from where past.py ends")
     add("--worlds", type=_whole, default=0, help="models that all hosts share; 0: one for each")
-    add("--speed", type=_positive, default=1.0, help="of the model's and the replay's clock")
+    add("--speed", type=_positive, default=1.0, help="of the clock of model, day and replay")
     add("--latency-ms", type=float, default=100, help="before each answer")
     add("--step-ms", type=_positive, default=3000, help="data change this often")
     add("--limit-per-minute", type=_whole, default=200, help="for each host and key")
@@ -85,6 +88,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         visitors=given.visitors,
         flicker=given.flicker,
         has_past=given.has_past,
+        day=given.day,
         worlds=given.worlds,
         traffic=given.traffic,
         replay_start_s=given.start,

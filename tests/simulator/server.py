@@ -14,6 +14,7 @@ from aiohttp import web
 
 import faults
 import pages
+from day import Day, DayScript
 from faults import Answer, Body, Fault
 from ledger import Keys, Ledger, Rate
 from model import Model
@@ -42,16 +43,18 @@ class Settings:
     traffic: str | None
     replay_start_s: int
     has_past: bool = False
+    day: str | None = None
 
 
 class Sources:
     """What a host's list is now. A script comes first, then a replay set by control."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises OSError or ValueError where the traffic file can't be read."""
+        """Raises OSError or ValueError where the traffic file, or that of the day, can't be read."""
         self._settings = settings
+        self._day = DayScript(settings.day) if settings.source == "day" and settings.day else None
         self._born_s = time.monotonic()
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, Model | Day] = {}
         self._traffic = Traffic(settings.traffic) if settings.source == "replay" else None
         self._serial = count()
         self.reset()
@@ -111,7 +114,7 @@ class Sources:
         return ("replay", t), top
 
     def truth(self, host: str, births: bool) -> list[dict[str, Any]]:
-        if self._settings.source != "model":
+        if self._settings.source not in ("model", "day"):
             return []
         model = self._model(host)
         return model.truth(model.start_t + self._step() * self._step_s(), births)
@@ -126,9 +129,11 @@ class Sources:
         worlds = self._settings.worlds
         return f"world-{zlib.crc32(host.encode()) % worlds}" if worlds else host
 
-    def _model(self, host: str) -> Model:
+    def _model(self, host: str) -> Model | Day:
         world, settings = self._world(host), self._settings
-        if world not in self._models:
+        if world not in self._models and self._day:
+            self._models[world] = Day(self._day, f"{settings.seed}/{world}", self._step_s(), settings.start_t)
+        elif world not in self._models:
             self._models[world] = Model(
                 settings.seed,
                 world,

@@ -8,7 +8,8 @@
 enum { PAGES = 40, EVENTS_MAX = 64, MINUTE_MS = 60000, STEP_MS = 15000 };
 
 static struct event begun[EVENTS_MAX], ended[EVENTS_MAX];
-static int begun_count, ended_count;
+static struct event peak; /* the newest */
+static int begun_count, ended_count, peak_count;
 static struct event_rules *rules;
 static struct trend_entry entries[PAGES];
 static uint32_t sources[PAGES][PAGE_SOURCES];
@@ -17,10 +18,15 @@ static int64_t now_ms;
 static void note(const struct event *event, enum event_step step, void *context)
 {
     (void)context;
-    if (step == EVENT_BEGAN)
+    if (step == EVENT_BEGAN) {
         begun[begun_count++] = *event;
-    else if (step == EVENT_ENDED)
+    } else if (step == EVENT_ENDED) {
         ended[ended_count++] = *event;
+    } else {
+        assert_true(event->ended_ms == 0 && event->peak_ms > event->began_ms);
+        peak = *event;
+        peak_count++;
+    }
     assert_true(begun_count < EVENTS_MAX && ended_count < EVENTS_MAX);
 }
 
@@ -30,7 +36,7 @@ static int set_up(void **state)
     (void)state;
     const struct event_bounds bounds = {.min_score = EVENT_MIN_SCORE};
     rules = event_rules_new(&bounds, note, NULL);
-    begun_count = ended_count = 0;
+    begun_count = ended_count = peak_count = 0;
     now_ms = 0;
     memset(sources, 0, sizeof sources);
     for (uint32_t i = 0; i < PAGES; i++) {
@@ -99,6 +105,7 @@ static void test_a_rise_with_its_cause_and_its_end(void **state)
     assert_int_equal(begun_count, 1); /* it goes back, and does not fall */
     assert_int_equal(ended_count, 1);
     assert_true(fabs(ended[0].peak_visitors - 385) < 1);
+    assert_true(peak_count > 1 && peak.began_ms == begun[0].began_ms && peak.peak_ms == ended[0].peak_ms);
     assert_in_range(ended[0].ended_ms, 60 * MINUTE_MS, 62 * MINUTE_MS);
 }
 

@@ -9,6 +9,7 @@ const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDis
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const signedPercents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 const units = ["second", "minute", "hour", "day"].map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: unit === "second" ? "narrow" : "short", maximumFractionDigits: 0 }));
 
@@ -21,6 +22,7 @@ export const formatSignedPercent = (share) => signedPercents.format(share).repla
 /* Beyond a thousand times nobody wants to know. */
 export const formatRatio = (n) => (n >= 999.5 ? `${whole.format(999)}+` : n >= 9.95 ? whole.format(n) : oneDigit.format(n));
 export const formatTime = (date) => clock.format(date);
+export const formatDay = (date) => day.format(date);
 export const formatDayTime = (date) => dayAndClock.format(date);
 
 export function formatAge(seconds) {

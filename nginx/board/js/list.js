@@ -6,6 +6,7 @@ import { text } from "./texts.js";
 
 const MOVE_MS = 300;
 const IDLE_MS = 120000; // a pointer that was left on the list, or a focus that nobody uses, holds the order no longer
+const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -24,6 +25,21 @@ export function storyUrl(host, path) {
 
 /* Since when a page rises or falls: as it was told, or as its minutes show. */
 export const sinceOf = (page) => page.since || page.spark_since;
+
+/* As /trends has it by default: the tab of all pages shows those too that do neither. */
+export function trendOf(page) {
+  const more = page.visitors - page.expected;
+  const most = Math.max(page.visitors, page.expected);
+  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
+  return more > 0 ? "up" : "down";
+}
+
+/* How many times what is expected, in words. */
+export function timesOf(page) {
+  if (page.ratio === null) return text("fresh");
+  const isUp = page.visitors >= page.expected;
+  return text(!page.lower_bound ? "times" : isUp ? "times_least" : "times_most", { n: formatRatio(page.ratio) });
+}
 
 /* The sources that make up the change against what is expected, largest first: [{source, change}]. */
 export function reasonsOf(page) {
@@ -189,7 +205,7 @@ export class List {
     set(row, "title", row.bdi, title);
     setAttribute(row, "href", row.title, "href", storyUrl(view.host, page.path) || null);
     set(row, "section", row.section, (page.sections || []).slice(0, 2).join(", "));
-    setFigure(row, "people", row.people, formatWhole(page.visitors));
+    setFigure(row, "people", row.people, page.rank === null ? text("most", { n: formatWhole(page.visitors) }) : formatWhole(page.visitors));
     if (view.isPlain) this.updatePlain(row, page, title);
     else this.updateTrend(row, page, title, view);
   }
@@ -211,10 +227,10 @@ export class List {
     set(row, "since", row.since, sinceOf(page) && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatTime(new Date(sinceOf(page))) }) : "");
     set(row, "fresh", row.fresh, page.new ? text("fresh") : page.rank === null ? text("listed_no") : "");
     set(row, "peopleNote", row.peopleNote, text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) }));
-    setFigure(row, "times", row.times, page.ratio === null ? text("fresh") : text(least && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) }));
+    setFigure(row, "times", row.times, timesOf(page));
     const isLevel = Math.abs(page.visitors - page.expected) < 0.5;
     set(row, "timesNote", row.timesNote, text(isLevel ? "level" : (isUp ? "up" : "down") + least, { n: formatSigned(page.visitors - page.expected) }));
-    this.updateWhy(row, reasonsOf(page));
+    this.updateWhy(row, trend === "steady" ? [] : reasonsOf(page));
     this.updateSpark(row, page.spark || [], page.expected);
     setAttribute(row, "label", row.spark, "aria-label", text("spark", { title, now: formatWhole(page.visitors), expected: formatWhole(page.expected) }));
     setAttribute(row, "direction", row.li, "data-trend", trend);

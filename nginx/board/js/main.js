@@ -4,14 +4,13 @@ import { ask, isRefusal } from "./api.js";
 import { Events } from "./events.js";
 import { formatAge, formatWhole } from "./format.js";
 import { Head } from "./head.js";
-import { List } from "./list.js";
+import { List, trendOf } from "./list.js";
 import { Pace, pauseAfter } from "./pace.js";
 import { keepAwake, startTheme, watchForUpdate } from "./screen.js";
 import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
 import { fillTexts, language, text } from "./texts.js";
 
 const TABS = ["rising", "falling", "top"];
-const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const LIMIT = 100;
 const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
@@ -203,18 +202,10 @@ function draw(pages, body, wanted, serverNow) {
   list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming });
   find("empty").hidden = pages.length > 0;
   if (pages.length === 0) find("empty").textContent = text(body.warming ? "empty_warming" : `empty_${wanted}`);
-  if (pageView) pageView.update(pages);
+  if (pageView) pageView.update(body.warming ? [] : pages);
   performance.measure("upbeat-draw", "upbeat-draw");
   performance.clearMarks("upbeat-draw");
   if (performance.getEntriesByName("upbeat-draw").length > 200) performance.clearMeasures("upbeat-draw");
-}
-
-/* As /trends has it by default: the tab of all pages shows those too that do neither. */
-function trendOf(page) {
-  const more = page.visitors - page.expected;
-  const most = Math.max(page.visitors, page.expected);
-  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
-  return more > 0 ? "up" : "down";
 }
 
 /* New rises, to those who listen: politely, and not more often than every ten seconds. */
@@ -244,7 +235,7 @@ function ageS() {
 function showState() {
   const age = ageS();
   const state = stateOf({
-    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn)),
+    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn || failed.status === 504)),
     isOnline: navigator.onLine, isWarming: Boolean(data && data.isWarming), isEmpty: Boolean(data && data.isEmpty),
   });
   const isNew = html.dataset.state !== state;

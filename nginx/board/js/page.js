@@ -2,9 +2,9 @@
  * headlines, and the evidence of its score. Chart.js is loaded when this is. While it is open it goes on: the figures with the list, the charts once a minute. */
 import { ask } from "./api.js";
 import { detailOf } from "./events.js";
-import { formatDayTime, formatRatio, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { formatDay, formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
-import { sinceOf, storyUrl } from "./list.js";
+import { sinceOf, storyUrl, timesOf, trendOf } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
@@ -27,6 +27,7 @@ let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
 let isAsked = false; // for the row of this page
+let isWarming = false; // there are no rows yet
 let rowAt = 0; // when it was last in the list, or asked for
 let listedAt = 0; // when it was last in the list
 let turn = 0; // tells answers of an earlier wish from those of this one
@@ -122,6 +123,7 @@ async function loadRow() {
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
   isAsked = true;
+  isWarming = answer.status === 200 && answer.body.warming;
   if (answer.status === 200) row = answer.body.pages.find((page) => page.path === asked) || (performance.now() - listedAt < ROW_AGAIN_MS ? row : null);
   showRow();
 }
@@ -137,7 +139,7 @@ function showRow() {
   find("page-meta").textContent = meta.join(" · ");
   find("page-now").hidden = !isMine;
   if (isMine) showNow(row);
-  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(!isAsked ? "state_loading" : isWarming ? "evidence_warming" : "evidence_none");
   showSources(isMine ? row.sources : null);
 }
 
@@ -145,11 +147,11 @@ function showRow() {
 function showNow(page) {
   const isUp = page.visitors >= page.expected;
   const [now, expected, change] = find("page-now").children;
-  find("page-now").dataset.trend = Math.abs(page.visitors - page.expected) < 0.5 ? "steady" : isUp ? "up" : "down";
+  find("page-now").dataset.trend = trendOf(page);
   now.textContent = text(page.rank === null ? "page_least" : "page_now", { n: formatWhole(page.visitors) });
   expected.textContent = text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) });
   change.textContent = (isUp ? "▲ " : "▼ ") + formatSigned(page.visitors - page.expected) +
-    (page.ratio === null ? "" : `, ${text(page.lower_bound && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) })}`);
+    (page.ratio === null ? "" : `, ${timesOf(page)}`);
 }
 
 /* expected = median × tide, as the measure has it; the tide is what its own two figures say. */
@@ -198,6 +200,7 @@ async function load(isAgain = false) {
   for (const button of find("spans").children) button.setAttribute("aria-pressed", String(button.dataset.span === span));
   if (!isAgain) find("page-note").textContent = text("state_loading");
   const newest = await ask("usual", { host, path }, key);
+  if (mine !== turn || !path) return;
   const now = newest.serverNow || Date.now();
   const { ms, step } = SPANS[span];
   const to = Math.floor(now / 60000) * 60000 + 60000;
@@ -288,11 +291,11 @@ function ticksOf({ from, to }) {
 }
 
 function drawCourse(Chart, points, given) {
-  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDayTime(at) : formatTime(at));
+  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDay(at) : formatTime(at));
   const data = { datasets: [
-    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
-    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
+    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band"), order: 1 },
+    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0, order: 1 },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false, clip: 8, order: 0 },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
@@ -344,7 +347,7 @@ function drawHours(Chart, hours) {
   if (known.length === 0) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
-    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
+    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
     { type: "bar", label: text("quartiles"), data: (hours || []).map((hour) => (hour.p25 === null ? null : [hour.p25, hour.p75])), backgroundColor: colour("--band"), barPercentage: 0.9, categoryPercentage: 1 },
   ] };
   const options = {

@@ -20,6 +20,9 @@ export async function showWall(list, hosts, key, signal, addressOf) {
     fill(li, answers[place], addressOf(host));
   });
   for (const li of known.values()) li.remove();
+  const more = document.getElementById("wall-more");
+  more.hidden = hosts.length <= MOST;
+  more.textContent = text("wall_more", { n: formatWhole(hosts.length - MOST) });
   return answers;
 }
 
