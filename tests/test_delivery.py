@@ -351,12 +351,12 @@ def test_slack_is_reached_through_a_proxy(
 ) -> None:
     """The name means nothing to this machine: the proxy alone resolves it."""
     outbox = behind(company, fresh, tmp_path)
-    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/{MARK}", "slack")
+    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/proxy/{MARK}", "slack")
     fresh.rows("select test_alert_channel('room')")
     outbox.once()
     assert outbox.delivery("room")["state"] == "delivered", outbox.delivery("room")
     assert company.inside.asked == ["hooks.slack.test:443"]
-    assert len(receiver.requests(f"/word/200/ok/{MARK}")) == 1
+    assert len(receiver.requests(f"/word/200/ok/proxy/{MARK}")) == 1
     outbox.check_log()
 
 
