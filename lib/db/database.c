@@ -22,6 +22,7 @@ struct database {
     bool is_away;  /* the last call failed for want of a server, and there has been no connection since */
     bool was_lost; /* the loss has been logged */
     bool was_connected;      /* at some time */
+    bool is_unreadable;      /* the connection string */
     bool (*must_stop)(void); /* NULL: nobody asks */
     struct deadline stop_by; /* of the statement under way; at_ms 0: nobody has asked meanwhile */
 };
@@ -32,6 +33,7 @@ enum status database_new(struct database **database_r, const char *conninfo, con
     if (!database)
         return STATUS_NO_MEMORY;
     database->prepare = prepare;
+    database->is_unreadable = !database_is_conninfo(conninfo);
     enum status result = database_connect_new(&database->connect, conninfo, role);
     if (result == STATUS_OK)
         *database_r = database;
@@ -90,6 +92,17 @@ static enum status await(struct database *database, short events, struct deadlin
     return STATUS_OK;
 }
 
+/* What libpq says of such a string may quote a part of its password. */
+static enum status refuse_string(struct database *database)
+{
+    if (!database->was_lost)
+        log_line(LEVEL_ERROR, "database", "no connection: the connection string can't be read (not shown)");
+    database->was_lost = true;
+    database->is_away = true;
+    database_connect_pause(database->connect);
+    return STATUS_UNREACHABLE;
+}
+
 /* One step towards a connection; see database_connect_step(). */
 static enum status step(struct database *database)
 {
@@ -97,6 +110,8 @@ static enum status step(struct database *database)
         database->is_away = true;
         return STATUS_UNREACHABLE; /* nothing was attempted, so nothing has failed */
     }
+    if (database->is_unreadable)
+        return refuse_string(database);
     enum status result = database_connect_step(database->connect, &database->connection);
     if (result == STATUS_OK && database->was_lost)
         log_line(LEVEL_INFO, "database", "connected again");
@@ -158,11 +173,30 @@ bool database_is_primary(const struct database *database)
     return said && strcmp(said, "off") == 0;
 }
 
+/* An @ begins the name of an abstract socket, and stands nowhere else in a host. */
+static bool is_sound(const PQconninfoOption *option)
+{
+    if (!option->val)
+        return true;
+    if (strcmp(option->keyword, "port") == 0)
+        return option->val[strspn(option->val, "0123456789,")] == '\0';
+    if (strcmp(option->keyword, "host") != 0)
+        return true;
+    for (const char *at = option->val; (at = strchr(at, '@')); at++) {
+        if (at > option->val && at[-1] != ',')
+            return false;
+    }
+    return true;
+}
+
 bool database_is_conninfo(const char *conninfo)
 {
     PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool is_good = options != NULL;
+    for (const PQconninfoOption *one = options; one && one->keyword; one++)
+        is_good = is_good && is_sound(one);
     PQconninfoFree(options);
-    return options != NULL;
+    return is_good;
 }
 
 static bool is_prepared(const struct database *database, const struct statement *statement)

@@ -81,7 +81,9 @@ bool database_is_primary(const struct database *database);
  * then, and those that begin later. NULL: as at first. */
 void database_stop_when(struct database *database, bool (*must_stop)(void));
 
-/* Can libpq read this connection string or URI? An empty one it can. */
+/* Can libpq read this connection string or URI, and as it was meant? An empty one it can. False too where a
+ * host holds an @ or a port a letter: then a part of the password was taken for them. A database object of
+ * such a string never connects, and the log does not quote it. */
 bool database_is_conninfo(const char *conninfo);
 
 /* NULL is allowed. */

@@ -180,9 +180,12 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
         sys.executable, "-B", str(Path(__file__).parent / "asker.py"), "http://127.0.0.1:8080", KEY, HOST
     )
     old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+    fronts = service.ask("pgrep", "-f", "nginx: worker").split()
     said = service.ask("apt-get", "install", "-y", "-q", f"/root/{packages[1].name}")
     answers = json.loads(asker.stop())
     assert "900_next.sql" in said, said
+    assert "restart upbeat-list@1" in said.partition("reload nginx")[2], "nginx has the new snippets first"
+    await_true(lambda: not set(fronts) & set(service.ask("pgrep", "-f", "nginx: worker").split()), 20)
     assert {status for _, _, _, status, _ in answers} == {"200"}, [one for one in answers if one[3] != "200"][:5]
     assert len(answers) > 100
     versions = [version for *_, version in answers if version]
