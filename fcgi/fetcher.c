@@ -147,7 +147,7 @@ static void lose_connection(void *context, uint64_t connection)
  * -------------------------------------------------------------------------------------------- */
 
 /* A host that has ticks of its own is asked for at each of them, and the answer to one may have come late: so
- * the next may be a little closer than the TTL. */
+ * the next may be a little closer than the TTL, by a quarter at most: standby_has_newest() counts on that. */
 static int due_ttl_ms(const struct fetcher *fetcher, int64_t every_ms)
 {
     int ttl_ms = fetcher->settings->ttl_ms;

@@ -5,10 +5,10 @@
 simulator_options=() # what surges at its start has surged before, where there is a past
 FIRST_LOOK_DAYS=3 # before the last one, from which the board draws the usual band
 
-# import_past FROM TO [OPTION]: Unix times; past_now is when the simulator goes on from there.
+# import_past FROM TO [OPTION]: Unix times.
 import_past() {
     [[ $1 -lt $2 ]] || return 0
-    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$root/tests/simulator/past.py" --from "$1" --to "$2" --now "$past_now" "${@:3}" |
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$root/tests/simulator/past.py" --from "$1" --to "$2" "${@:3}" |
         UPBEAT_DATABASE_OWNER=$owner nice -n 10 "$programs/upbeat-import" demo.example
 }
 
@@ -22,7 +22,7 @@ start_past() {
     past_ready=$state/run/past-ready first_look=$state/run/past-first-look
     rm -f "$past_ready" "$first_look"
     [[ -n ${simulated:-} && $UPBEAT_PAST_DAYS -gt 0 ]] || return 0
-    now=$(date +%s) past_now=$now simulator_options=(--has-past)
+    now=$(date +%s) simulator_options=(--has-past)
     quarter=$((now / 900 * 900))
     known=$(psql -XAtq "$owner" -c "select coalesce(greatest(ceil(extract(epoch from (select max(taken_at) from snapshots where host = 'demo.example')) / 900)::bigint * 900,
         extract(epoch from (select max(slot) from quarters where host = 'demo.example'))::bigint + 900), 0)")

@@ -73,6 +73,8 @@ void program_catch_stops(void)
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = SIG_DFL; /* where the parent ignores it, so would we, and know no child's end */
+    sigaction(SIGCHLD, &action, NULL);
 }
 
 bool program_must_stop(void)

@@ -24,7 +24,8 @@ struct program_flag {
  * other word, after one line on stderr. */
 int program_read_flags(int argc, char **argv, const struct program_flag *flags, int (*say_help)(void));
 
-/* Lets TERM and INT ask the program to stop, without ending a call that is under way; PIPE is ignored. */
+/* Lets TERM and INT ask the program to stop, without ending a call that is under way; PIPE is ignored, and
+ * CHLD is not, so that children can be waited for. */
 void program_catch_stops(void);
 
 /* Whether TERM or INT has come. */

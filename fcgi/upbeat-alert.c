@@ -4,6 +4,7 @@
 #include "alert_commands.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/validate.h"
 #include "program.h"
 #include "store/deliveries.h"
 #include "store/event_log.h"
@@ -24,14 +25,25 @@ enum {
     WATCHES_MAX = 4096, /* hosts that are kept in memory; others are made anew at each look */
     BESIDE_OTHERS = 5,  /* nice */
     STOP_MS = 5500,     /* for what is under way */
+    LEAVE_MS = 60000,   /* a host that can't be looked at */
+    LEFT_MAX = 64,      /* such hosts; of more the first ones are tried again sooner */
+    BACK_MS = 2000,     /* for a new connection after a statement's time-out */
 };
 
 enum mode { MODE_ONCE, MODE_LOOP, MODE_DRY_RUN };
+
+/* A host that could not be looked at. */
+struct left {
+    char host[HOST_MAX_BYTES + 1];
+    struct deadline until;
+};
 
 struct alert {
     struct database *database;
     struct watch *watches[WATCHES_MAX];
     size_t count;
+    struct left left[LEFT_MAX];
+    size_t left_count;           /* so far; the place of the next one, modulo LEFT_MAX */
     struct deliverer *deliverer; /* NULL: nothing is delivered */
     int every_ms;                /* between samples of a host with a rule */
     int64_t hosts_ms, forgot_ms;
@@ -146,6 +158,39 @@ static void deliver(struct alert *alert, int wait_ms)
         deadline_sleep(deadline_in(wait_ms), PAUSE_MS / 10);
 }
 
+static bool is_left(const struct alert *alert, const char *host)
+{
+    for (size_t i = 0; i < LEFT_MAX; i++) {
+        if (deadline_left_ms(alert->left[i].until) > 0 && strcmp(alert->left[i].host, host) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the database is there. Only a new connection tells a statement that took too long from a server
+ * that hangs. */
+static bool is_there(struct alert *alert)
+{
+    const struct deadline deadline = deadline_in(BACK_MS);
+    while (database_is_away(alert->database) && deadline_left_ms(deadline) > 0 && !program_must_stop()) {
+        deadline_sleep(deadline, database_tend_timeout_ms(alert->database, PAUSE_MS));
+        database_tend(alert->database);
+    }
+    return !database_is_away(alert->database);
+}
+
+/* One host must not hold up the others: it is left for a while. STATUS_OK: go on with the next one. */
+static enum status leave(struct alert *alert, const char *host, enum status result)
+{
+    if (result == STATUS_UNREACHABLE || program_must_stop() || !is_there(alert))
+        return result;
+    struct left *left = &alert->left[alert->left_count++ % LEFT_MAX];
+    snprintf(left->host, sizeof left->host, "%s", host);
+    left->until = deadline_in(LEAVE_MS);
+    log_line(LEVEL_WARNING, host, "can't be looked at, and is left for a minute: %s", status_text(result));
+    return STATUS_OK;
+}
+
 /* *more_r: there is more to look at. */
 static enum status look(struct alert *alert, bool dry, bool *more_r)
 {
@@ -156,11 +201,11 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
     for (size_t i = 0; i < database_rows_count(rows) && result == STATUS_OK && !program_must_stop(); i++) {
         const struct event_host host = event_log_host(rows, i);
         program_say_alive();
+        if (is_left(alert, host.host))
+            continue;
         result = look_at_host(alert, &host, dry, more_r);
-        if (result == STATUS_FAILED) {
-            log_line(LEVEL_WARNING, host.host, "can't be looked at: %s", status_text(result));
-            result = STATUS_OK; /* one host must not hold up the others */
-        }
+        if (result != STATUS_OK)
+            result = leave(alert, host.host, result);
         if (alert->deliverer && !dry)
             deliver(alert, 0);
     }
@@ -197,21 +242,6 @@ static enum status deliver_all(struct alert *alert)
     return result;
 }
 
-static int once(struct alert *alert, bool dry)
-{
-    bool more = true;
-    enum status result = STATUS_OK;
-    while (more && result == STATUS_OK && !program_must_stop()) {
-        more = false;
-        result = look(alert, dry, &more);
-    }
-    if (result == STATUS_OK && !dry)
-        result = deliver_all(alert);
-    if (result != STATUS_OK)
-        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
-    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* Until what is under way has ended, and that is stored: a request takes POST_MS at most. A mail that takes
  * longer is sent again. */
 static void finish(struct alert *alert)
@@ -222,6 +252,22 @@ static void finish(struct alert *alert)
     deliver_close(alert->deliverer);
     while (deliver_busy(alert->deliverer) > 0 && deadline_left_ms(deadline) > 0)
         deliver(alert, PAUSE_MS / 10);
+}
+
+static int once(struct alert *alert, bool dry)
+{
+    bool more = true;
+    enum status result = STATUS_OK;
+    while (more && result == STATUS_OK && !program_must_stop()) {
+        more = false;
+        result = look(alert, dry, &more);
+    }
+    if (result == STATUS_OK && !dry)
+        result = deliver_all(alert);
+    finish(alert);
+    if (result != STATUS_OK)
+        log_line(LEVEL_ERROR, NULL, "could not go on: %s", status_text(result));
+    return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int loop(struct alert *alert)
@@ -235,6 +281,8 @@ static int loop(struct alert *alert)
         program_say_alive();
         keep_house(alert);
         enum status result = look(alert, false, &more);
+        if (program_must_stop())
+            break;
         if (result != STATUS_OK)
             log_line(LEVEL_WARNING, NULL, "could not look: %s", status_text(result));
         pause_ms = result == STATUS_OK              ? PAUSE_MS
@@ -285,6 +333,8 @@ static int run(const struct settings *settings, enum mode mode)
     int status = EXIT_FAILURE;
     alert.every_ms = settings->alert_every_ms;
     enum status result = database_new(&alert.database, settings->database, ROLE_ALERT, settings->prepare);
+    if (result == STATUS_OK)
+        database_stop_when(alert.database, program_must_stop);
     if (result == STATUS_OK && mode != MODE_DRY_RUN)
         result = begin_delivery(&alert, settings, &secret_box);
     if (result != STATUS_OK)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/settings.h"
+#include "db/database.h"
 #include "program.h"
 #include "worker.h"
 
@@ -40,6 +41,17 @@ static int serve(const struct settings *settings)
     return result == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A server that is not there is looked for until it is; a string that nobody can read never gets better. */
+static int check_strings(const struct settings *settings)
+{
+    bool is_good = database_is_conninfo(settings->database);
+    if (is_good && database_is_conninfo(settings->database_read))
+        return EXIT_SUCCESS;
+    log_line(LEVEL_ERROR, NULL, "%s=(not shown): must be a connection string or URI that libpq can read",
+             is_good ? "UPBEAT_DATABASE_READ" : "UPBEAT_DATABASE");
+    return EXIT_SETTINGS;
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -51,5 +63,7 @@ int main(int argc, char **argv)
     program_forbid_cores();
     program_allow_descriptors();
     status = program_read_settings(&settings, NULL);
+    if (status == EXIT_SUCCESS)
+        status = check_strings(&settings);
     return status != EXIT_SUCCESS || check_only ? status : serve(&settings);
 }

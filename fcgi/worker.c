@@ -200,6 +200,7 @@ static void take_request(struct worker *worker, struct connection *connection)
         .accept = FCGX_GetParam("HTTP_ACCEPT", params),
         .asked_headers = FCGX_GetParam("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", params),
         .if_none_match = FCGX_GetParam("HTTP_IF_NONE_MATCH", params),
+        .if_modified_since = worker->api->standby ? FCGX_GetParam("HTTP_IF_MODIFIED_SINCE", params) : NULL,
         .id = FCGX_GetParam("REQUEST_ID", params),
         .is_behind_cache = copies && copies_have_room(&worker->copies, copies, clock_monotonic_ms()),
     };

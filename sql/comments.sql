@@ -194,7 +194,7 @@ comment on column channels.is_on is 'False: the receiver has said that it wants 
 comment on column channels.off_reason is 'In its words.';
 comment on column channels.created_at is 'When it was made.';
 comment on column channels.lease is 'Token of the process that is delivering there; null: none is.';
-comment on column channels.lease_until is 'After that the process is taken for dead.';
+comment on column channels.lease_until is 'After that the process is taken for dead. Without a lease: when it was given back.';
 
 comment on table  channel_rules is 'Which events a channel is told of; the view alert_rules shows them. Null: no bound.';
 comment on column channel_rules.rule_id is 'Number of the rule.';

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from xml.etree import ElementTree
 from typing import Any, Callable, Iterator
 
 import pytest
 
 from servers.postgres import Database, Postgres
-from servers.processes import await_true, build_folder
+from servers.processes import await_true, build_folder, end
 from servers.stack import KEY, Answer, Stack, page
 
 PROGRAM = build_folder() / "fcgi" / "upbeat-alert"
@@ -142,6 +143,33 @@ def test_a_clock_that_is_set_back_blinds_nobody(database: Database) -> None:
     alert(database)
     assert sorted(row[:3] for row in events(database)) == [("rise", "/p20", False), ("rise", "/p5", True)]
     assert database.value("select count(*) from events where ended_at < began_at") == 0
+
+
+def test_a_watch_is_made_anew_once_a_day(database: Database, tmp_path: Path) -> None:
+    """So it forgets the pages that are gone; what rises then is found all the same."""
+    site = Site(database)
+    site.at -= timedelta(days=1)
+    site.play(40)
+    log = tmp_path / "log"
+    with open(log, "wb") as file:
+        environment = os.environ | {"UPBEAT_DATABASE": database.conninfo("upbeat_alert"), "UPBEAT_LOG": "debug"}
+        process = subprocess.Popen([str(PROGRAM), "--loop"], env=environment, stderr=file, start_new_session=True)
+
+    def look() -> None:
+        looked = "select looked_at from event_progress"
+        await_true(lambda: database.value(looked) == site.at, 20)
+
+    look()
+    assert "anew" not in log.read_text()
+    site.at += timedelta(days=1)
+    site.play(50)
+    look()
+    site.social[20] = 250
+    site.play(2)
+    look()
+    assert end(process) == 0
+    assert log.read_text().count("a.example: the watch is made anew") in (1, 2)  # its day may begin just now, too
+    assert [row[:3] for row in events(database)] == [("rise", "/p20", True)]
 
 
 def test_a_rise_is_told_once_with_its_cause_and_its_end(database: Database) -> None:

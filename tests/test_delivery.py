@@ -459,6 +459,46 @@ def test_a_mail_that_hangs_holds_up_nobody(
     await_true(lambda: not Path(f"/proc/{pid}").exists() or b"Z" in Path(f"/proc/{pid}/stat").read_bytes())
 
 
+@pytest.mark.once
+@pytest.mark.unhurried
+def test_a_mail_that_cannot_be_killed_holds_up_nobody(
+    outbox: Outbox, receiver: Receiver, sendmail: Callable[[str], str], tmp_path: Path
+) -> None:
+    """As a setuid one can't be. This one leaves the process group that is killed."""
+    leave = "import os; os.setpgid(0, os.getpgid(os.getppid()))"
+    outbox.environment["UPBEAT_SENDMAIL"] = sendmail(
+        f"""echo $$ >>{tmp_path}/pids; exec /usr/bin/python3 -c "{leave}
+import time
+while not os.path.exists('{tmp_path}/over'): time.sleep(0.1)" """
+    )
+    outbox.channel("desk", "desk@example.org", "mail")
+    outbox.channel("hook", f"{receiver.url}/200/beside-a-stubborn-mail")
+    outbox.run()
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: (outbox.delivery("desk") or {}).get("said"), 15)
+    outbox.database.rows("select test_alert_channel('hook')")
+    receiver.await_requests("/200/beside-a-stubborn-mail", within_s=4)
+    (tmp_path / "over").touch()
+    outbox.database.rows("update outbox set next_try_at = now() where state = 'waiting'")
+    await_true(lambda: outbox.delivery("desk")["state"] == "delivered", 15)
+    first, *_ = (tmp_path / "pids").read_text().split()
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: not Path(f"/proc/{first}").exists(), what="it is waited for when the next mail is sent")
+
+
+def test_a_parent_that_ignores_its_children_has_no_mail_sent_twice(
+    outbox: Outbox, sendmail: Callable[[str], str], tmp_path: Path
+) -> None:
+    """SIGCHLD that is ignored is inherited, and then nobody can wait for a child."""
+    outbox.environment["UPBEAT_SENDMAIL"] = sendmail(f"echo sent >>{tmp_path}/sent")
+    outbox.channel("desk", "desk@example.org", "mail")
+    outbox.run(before=["env", "--ignore-signal=CHLD"])
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: outbox.delivery("desk").get("said") or outbox.delivery("desk").get("state") == "delivered", 20)
+    assert outbox.delivery("desk")["state"] == "delivered"
+    assert (tmp_path / "sent").read_text() == "sent\n"
+
+
 # --- Sampling ------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import secrets
 import signal
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
@@ -132,6 +133,97 @@ def test_an_answer_that_came_while_the_database_hung_counts(outbox: Outbox, tmp_
     outbox.stop()
     receiver.stop()
     assert len(receiver.requests()) == 1
+
+
+@contextmanager
+def locked(outbox: Outbox, table: str) -> Iterator[None]:
+    """Meanwhile whoever reads the table waits, and upbeat-alert does so already."""
+    database = outbox.database
+    with psycopg.connect(database.postgres.conninfo(database.name, "postgres")) as connection:
+        connection.execute(f"lock table {table}")
+        await_true(lambda: database.value("select count(*) from pg_locks where not granted"))
+        yield
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_lease_that_runs_out_sends_nothing_again(outbox: Outbox, tmp_path: Path, is_late: bool) -> None:
+    """It does while a statement is slow, or the process is; the answer that is not read yet is one of success."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    run_out = "update channels set lease_until = now()"
+    if is_late:
+        with locked(outbox, "cache"):
+            time.sleep(2.5)  # the answer takes 2 s
+            outbox.database.rows(run_out)
+    else:
+        outbox.database.rows(run_out)
+    await_true(lambda: outbox.delivery("slow")["state"] == "delivered", 10)
+    outbox.stop()
+    receiver.stop()
+    assert len(receiver.requests()) == 1
+    assert outbox.database.value("select lease_until is null from channels")
+
+
+def test_slow_statements_put_off_no_time_out_for_ever(outbox: Outbox, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("hang", f"{receiver.url}/hang/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    began_s = receiver.await_requests(f"/hang/{MARK}")[0]["at"]
+    while "no answer" not in outbox.log.read_text() and time.time() - began_s < 26:
+        with locked(outbox, "cache"):
+            time.sleep(5)
+    assert time.time() - began_s < 25
+    outbox.stop()
+    receiver.stop()
+
+
+def test_a_statement_that_waits_holds_up_no_stop(outbox: Outbox, tmp_path: Path) -> None:
+    """systemd would kill it after 10 s; what was sent meanwhile is stored."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    with locked(outbox, "cache"):
+        outbox.stop()
+    receiver.stop()
+    assert outbox.delivery("slow")["state"] == "delivered"
+
+
+def test_once_that_is_stopped_stores_what_it_has_sent(outbox: Outbox, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.event("h.example")
+    one = outbox.run("--once")
+    receiver.await_requests(f"/slow/{MARK}")
+    outbox.stop()
+    receiver.stop()
+    assert one.returncode == 0 and outbox.delivery("slow")["state"] == "delivered"
+
+
+def test_a_host_that_takes_too_long_holds_up_no_other(outbox: Outbox) -> None:
+    outbox.host("a.example")
+    outbox.host("b.example")
+    outbox.database.rows(
+        "insert into cache (host, taken_at, pages)"
+        " values ('a.example', now() - interval '1 second', ''), ('b.example', now(), '')"  # in this order
+    )
+    outbox.database.rows(
+        "create or replace function event_records(p_host text) returns table (page_id integer, most real)"
+        " language plpgsql stable as $$ begin if p_host = 'a.example' then perform pg_sleep(60); end if; end $$"
+    )
+    outbox.run()
+    await_true(lambda: outbox.database.value("select looked_at from event_progress where host = 'b.example'"), 40)
+    outbox.stop()
+    assert "a.example: can't be looked at, and is left for a minute" in outbox.log.read_text()
 
 
 def check(outbox: Outbox, receiver: Receiver) -> None:

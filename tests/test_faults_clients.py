@@ -1,13 +1,16 @@
 """The fault matrix: what clients do wrong or on purpose. Also a scan as an outsider would do it."""
 
+import http.client
 import json
 import os
 import posixpath
 import random
+import re
 import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Callable, Iterator
 from urllib.parse import quote, unquote
 
@@ -15,7 +18,7 @@ import pytest
 
 from servers.burst import request
 from servers.load import Load
-from servers.processes import allow_s, await_true
+from servers.processes import ROOT, allow_s, await_true, end, free_port
 from servers.slow import SlowReader
 from servers.stack import KEY, PATH, Stack, page
 from servers.tokens import add_token
@@ -182,6 +185,43 @@ def test_a_viewer_that_asks_too_much_leaves_the_others_of_its_address_their_shar
     assert {answer.status for answer in answers} == {200}
     assert refused and {answer.status for answer in refused} == {429}
     assert int(refused[0].headers["Retry-After"]) >= 1 and "view token" in refused[0].json["bound"]
+
+
+def test_tokens_that_one_address_invents_leave_new_viewers_alone(tmp_path: Path) -> None:
+    """In a small zone, that they fill: the limits of the snippets, in front of a file."""
+    snippets, port = ROOT / "nginx" / "snippets", free_port()
+    maps = re.sub(r"zone=upbeat_viewer:\w+", "zone=upbeat_viewer:64k", (snippets / "upbeat-http.conf").read_text())
+    limits = re.findall(r"^limit_\w+ .*;", (snippets / "upbeat-fastcgi.conf").read_text(), re.M)
+    user = "user root;" if os.geteuid() == 0 else ""
+    maps = maps.replace("127.0.0.0/8 1;", "")  # they are limited here
+    (tmp_path / "file").write_text("here")
+    (tmp_path / "maps.conf").write_text(maps)
+    (tmp_path / "nginx.conf").write_text(
+        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log crit; events {{ }}\n"
+        f"http {{ include {tmp_path}/maps.conf; access_log off; server {{ listen 127.0.0.1:{port}; root {tmp_path};"
+        f" large_client_header_buffers 4 12k; location / {{ {' '.join(limits)} }} }} }}\n"
+    )
+    process = subprocess.Popen(["/usr/sbin/nginx", "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"])
+
+    def ask(address: str, tokens: list[str]) -> set[int]:
+        client = http.client.HTTPConnection("127.0.0.1", port, source_address=(address, 0), timeout=10)
+        found = set()
+        for token in tokens:
+            client.request("GET", "/file", headers={"X-CB-AK": token})
+            answer = client.getresponse()
+            answer.read()
+            found.add(answer.status)
+        client.close()
+        return found
+
+    try:
+        await_true(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), 10)
+        for length in (33, 33, 1, 100, 400, 4000):
+            invented = [f"ubt_{n:05}{'x' * (length - 5)}" for n in range(900)]
+            assert 429 in ask("127.0.0.2", invented), "it is not limited"
+            assert {frozenset(ask(f"127.0.7.{n}", ["ubt_" + "V" * 33])) for n in range(1, 100)} == {frozenset({200})}
+    finally:
+        end(process)
 
 
 BYTES = [

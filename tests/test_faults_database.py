@@ -12,12 +12,14 @@ import pytest
 
 from servers.load import Load
 from servers.pair import Frozen, both, kill, make_pair, promote
-from servers.postgres import BIN, PROGRAMS, Database, Postgres
-from servers.processes import allow_s, as_user, await_true, children_of, own_by, program
+from servers.pgbouncer import PgBouncer
+from servers.postgres import Database, Postgres
+from servers.processes import allow_s, await_true, children_of, program
 from servers.rights import small_disk
 from servers.stack import Stack, page
 
 HOST = "database.example"
+HOLD = "begin; select pg_sleep(2.5); commit"
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_postgresql_sigstop_for_10_s(
 ) -> None:
     """Here 4 s of it, since nothing new happens in the other six."""
     with Load(stack, HOST, clients=8, pause_s=0.005) as load:
-        load.await_more(50)
+        load.await_more(400)  # each worker has answered, and can answer again
         with Frozen(postgres_of_its_own):
             stopped_s = time.monotonic()
             cold = [stack.rising(f"cold{n}.example").status for n in range(3)]
@@ -237,43 +239,18 @@ def disk_full(stack: Stack, postgres: Postgres, place: Path) -> None:
 
 
 @pytest.fixture
-def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database], tuple[str, Any]]]:
-    """Starts it in transaction mode with 2 connections; the connection string and a restart."""
-    pgbouncer = program("pgbouncer")
-    if pgbouncer is None:
+def pgbouncer(postgres: Postgres, folder: Path) -> Iterator[Callable[[Database], PgBouncer]]:
+    if program("pgbouncer") is None:
         pytest.skip("pgbouncer is not installed")
-    place = Path(tempfile.mkdtemp(prefix="bouncer", dir=folder))
-    place.chmod(0o777)
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[PgBouncer] = []
 
-    def start(database: Database) -> tuple[str, Callable[[], None]]:
-        (place / "users").write_text("".join(f'"{role}" ""\n' for role in PROGRAMS))
-        (place / "ini").write_text(
-            f"[databases]\n{database.name} = host={postgres.folder} port=5432\n[pgbouncer]\n"
-            f"listen_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = trust\n"
-            f"auth_file = {place}/users\npool_mode = transaction\ndefault_pool_size = 2\n"
-            "ignore_startup_parameters = extra_float_digits\nlogfile =\n"
-        )
-
-        def run() -> None:
-            with open(place / "log", "ab") as log:
-                command = as_user("postgres") + [pgbouncer, "-q", str(place / "ini")]
-                running.append(subprocess.Popen(command, stdout=log, stderr=log))
-            await_true(lambda: (place / ".s.PGSQL.6432").exists(), 10, "PgBouncer")
-
-        def restart() -> None:
-            running[-1].kill()
-            running[-1].wait()
-            (place / ".s.PGSQL.6432").unlink(missing_ok=True)
-            run()
-
-        run()
-        return f"host={place} port=6432 dbname={database.name}", restart
+    def start(database: Database) -> PgBouncer:
+        running.append(PgBouncer(Path(tempfile.mkdtemp(prefix="bouncer", dir=folder)), postgres, database.name))
+        return running[-1].start()
 
     yield start
-    for process in running:
-        process.kill()
-        process.wait()
+    for one in running:
+        one.kill()
 
 
 def test_pgbouncer_restarted_or_its_pool_full(
@@ -283,10 +260,10 @@ def test_pgbouncer_restarted_or_its_pool_full(
     measured: Callable[[str], None],
 ) -> None:
     database = postgres.new_database()
-    conninfo, restart = pgbouncer(database)
+    bouncer = pgbouncer(database)
     stack = new_stack(
         database=database,
-        UPBEAT_DATABASE=conninfo,
+        UPBEAT_DATABASE=bouncer.conninfo,
         UPBEAT_PREPARE="off",
         UPBEAT_TTL_MS="60000",
         UPBEAT_STALE_MS="60000",
@@ -296,11 +273,12 @@ def test_pgbouncer_restarted_or_its_pool_full(
     with Load(stack, HOST, clients=4, pause_s=0.01) as load:
         load.await_more(100)
         assert load.statuses() == {200}
-        restart()
+        bouncer.kill()
+        bouncer.start()
         load.await_status(200, 1.5)
         holders = [
             subprocess.Popen(
-                ["psql", "-X", "-q", f"{conninfo} user=upbeat_worker", "-c", "begin; select pg_sleep(2.5); commit"],
+                ["psql", "-X", "-q", f"{bouncer.conninfo} user=upbeat_worker", "-c", HOLD],
                 stdout=subprocess.DEVNULL,
             )
             for _ in range(2)

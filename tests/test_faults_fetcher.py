@@ -81,7 +81,7 @@ def without_a_fetcher(stack: Stack) -> str:
     assert cold.status == 503 and int(cold.headers["Retry-After"]) >= 1
     assert "fetch" in cold.json["detail"].lower(), cold.json
     assert time.monotonic() - began_s < allow_s(2 * WAIT_MAX_S + REACHED_S)
-    assert stack.ask("/readyz").status == 503
+    await_true(lambda: stack.ask("/readyz").status == 503, 2, "that it is not ready")
     assert stack.ask("/healthz").status == 200
     assert asked(stack, COLD) == 0
     return str(cold.json["detail"])

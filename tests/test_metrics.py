@@ -259,12 +259,12 @@ def test_parked_requests_show(new_stack: Callable[..., Stack], host: str) -> Non
     stack = new_stack(**FRESH, simulator={"latency_ms": 1200})
     stack.simulator.script(host, [page("/a", 5)])
     with Load(stack, host, clients=3, pause_s=60):
-        await_true(lambda: value(scrape(stack), "upbeat_waiting_requests") == 3, 5)
-        assert value(scrape(stack), "upbeat_upstream_requests") == 1
-        await_true(lambda: value(scrape(stack), "upbeat_wait_duration_seconds_count", outcome="refreshed") == 3, 5)
+        names = ("upbeat_waiting_requests", "upbeat_upstream_requests")
+        await_true(lambda: (found := scrape(stack)) and [value(found, name) for name in names] == [3, 1], 5)
+        await_true(lambda: value(scrape(stack), "upbeat_requests_total", freshness="waited") == 3, 5)
         found = scrape(stack)
     assert value(found, "upbeat_waiting_requests") == 0
-    assert value(found, "upbeat_requests_total", freshness="waited") == 3
+    assert value(found, "upbeat_wait_duration_seconds_count", outcome="refreshed") == 3
     assert value(found, "upbeat_wait_duration_seconds_sum") > 3
     assert not any(name == "upbeat_site_visitors" for name, _ in found)  # only on request
 

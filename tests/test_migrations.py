@@ -248,3 +248,29 @@ def test_every_table_column_and_view_has_a_comment(database: Database) -> None:
         " and not c.relispartition and obj_description(c.oid, 'pg_class') is null"
     )
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    "conninfo, dbname, password",
+    [
+        ("dbname=x user=u", "dbname=x user=u", ""),
+        ("dbname=x password=secret user=u", "dbname=x  user=u", "secret"),
+        (r"password = 'a \' \\b' dbname=x", " dbname=x", r"a ' \b"),
+        (r"user=u password=a\ b\\", "user=u ", "a b\\"),
+        ("postgresql://u:p%40s\\s%25@h/x", "postgresql://u@h/x", "p@s\\s%"),
+        ("postgres://u@h/x?sslmode=require&password=a%26b&port=1", "postgres://u@h/x?sslmode=require&port=1", "a&b"),
+        ("postgresql://h:5432/x", "postgresql://h:5432/x", ""),
+        ("postgresql://h:5432/x?user=a@b", "postgresql://h:5432/x?user=a@b", ""),
+    ],
+)
+def test_no_argument_of_psql_holds_the_password(tmp_path: Path, conninfo: str, dbname: str, password: str) -> None:
+    """From the environment, as upbeat-migrate calls it, and from the argument."""
+    psql = tmp_path / "psql"
+    psql.write_text(f'#!/bin/sh\ncat >/dev/null\nprintf "%s\\n" "$PGPASSWORD" "$@" >>{tmp_path}/said\n')
+    psql.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    command = [str(ROOT / "sql" / "migrate")]
+    subprocess.run(command, env=environment | {"UPBEAT_DATABASE_OWNER": conninfo}, check=True, timeout=20)
+    subprocess.run([*command, conninfo], env=environment, check=True, timeout=20)
+    said = [password, "-X", "-q", "-v", "VERBOSITY=terse", f"--dbname={dbname}"]
+    assert (tmp_path / "said").read_text().splitlines() == said * 2

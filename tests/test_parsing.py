@@ -107,10 +107,9 @@ ACCEPTED = [
 def test_v3(stack: Stack, host: str, name: str, body: str, rows: Any, refused: int) -> None:
     stack.turn(host, body=body.replace("HOST", host))
     assert stored(stack, host) == [(path.replace("HOST", host), title, n) for path, title, n in rows]
-    assert (
-        stack.database.value("select refused_rows from host_status where host = %s", host)
-        == refused
-    )
+    refreshes = stack.simulator.counts()["hosts"][host]  # one, or on a busy machine another one by the clock
+    found = stack.database.value("select refused_rows from host_status where host = %s", host)
+    assert found in {refused * count for count in range(1, refreshes + 1)}
 
 
 def test_control_characters_of_a_title_become_spaces_or_are_kept_out_of_the_way(

@@ -132,6 +132,43 @@ def test_a_missing_secret_file(secret: Path) -> None:
     assert ended.returncode == 2 and "UPBEAT_SECRET_FILE=" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["UPBEAT_DATABASE", "UPBEAT_DATABASE_READ"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hots=a password=hush",
+        "hush",
+        "password=a hush",
+        "host='a hush",
+        "postgresql://a:hush@[b/c",
+        "postgresql://a:b@hush%2F@c/d",  # a password with an @ makes a part of it the host
+        "postgresql://a:hush/b@c/d",  # and one with a slash the port
+    ],
+)
+def test_a_connection_string_that_libpq_cannot_read(secret: Path, name: str, value: str) -> None:
+    ended = check(secret, **{name: value})
+    assert ended.returncode == 2 and f"{name}=(not shown): must be a connection string" in ended.stderr, ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    "words", ["upbeat-fetch --once", "upbeat-history --once", "upbeat-alert --once", "upbeat-token list"]
+)
+@pytest.mark.parametrize("value", ["password=a hush", "postgresql://a:b@hush%2F@c/d", "postgresql://a:hush/b@c/d"])
+def test_no_program_says_a_part_of_a_password(secret: Path, words: str, value: str) -> None:
+    program, word = words.split()
+    environment = {"UPBEAT_SECRET_FILE": str(secret), "LC_ALL": "C.UTF-8", "UPBEAT_DATABASE": value}
+    command = [worker_program().parent / program, word]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode != 0 and "the connection string can't be read" in ended.stderr, ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("value", ["", "host=a,b,@c port=1,,2 target_session_attrs=prefer-standby", "postgresql://u@a,b:7/c"])
+def test_a_connection_string_that_libpq_can_read(secret: Path, value: str) -> None:
+    assert check(secret, UPBEAT_DATABASE_READ=value).returncode == 0
+
+
 def test_a_connection_string_is_never_shown(secret: Path) -> None:
     ended = check(secret, UPBEAT_DATABASE="password=hush", UPBEAT_TTL_MS="x")
     assert "hush" not in ended.stderr + ended.stdout

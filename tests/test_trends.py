@@ -13,6 +13,7 @@ from servers.stack import KEY, KEY_MARK, Answer, Stack, page
 PATH = "/api/v1.0/trends"
 PAGES = 20
 SOURCES = ["search", "social", "links", "direct", "internal"]
+Sources = dict[str, dict[datetime, tuple[int, list[int]]]]
 
 
 @pytest.fixture(scope="module")
@@ -83,28 +84,50 @@ def total(means: list[float], limit: int, cutoff: float) -> float:
     return sum(means) - (cutoff * max(0, len(means) - limit) if cutoff > 0 else 0)
 
 
-def sources_by_hand(
-    stack: Stack, host: str, start: datetime, end: datetime
-) -> dict[str, list[float]]:
-    """Means of the five over the snapshots from start to end that list the page."""
-    found: dict[str, list[list[int]]] = {}
-    for path, five in stack.database.rows(
-        "select p.path, (unpack_counts(s.sources))[5 * n.rank - 4 : 5 * n.rank] from snapshots s"
+def sources_by_hand(stack: Stack, host: str, start: datetime, end: datetime) -> Sources:
+    """Of each page, visitors and the five of each snapshot after start, up to end, that lists it: by its time."""
+    found: Sources = {}
+    for path, at, visitors, five in stack.database.rows(
+        "select p.path, s.taken_at, (unpack_counts(s.visitors))[n.rank],"
+        " (unpack_counts(s.sources))[5 * n.rank - 4 : 5 * n.rank] from snapshots s"
         " cross join unnest(s.page_ids) with ordinality n (page_id, rank) join pages p using (page_id)"
-        " where s.host = %s and s.taken_at > %s and s.taken_at <= %s",
+        " where s.host = %s and s.taken_at > %s and s.taken_at <= %s order by s.taken_at",
         host,
         start,
         end,
     ):
-        found.setdefault(path, []).append(five)
-    return {path: [statistics.fmean(one) for one in zip(*all_)] for path, all_ in found.items()}
+        found.setdefault(path, {})[at] = (visitors, five)
+    return found
 
 
-def worded(now: list[float] | None, then: list[float] | None) -> Any:
-    return now and {
+def thirty_of(samples: Sources, start: datetime, end: datetime) -> Sources:
+    """The first snapshot of each thirtieth of the time."""
+    step = (end - start) / 30
+    times = sorted({at for of in samples.values() for at in of})
+    kept = {next((at for at in times if start + n * step < at <= start + (n + 1) * step), None) for n in range(30)}
+    return {path: {at: one for at, one in of.items() if at in kept} for path, of in samples.items()}
+
+
+def worded(row: dict[str, Any], now: Sources, before: Sources) -> Any:
+    """By source, who is there now, and the change against what was expected: E times the share of the source in the
+    samples that are nearest to the median, half of them."""
+    path, median = row["path"], row["visitors"] - row["change"]
+    five = [statistics.fmean(one) for one in zip(*(of for _, of in now[path].values()))] if path in now else None
+    known = list(before.get(path, {}).values())
+    distances = sorted(abs(visitors - median) for visitors, _ in known)
+    near = [one for one in known if abs(one[0] - median) <= distances[(len(known) - 1) // 2] + 1e-3]
+    if near:
+        everybody = sum(visitors for visitors, _ in near)
+        shares = [sum(of[n] for _, of in near) / everybody for n in range(5)]
+    elif five:
+        shares = [n / row["visitors"] for n in five]
+    else:
+        return None
+    there = five or [row["visitors"] * share for share in shares]
+    return {
         name: {
-            "now": pytest.approx(now[n], abs=1e-4),
-            "change": pytest.approx(now[n] - then[n], abs=1e-4) if then else None,
+            "now": pytest.approx(five[n], abs=1e-4) if five else None,
+            "change": pytest.approx(there[n] - row["expected"] * shares[n], abs=2e-3),
         }
         for n, name in enumerate(SOURCES)
     }
@@ -174,7 +197,9 @@ def by_hand(
     seen = dict(
         stack.database.rows("select path, min(since) from headlines where host = %s group by 1", host)
     )
-    sources = [sources_by_hand(stack, host, *span) for span in ((end, as_of), (start, start + recent))]
+    sources = (
+        sources_by_hand(stack, host, end, as_of), thirty_of(sources_by_hand(stack, host, start, end), start, end)
+    )
     found: dict[str, dict[str, Any]] = {}
     for path in now | then:
         raw = {minute: one.get(path, cutoffs[minute]) for minute, one in minutes.items()}
@@ -194,7 +219,7 @@ def by_hand(
             "lower_bound": recent_cutoff > 0 if path not in now else path not in then and raw_b > 0,
             "always": all(path in one for one in [*minutes.values(), *lists.values()]),
             "first_seen": seen[path],
-            "sources": [of.get(path) for of in sources],
+            "path": path,
         }
     tide = tide_of([(row["visitors"] / row["b"], row["b"]) for row in found.values() if row["always"]])
     wobble = wobble_of(
@@ -210,6 +235,7 @@ def by_hand(
         row["rank"] = ranks.get(path)
         is_both = path in ranks and path in old_ranks
         row["rank_change"] = old_ranks[path] - ranks[path] if is_both else None
+        row["sources"] = worded(row, *sources)
     return {
         "visitors": site,
         "expected": statistics.median(totals.values()),
@@ -272,7 +298,7 @@ def test_every_figure_is_that_of_psql(
         assert row["i"] == f"Page {row['path']}"
         first = datetime.fromisoformat(row["first_seen"].replace("Z", "+00:00"))
         assert abs(first - hand["first_seen"]) < timedelta(milliseconds=1)
-        assert row["sources"] == worded(*hand["sources"])
+        assert row["sources"] == hand["sources"], row
 
 
 def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
@@ -300,6 +326,42 @@ def test_a_row_has_all_that_it_was_made_from(stack: Stack) -> None:
     assert set(said["site"]) == set(
         "visitors expected tide wobble usual usual_low usual_high rising falling listed".split()
     )
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_sources_say_what_makes_up_the_change_whatever_of_the_window_is_missing(
+    stack: Stack, is_rolled_up: bool
+) -> None:
+    """A hundred more by social in the newest minutes; the first minutes of the window were an outage."""
+    host = f"sources-{is_rolled_up}.example".lower()
+    seed(stack, host, 40, rising, every_s=15)
+    for at, ids, counts in stack.database.rows(
+        "select taken_at, page_ids, unpack_counts(visitors) from snapshots where host = %s", host
+    ):
+        bases = [min(count, 60) // 5 for count in counts]
+        five = [[base, count - 4 * base, base, base, base] for base, count in zip(bases, counts)]
+        stack.database.rows(
+            "update snapshots set sources = pack_counts(%s) where host = %s and taken_at = %s",
+            [n for of in five for n in of],
+            host,
+            at,
+        )
+        assert len(ids) == len(counts)
+    if is_rolled_up:
+        stack.database.rows("update history_progress set slot = null, host = null")
+        while stack.database.value("select roll_up(50)"):
+            pass
+    stack.database.rows(
+        "delete from snapshots where host = %s and taken_at < (select max(taken_at) from snapshots where host = %s)"
+        " - interval '25 minutes'",
+        host,
+        host,
+    )
+    row = trends(stack, host).json["pages"][0]
+    change = {name: of["change"] for name, of in row["sources"].items()}
+    assert row["path"] == "/p3" and 85 < row["visitors"] - row["expected"] < 115
+    assert change["social"] == max(change.values()) and 70 < change["social"] < 110
+    assert sum(change.values()) == pytest.approx(row["visitors"] - row["expected"], abs=0.01)
 
 
 def test_a_steady_site_has_no_rows_and_a_young_one_is_warming(stack: Stack) -> None:

@@ -178,6 +178,13 @@ def test_a_bad_setting_is_one_sentence_with_name_value_and_range(
     assert setting in said and value.rstrip("/") in said and allowed in said
 
 
+@pytest.mark.parametrize("value, fault", [("hots=b", "that libpq can read"), ("host=b", "is not set")])
+def test_bad_standbys_are_one_sentence_without_the_string(up: Callable[..., Up], value: str, fault: str) -> None:
+    status, said = up(UPBEAT_DATABASE_READ=value).start().ended()
+    assert status == 1 and len(said.splitlines()) == 1, said
+    assert "UPBEAT_DATABASE_READ=(not shown)" in said and value not in said and fault in said
+
+
 def test_a_full_disk_is_one_clear_sentence(up: Callable[..., Up], state: Path) -> None:
     state.mkdir()
     with small_disk(state, 20):

@@ -34,7 +34,9 @@ endforeach()
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/nginx/board DESTINATION share/upbeat)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/nginx/snippets DESTINATION /etc/nginx)
-install(FILES ${CMAKE_SOURCE_DIR}/nginx/upbeat.conf DESTINATION share/doc/upbeat/examples)
+install(FILES ${CMAKE_SOURCE_DIR}/nginx/upbeat.conf ${CMAKE_SOURCE_DIR}/fcgi/prometheus/upbeat-rules.yml DESTINATION share/doc/upbeat/examples)
+install(FILES ${CMAKE_SOURCE_DIR}/fcgi/OPERATORS.md ${CMAKE_SOURCE_DIR}/fcgi/METRICS.md DESTINATION share/doc/upbeat)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/fcgi/cluster DESTINATION share/upbeat USE_SOURCE_PERMISSIONS)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sql DESTINATION share/upbeat
     PATTERN tests EXCLUDE PATTERN README.md EXCLUDE PATTERN migrate EXCLUDE)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/sql/migrate DESTINATION share/upbeat/sql)

@@ -46,6 +46,7 @@ struct deliverer {
     struct post *post;
     struct flight flights[AT_ONCE];
     int64_t claimed_ms;
+    bool was_away; /* the last statement failed, and the database was not had since */
     struct deadline grace;
     bool is_hurried, is_closed, is_idle;
 };
@@ -283,11 +284,39 @@ static struct flight *find_free(struct deliverer *deliverer)
     return NULL;
 }
 
+/* Whether the delivery is under way already: its lease has run out meanwhile, and the new one takes its
+ * place, since whoever has it already must not be sent the message once more. */
+static bool go_on(struct deliverer *deliverer, const struct delivery *again)
+{
+    for (int i = 0; i < AT_ONCE; i++) {
+        struct flight *flight = &deliverer->flights[i];
+        if (flight->state == FLIGHT_NONE || flight->delivery.delivery_id != again->delivery_id)
+            continue;
+        memcpy(flight->delivery.lease, again->lease, sizeof again->lease);
+        return true;
+    }
+    return false;
+}
+
+/* The grace begins when the database is there again, and not when it was missed last: nothing may have asked
+ * for it in between. */
+static bool may_claim(struct deliverer *deliverer, struct database *database)
+{
+    if (deliverer->was_away) {
+        database_tend(database);
+        if (database_is_away(database))
+            return false;
+        deliverer->was_away = false;
+        deliverer->grace = deadline_in(GRACE_MS);
+    }
+    return deadline_left_ms(deliverer->grace) == 0;
+}
+
 static enum status claim(struct deliverer *deliverer, struct database *database)
 {
     struct database_rows *rows = NULL;
     int room = AT_ONCE - deliver_busy(deliverer);
-    if (deliverer->is_closed || room == 0 || deadline_left_ms(deliverer->grace) > 0 ||
+    if (deliverer->is_closed || room == 0 || !may_claim(deliverer, database) ||
         (!deliverer->is_hurried && clock_monotonic_ms() - deliverer->claimed_ms < CLAIM_MS))
         return STATUS_OK;
     enum status result = deliveries_claim(database, LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
@@ -297,8 +326,11 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
     size_t count = database_rows_count(rows);
     deliverer->is_idle = count == 0;
     deliverer->is_hurried = false;
-    for (size_t i = 0; i < count && result == STATUS_OK; i++)
-        result = start(deliverer, database, rows, i, find_free(deliverer));
+    for (size_t i = 0; i < count && result == STATUS_OK; i++) {
+        const struct delivery delivery = deliveries_read(rows, i);
+        if (!go_on(deliverer, &delivery))
+            result = start(deliverer, database, rows, i, find_free(deliverer));
+    }
     database_rows_free(rows);
     return result;
 }
@@ -336,16 +368,24 @@ static int bounded_wait(const struct deliverer *deliverer, int wait_ms)
     return wait_ms;
 }
 
+/* What has ended is stored before anything is claimed: while the caller was elsewhere for long, leases may
+ * have run out, and the answers have come. */
 enum status deliver_step(struct deliverer *deliverer, struct database *database, int wait_ms)
 {
-    enum status result = claim(deliverer, database);
+    enum status result = STATUS_OK;
+    if (deliver_busy(deliverer) > 0) {
+        post_poll(deliverer->post, 0);
+        take_answers(deliverer);
+        result = store_ends(deliverer, database);
+    }
+    if (result == STATUS_OK)
+        result = claim(deliverer, database);
     if (deliver_busy(deliverer) > 0 || wait_ms > 0)
         post_poll(deliverer->post, bounded_wait(deliverer, wait_ms));
     take_answers(deliverer);
     enum status stored = store_ends(deliverer, database);
     if (result == STATUS_OK)
         result = stored;
-    if (result != STATUS_OK)
-        deliverer->grace = deadline_in(GRACE_MS);
+    deliverer->was_away |= result != STATUS_OK;
     return result;
 }

@@ -37,9 +37,9 @@ enum status deliver_new(struct deliverer **deliverer_r, const struct deliver_con
 /* NULL is allowed. What is under way is sent again when its lease is over. */
 void deliver_free(struct deliverer *deliverer);
 
-/* One turn: claims what is due, at most every CLAIM_MS unless deliver_hurry() was called since; waits at most
- * wait_ms for something to happen; stores what became of deliveries. Errors of database.h: go on later,
- * nothing is lost. */
+/* One turn: stores what became of deliveries; claims what is due, at most every CLAIM_MS unless
+ * deliver_hurry() was called since; waits at most wait_ms for something to happen; stores again. Errors of
+ * database.h: go on later, nothing is lost. */
 enum status deliver_step(struct deliverer *deliverer, struct database *database, int wait_ms) MUST_CHECK;
 
 /* There is something new in the outbox. */

@@ -20,6 +20,7 @@ struct transfer {
     struct curl_slist *headers;
     void *context;
     int64_t until_ms;  /* of the monotonic clock */
+    int64_t last_ms;   /* the same: until_ms is never put off past it */
     int64_t seen_ms;   /* the same: when it was started, or polled last */
     size_t body_bytes; /* that came so far */
     char start[OUTBOX_WORD_MAX_BYTES + 2];
@@ -46,7 +47,7 @@ static const char *check_parts(CURLU *url, const struct networks *allow, char *h
     else if (curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
         why = "must have no user and no password in it";
     else if (strcmp(scheme, "https") != 0 && !(strcmp(scheme, "http") == 0 && allow->count > 0))
-        why = "must begin with https://";
+        why = "must begin with https://, unless UPBEAT_ALERT_ALLOW names the network that it is in";
     if (!why)
         memcpy(host_r, host, strlen(host) + 1);
     curl_free(scheme);
@@ -245,6 +246,7 @@ enum status post_start(struct post *post, const struct post_request *request, vo
         transfer->is_busy = true;
         transfer->seen_ms = clock_monotonic_ms();
         transfer->until_ms = transfer->seen_ms + POST_MS;
+        transfer->last_ms = transfer->seen_ms + POST_MAX_MS;
         return STATUS_OK;
     }
     end_transfer(transfer);
@@ -253,7 +255,7 @@ enum status post_start(struct post *post, const struct post_request *request, vo
 
 /* A time-out of libcurl's would end a transfer whose answer has come while nobody polled, and the message
  * would be sent once more. So the time is taken here, after what came was read, and time in which nobody
- * polled does not count. */
+ * polled does not count, up to POST_MAX_MS. */
 static int prepare_poll(struct post *post, int running, int timeout_ms)
 {
     int busy = 0;
@@ -265,6 +267,8 @@ static int prepare_poll(struct post *post, int running, int timeout_ms)
         busy++;
         if (now_ms - transfer->seen_ms > ABSENT_MS)
             transfer->until_ms += now_ms - transfer->seen_ms;
+        if (transfer->until_ms > transfer->last_ms)
+            transfer->until_ms = transfer->last_ms;
         if (transfer->until_ms - now_ms < timeout_ms)
             timeout_ms = transfer->until_ms > now_ms ? (int)(transfer->until_ms - now_ms) : 0;
     }

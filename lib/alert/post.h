@@ -19,7 +19,8 @@
 #include <stddef.h>
 
 enum {
-    POST_MS = 5000, /* of a request, in all */
+    POST_MS = 5000,      /* of a request, in all */
+    POST_MAX_MS = 15000, /* the same, with the time in which nobody polled */
     POST_ANSWER_MAX_BYTES = 65536,
     POST_HEADERS_MAX = 8,
     POST_HOST_MAX_BYTES = 255,

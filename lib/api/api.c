@@ -29,6 +29,11 @@ static enum status make_parts(struct api *api)
         !api->token_use || !api->metrics)
         return STATUS_NO_MEMORY;
     enum status status = store_new(&api->store, &store);
+    if (status == STATUS_OK && *settings->database_read) {
+        const struct store_config read = {settings->database_read, settings->ttl_ms, settings->prepare,
+                                          ROLE_WORKER};
+        status = standby_new(&api->standby, &read, &api->bounds);
+    }
     settings_fetch_socket(settings, api->fetch_socket, sizeof api->fetch_socket);
     return status == STATUS_OK ? refresh_client_new(&api->fetcher, api->fetch_socket) : status;
 }
@@ -61,6 +66,7 @@ void api_free(struct api *api)
     trend_cache_free(api->trends);
     answer_cache_free(api->answers);
     store_free(api->store);
+    standby_free(api->standby);
     arena_release(&api->rows);
     free(api);
 }
@@ -151,6 +157,7 @@ bool api_tend(struct api *api, int64_t now_ms)
     waiting_expire(api->waiting, now_ms);
     metrics_set(METRIC_WAITING, 0, (uint64_t)waiting_count(api->waiting));
     store_tend(api->store);
+    standby_tend(api->standby, now_ms);
     note_away(api);
     tell_of_tokens(api, now_ms);
     return is_another;
@@ -173,6 +180,7 @@ int api_fetcher_fd(const struct api *api)
 int api_timeout_ms(const struct api *api, int64_t now_ms, int max_ms)
 {
     max_ms = store_tend_timeout_ms(api->store, max_ms);
+    max_ms = standby_timeout_ms(api->standby, now_ms, max_ms);
     if (refresh_client_fd(api->fetcher) >= 0)
         max_ms = token_use_timeout_ms(api->token_use, now_ms, max_ms);
     int wait_ms = waiting_timeout_ms(api->waiting, now_ms, max_ms);
@@ -246,7 +254,8 @@ void api_forget(struct api *api, struct request *request)
 static bool ask_the_same(const struct store_lookup *a, const struct store_lookup *b)
 {
     return a->if_changed_since == b->if_changed_since && a->needs_lists == b->needs_lists &&
-           memcmp(a->digest, b->digest, sizeof *a->digest) == 0 && strcmp(a->host, b->host) == 0;
+           a->needs_primary == b->needs_primary && memcmp(a->digest, b->digest, sizeof *a->digest) == 0 &&
+           strcmp(a->host, b->host) == 0;
 }
 
 /* The different rows that the first requests need, as many as fit: rows_r[i] is which of them the i-th needs.
@@ -264,6 +273,8 @@ static size_t gather(struct request **requests, size_t count, struct store_looku
             break;
         if (at == different)
             lookups[different++] = requests[taken]->lookup;
+        if (requests[taken]->lookup.seen_at > lookups[at].seen_at)
+            lookups[at].seen_at = requests[taken]->lookup.seen_at;
         rows_r[taken] = (unsigned char)at;
     }
     *taken_r = taken;
@@ -276,6 +287,7 @@ static void take_row(struct request *request, const struct store_lookup *row)
     request->lookup = *row;
     request->lookup.host = asked.host;
     request->lookup.digest = asked.digest;
+    request->lookup.seen_at = asked.seen_at;
 }
 
 static enum metric_lookup lookup_outcome(enum status status)
@@ -321,10 +333,57 @@ static enum status read_rows(struct api *api, struct store_lookup *lookups, size
     return status;
 }
 
+static size_t take_left(const struct store_lookup *lookups, size_t count, const struct standby_rows *rows,
+                        struct store_lookup *left_r)
+{
+    size_t left_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!rows->is_taken[i])
+            left_r[left_count++] = lookups[i];
+    }
+    return left_count;
+}
+
+/* Rows of which a standby has the newest come from there, and the others from the primary; if that is away,
+ * these come from the standby, too, for what they are worth. What the standby takes of the time of this
+ * look-up is no loss to the primary. statuses_r[i] says how it ended for the i-th. */
+static void read_everywhere(struct api *api, struct store_lookup *lookups, size_t count,
+                            struct deadline deadline, int primary_ms, enum status *statuses_r)
+{
+    struct store_lookup left[API_LOOKUP_MAX];
+    struct standby_rows rows;
+    enum status status = STATUS_OK;
+    if (!api->standby) {
+        status = read_rows(api, lookups, count, deadline_within(deadline, primary_ms));
+        for (size_t i = 0; i < count; i++)
+            statuses_r[i] = status;
+        return;
+    }
+    standby_look_up(api->standby, lookups, count, &api->rows, deadline, &rows);
+    size_t left_count = take_left(lookups, count, &rows, left);
+    if (left_count > 0)
+        status = read_rows(api, left, left_count, deadline_within(deadline, primary_ms));
+    bool is_away = status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT;
+    if (is_away) {
+        (void)take_left(lookups, count, &rows, left); /* some may have been filled in */
+        if (standby_look_up_all(api->standby, left, left_count, &api->rows, deadline) == STATUS_OK)
+            status = STATUS_OK;
+    }
+    for (size_t i = count; i-- > 0;) {
+        bool is_taken = rows.is_taken[i] && status != STATUS_NO_MEMORY; /* then all are read once more */
+        statuses_r[i] = is_taken ? STATUS_OK : status;
+        if (!rows.is_taken[i] && status == STATUS_OK)
+            lookups[i] = left[--left_count];
+    }
+    if (status == STATUS_OK && !is_away)
+        standby_compare(api->standby, lookups, count, &rows);
+}
+
 /* The lists of several hosts together may not fit into the arena; those of one host always do. */
 static enum status look_up_one(struct api *api, struct store_lookup *lookup, struct deadline deadline)
 {
     arena_clear(&api->rows);
+    lookup->pages = lookup->previous_pages = NULL;
     return read_rows(api, lookup, 1, deadline);
 }
 
@@ -343,17 +402,17 @@ void api_look_up(struct api *api, struct request **requests, size_t count, size_
 {
     enum { TOGETHER_MAX = 1024 };
     struct store_lookup lookups[API_LOOKUP_MAX];
+    enum status statuses[API_LOOKUP_MAX];
     unsigned char rows[TOGETHER_MAX];
     size_t different = gather(requests, count < TOGETHER_MAX ? count : TOGETHER_MAX, lookups, rows, taken_r);
     arena_clear(&api->rows);
-    struct deadline deadline =
-        deadline_within(last_deadline(requests, *taken_r), look_up_ms(api, requests, *taken_r));
-    enum status status = read_rows(api, lookups, different, deadline);
-    bool is_too_much = status == STATUS_NO_MEMORY && different > 1;
+    read_everywhere(api, lookups, different, last_deadline(requests, *taken_r),
+                    look_up_ms(api, requests, *taken_r), statuses);
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < *taken_r; i++) {
         struct store_lookup *row = &lookups[rows[i]];
-        if (is_too_much)
+        enum status status = statuses[rows[i]];
+        if (status == STATUS_NO_MEMORY && different > 1)
             status = look_up_one(api, row, requests[i]->deadline);
         take_row(requests[i], row);
         request_take_row(requests[i], api, status, now_ms);

@@ -14,6 +14,7 @@
 #include "api/metrics_endpoint.h"
 #include "api/policy.h"
 #include "api/request.h"
+#include "api/standby.h"
 #include "api/trend_cache.h"
 #include "api/waiting.h"
 #include "base/settings.h"
@@ -29,7 +30,8 @@ enum {
 struct api {
     const struct settings *settings;
     struct policy_bounds bounds;
-    struct store *store;
+    struct store *store;     /* the primary */
+    struct standby *standby; /* NULL: there is none */
     struct body_cache *bodies;
     struct list_cache *lists;
     struct trend_cache *trends;

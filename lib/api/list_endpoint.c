@@ -9,6 +9,8 @@
 #include "pages/increase.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { ETAG_BYTES = 48 };
@@ -30,6 +32,34 @@ static void make_etag(char *etag, const struct request_params *params, const str
         hash =
             hash_text(hash_text(hash, params->cache_key_suffix), freshness == ANSWER_FRESH ? "" : " stale");
     snprintf(etag, ETAG_BYTES, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)lookup->taken_at, hash);
+}
+
+/* When the snapshot of an ETag of ours was taken; 0: it is no such ETag. `at` is behind its first quote. */
+static time_us etag_time(const char *at)
+{
+    static const char digits[] = "0123456789abcdef";
+    enum { HASH_DIGITS = 16 };
+    char *end = NULL;
+    unsigned long long taken_at = *at && strchr(digits, *at) ? strtoull(at, &end, 16) : 0;
+    if (!end || *end != '-' || strspn(end + 1, digits) != HASH_DIGITS || end[1 + HASH_DIGITS] != '"')
+        return 0;
+    return taken_at < INT64_MAX ? (time_us)taken_at : 0;
+}
+
+time_us answer_seen_at(const struct request_head *input)
+{
+    time_us newest = 0;
+    struct tm date = {0};
+    const char *rest = input->if_modified_since
+                           ? strptime(input->if_modified_since, "%a, %d %b %Y %H:%M:%S GMT", &date)
+                           : NULL;
+    if (rest && *rest == '\0')
+        newest = timegm(&date) * INT64_C(1000000);
+    for (const char *at = input->if_none_match; at && (at = strchr(at, '"')); at++) {
+        time_us taken_at = etag_time(at + 1);
+        newest = taken_at > newest ? taken_at : newest;
+    }
+    return newest;
 }
 
 static void put_date(struct response *response, const char *name, time_us at)

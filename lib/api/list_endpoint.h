@@ -15,6 +15,10 @@ enum answer_freshness {
     ANSWER_STALE_ERROR, /* it could not be refreshed */
 };
 
+/* When the newest snapshot was taken that the client says it has seen: by the ETags of ours in If-None-Match
+ * and by If-Modified-Since, which is in whole seconds. 0: it says nothing of that. */
+time_us answer_seen_at(const struct request_head *input);
+
 /* Begins an answer out of a snapshot, a report that nginx may keep until the next one is due: status,
  * headers, type. True: it is the 304 that the client's If-None-Match asks for, and there is no body to write.
  */

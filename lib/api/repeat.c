@@ -44,36 +44,43 @@ void repeat_keep(struct request *request, struct api *api)
 }
 
 /* The row as it was looked up then, older by the time since. */
-static void take_kept(struct request *request, const struct cached_answer *answer, int64_t since_ms)
+static struct cache_row_state view_now(const struct cached_answer *answer, int64_t now_ms)
+{
+    struct cache_row_state view = answer->view;
+    view.age_ms += now_ms - answer->looked_up_ms;
+    view.check_age_ms += now_ms - answer->looked_up_ms;
+    return view;
+}
+
+static void take_kept(struct request *request, const struct cached_answer *answer, int64_t now_ms)
 {
     request->lookup = (struct store_lookup){
         .host = request->params.host,
         .digest = &request->params.digest,
         .is_token = request->params.is_token,
-        .view = answer->view,
+        .view = view_now(answer, now_ms),
         .taken_at = answer->taken_at,
         .previous_at = answer->previous_at,
         .rate_limit = answer->rate_limit,
         .rate_remaining = answer->rate_remaining,
     };
-    request->lookup.view.age_ms += since_ms;
-    request->lookup.view.check_age_ms += since_ms;
     request->params.limit = answer->limit;
     request->params.fields = answer->fields;
     request->params.has_rank = answer->has_rank;
     request->params.cache_key_suffix = answer->cache_key_suffix;
 }
 
-bool repeat_answer(struct request *request, struct api *api)
+bool repeat_answer(struct request *request, struct api *api, time_us newer_than)
 {
     struct cached_answer answer;
     int64_t now_ms = clock_monotonic_ms();
     if (request->route->kind == ROUTE_PLAIN ||
         !answer_cache_find(api->answers, &request->head, &request->params, &answer))
         return false;
-    take_kept(request, &answer, now_ms - answer.looked_up_ms);
-    if (!policy_may_serve_stale(&request->lookup.view, &api->bounds))
+    const struct cache_row_state view = view_now(&answer, now_ms);
+    if (answer.taken_at <= newer_than || !policy_may_serve_stale(&view, &api->bounds))
         return false;
+    take_kept(request, &answer, now_ms);
     if (request->params.is_token) {
         const struct store_token token = {.origins = answer.origins};
         request->response.origin = access_origin(&token, request->head.origin);

@@ -124,7 +124,9 @@ static void prepare_lookup(struct request *request, const struct api *api)
     *lookup = (struct store_lookup){.host = request->params.host,
                                     .digest = &request->params.digest,
                                     .is_token = request->params.is_token,
-                                    .needs_lists = needs_page_lists};
+                                    .needs_lists = needs_page_lists,
+                                    .needs_primary = request->params.is_token || request->rounds > 0,
+                                    .seen_at = api->standby ? answer_seen_at(&request->head) : 0};
     request_go(request, REQUEST_LOOKUP);
     if (request->needs_lists)
         return;
@@ -234,7 +236,7 @@ static void finish_without_database(struct request *request, struct api *api)
     const struct problem problem = {
         .status = 503, .retry_after_s = 1, .detail = "The database can't be reached."};
     bool is_kept = answer_cache_has(api->answers, &request->head, &request->params);
-    if (repeat_answer(request, api))
+    if (repeat_answer(request, api, 0))
         return;
     request->copy_may_stand_in = !is_kept && api_copies_may_stand_in(api, clock_monotonic_ms());
     log_line(LEVEL_INFO, request->head.id, "%d for %s: %s", problem.status, request->params.host,
@@ -427,7 +429,8 @@ static bool take_token(struct request *request, struct api *api, int64_t now_ms)
 
 void request_take_row(struct request *request, struct api *api, enum status status, int64_t now_ms)
 {
-    if (status != STATUS_OK) {
+    bool is_unknown = request->params.is_token && request->lookup.token.state == TOKEN_UNKNOWN;
+    if (status != STATUS_OK || (is_unknown && request->lookup.is_second_best)) { /* which may be behind */
         finish_without_database(request, api);
         return;
     }
@@ -438,6 +441,13 @@ void request_take_row(struct request *request, struct api *api, enum status stat
     /* A report of the past is as good with an old newest snapshot: only the key has to be good. */
     if (decision.action == POLICY_WAIT && request->route->allows_any_age && row.has_snapshot)
         decision.action = POLICY_ANSWER_AND_ASK;
+    bool is_second_best = request->lookup.is_second_best && decision.action != POLICY_REFUSE;
+    if (is_second_best && repeat_answer(request, api, request->lookup.taken_at))
+        return;
+    if (is_second_best && decision.action != POLICY_ANSWER_AND_ASK) {
+        finish_without_database(request, api);
+        return;
+    }
     switch (decision.action) {
     case POLICY_ANSWER:
         api_say_asked(api, request, now_ms);
@@ -471,7 +481,8 @@ void request_query(struct request *request, struct api *api)
     enum { WITH_ANSWER_MS = 800 };
     if (is_asked_often(request) && answer_cache_has(api->answers, &request->head, &request->params))
         request->deadline = deadline_within(request->deadline, WITH_ANSWER_MS);
-    if (request->route->kind != ROUTE_QUERY && store_is_away(api->store))
+    bool is_away = store_is_away(api->store) && !standby_is_ready(api->standby, clock_monotonic_ms());
+    if (request->route->kind != ROUTE_QUERY && is_away)
         finish_without_database(request, api);
     else if (request->route->kind == ROUTE_QUERY)
         request->route->answer(request, api);

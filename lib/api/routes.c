@@ -167,8 +167,47 @@ static void answer_metrics(struct request *request, struct api *api)
     request_finish(request);
 }
 
+/* --- The query of a report ---------------------------------------------------------------------------------
+ */
+
+/* Makes it in this database. As route_write; *context is the caller's. */
+typedef enum status route_query(struct request *request, struct api *api, struct database *database,
+                                struct deadline deadline, void *context);
+
+/* In a standby that has the row that was looked up, and otherwise, or where that fails, in the primary. */
+static enum status make_query(struct request *request, struct api *api, route_query *query, void *context)
+{
+    bool has_row = request->route->kind == ROUTE_ROW;
+    struct database *standby =
+        has_row ? standby_begin(api->standby, &request->lookup, request->deadline) : NULL;
+    if (standby) {
+        int share_ms = deadline_left_ms(request->deadline) / STANDBY_REPORT_SHARE;
+        enum status status = query(request, api, standby, deadline_in(share_ms), context);
+        standby_end(api->standby, status);
+        if (standby_has_answered(status))
+            return status;
+    }
+    if (api->standby && store_is_away(api->store))
+        return STATUS_UNREACHABLE;
+    return query(request, api, store_database(api->store), request->deadline, context);
+}
+
 /* --- What is remembered ------------------------------------------------------------------------------------
  */
+
+struct report_context {
+    struct buffer text;
+    struct problem problem;
+};
+
+static enum status query_report(struct request *request, struct api *api, struct database *database,
+                                struct deadline deadline, void *context)
+{
+    struct report_context *report = context;
+    (void)api;
+    return report_write(&report->text, database, &request->params, &request->report, &request->arena,
+                        deadline, &report->problem);
+}
 
 /* The body first: its ETag is made of what it says, since what is remembered grows between two snapshots too.
  */
@@ -176,27 +215,26 @@ static enum status write_report(struct request *request, struct api *api, enum a
                                 const struct buffer *body)
 {
     char cache_key_suffix[REPEAT_SUFFIX_BYTES];
-    struct buffer text;
-    struct problem problem = {0};
+    struct report_context report = {.problem = {0}};
+    struct buffer *text = &report.text;
     (void)body;
-    buffer_init(&text, request->response.body.max_bytes);
-    enum status result = report_write(&text, store_database(api->store), &request->params, &request->report,
-                                      &request->arena, request->deadline, &problem);
-    if (result == STATUS_OK && text.status != STATUS_OK)
-        result = text.status;
+    buffer_init(text, request->response.body.max_bytes);
+    enum status result = make_query(request, api, query_report, &report);
+    if (result == STATUS_OK && text->status != STATUS_OK)
+        result = text->status;
     if (result == STATUS_OK) {
-        repeat_name_body(&text, cache_key_suffix);
+        repeat_name_body(text, cache_key_suffix);
         request->params.cache_key_suffix = cache_key_suffix;
         if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup,
                           &api->bounds, freshness))
-            buffer_append(&request->response.body, text.data, text.len_bytes);
+            buffer_append(&request->response.body, text->data, text->len_bytes);
         request->params.cache_key_suffix = "";
     } else if (result == STATUS_INVALID) {
-        problem.callback = request->params.callback;
-        response_problem(&request->response, request->head.id, &problem);
+        report.problem.callback = request->params.callback;
+        response_problem(&request->response, request->head.id, &report.problem);
         result = STATUS_OK;
     }
-    buffer_release(&text);
+    buffer_release(text);
     return result;
 }
 
@@ -259,7 +297,7 @@ static void answer_hosts(struct request *request, struct api *api)
     if (result == STATUS_OK) {
         repeat_keep(request, api);
         request_finish(request);
-    } else if (!repeat_answer(request, api)) {
+    } else if (!repeat_answer(request, api, 0)) {
         request_finish_problem(request, &problem);
     }
 }
@@ -287,6 +325,14 @@ static enum status read_trends(struct request *request, struct problem *problem_
     return trends_read(&request->params, &request->arena, &request->trends, problem_r);
 }
 
+static enum status query_window(struct request *request, struct api *api, struct database *database,
+                                struct deadline deadline, void *context)
+{
+    (void)api;
+    return trend_input_read(database, request->params.host, request->lookup.taken_at,
+                            request->trends.window_ms, &request->arena, deadline, context);
+}
+
 /* The window that ends at the newest snapshot, trend_result: kept, or read in one round trip, into *room.
  */
 static enum status compute_trend(struct request *request, struct api *api, struct trend_result *room,
@@ -295,12 +341,10 @@ static enum status compute_trend(struct request *request, struct api *api, struc
     struct trend_window window;
     const char *host = request->params.host;
     time_us as_of = request->lookup.taken_at;
-    int64_t window_ms = request->trends.window_ms;
-    *trend_r = trend_cache_find(api->trends, host, window_ms, as_of);
+    *trend_r = trend_cache_find(api->trends, host, request->trends.window_ms, as_of);
     if (*trend_r)
         return STATUS_OK;
-    enum status result = trend_input_read(store_database(api->store), host, as_of, window_ms, &request->arena,
-                                          request->deadline, &window);
+    enum status result = make_query(request, api, query_window, &window);
     if (result == STATUS_OK)
         result = trend_result_from(&window, &request->arena, room);
     if (result != STATUS_OK)
@@ -308,6 +352,13 @@ static enum status compute_trend(struct request *request, struct api *api, struc
     trend_cache_put(api->trends, host, as_of, room);
     *trend_r = room;
     return STATUS_OK;
+}
+
+static enum status query_usual(struct request *request, struct api *api, struct database *database,
+                               struct deadline deadline, void *context)
+{
+    (void)api;
+    return site_usual_read(database, request->params.host, deadline, context);
 }
 
 /* Finds the usual values of the site at the quarter of an hour of the newest snapshot, in the cache or in the
@@ -321,7 +372,7 @@ static enum status find_usual(struct request *request, struct api *api, int64_t 
         *usual_r = *kept;
         return STATUS_OK;
     }
-    enum status result = site_usual_read(store_database(api->store), host, request->deadline, usual_r);
+    enum status result = make_query(request, api, query_usual, usual_r);
     if (result == STATUS_OK)
         trend_cache_put_usual(api->trends, host, as_of_ms, usual_r);
     return result;

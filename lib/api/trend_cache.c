@@ -84,6 +84,9 @@ enum status trend_result_from(const struct trend_window *window, struct arena *a
         trend_result.paths[count] = window->paths[trend.pages[i].page];
         trend_result.trend.pages[count] = trend.pages[i];
         trend_result.trend.pages[count].page = count;
+        struct window_page *page = &trend_result.pages[count];
+        sources_compare(&page->sources, page->before, &trend.pages[i]);
+        page->before = NULL;
         count++;
     }
     trend_result.trend.page_count = count;

@@ -212,22 +212,22 @@ static void put_sections(struct writer *writer, const struct page *page)
     buffer_append_char(out, ']');
 }
 
-static void put_sources(struct writer *writer, const struct window_sources *sources)
+static void put_sources(struct writer *writer, const struct page_sources *sources)
 {
     static const char *const names[] = {[SOURCE_SEARCH] = "search",
                                         [SOURCE_SOCIAL] = "social",
                                         [SOURCE_LINKS] = "links",
                                         [SOURCE_DIRECT] = "direct",
                                         [SOURCE_INTERNAL] = "internal"};
-    if (sources->now_count == 0) {
+    if (!sources->is_known) {
         writer_null(writer, "sources");
         return;
     }
     writer_object_begin(writer, "sources");
     for (size_t i = 0; i < PAGE_SOURCES; i++) {
         writer_object_begin(writer, names[i]);
-        writer_decimal(writer, "now", sources->now[i], 4);
-        put_decimal(writer, "change", sources->then_count > 0, sources->now[i] - sources->then[i], 4);
+        put_decimal(writer, "now", sources->now_count > 0, sources->now[i], 4);
+        writer_decimal(writer, "change", sources->change[i], 4);
         writer_object_end(writer);
     }
     writer_object_end(writer);

@@ -35,6 +35,7 @@ static const char *const FRESHNESS_NAMES[FRESHNESSES] = {
 static const char *const WAIT_NAMES[WAITS] = {"refreshed", "timed_out", "lost", "gone"};
 static const char *const REFUSAL_NAMES[REFUSALS] = {"full", "no_fetcher", "paused"};
 static const char *const LOOKUP_NAMES[LOOKUPS] = {"ok", "timeout", "unreachable", "failed"};
+static const char *const STANDBY_NAMES[STANDBYS] = {"served", "old", "failed", "resting"};
 static const char *const REFRESH_NAMES[REFRESH_METRICS] = {
     "stored",   "key_refused", "unreachable", "timed_out", "rate_limited", "useless", "backoff",
     "bad_keys", "no_key",      "database",    "busy",      "not_needed",   "held"};
@@ -73,6 +74,9 @@ static const struct metric_family FAMILIES[METRIC_FAMILIES] = {
         {{"outcome", NAMES(LOOKUP_NAMES)}}, false},
     [METRIC_LOOKUP_ROWS] = {"upbeat_lookup_rows_total", METRIC_COUNTER, "Different rows that were looked up.",
         {{NULL, NULL, 0}}, false},
+    [METRIC_STANDBY_READS] = {"upbeat_standby_reads_total", METRIC_COUNTER,
+        "Rows and reports that a standby was to be asked for: served by it, or else by the primary.",
+        {{"outcome", NAMES(STANDBY_NAMES)}}, false},
     [METRIC_REFRESHES] = {"upbeat_refreshes_total", METRIC_COUNTER, "Refreshes of hosts, by how they ended.",
         {{"outcome", NAMES(REFRESH_NAMES)}}, false},
     [METRIC_REFRESH_DURATION] = {"upbeat_refresh_duration_seconds", METRIC_HISTOGRAM,

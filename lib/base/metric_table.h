@@ -25,6 +25,7 @@ enum metric {
     METRIC_LOOKUP_DURATION,
     METRIC_LOOKUPS,
     METRIC_LOOKUP_ROWS,
+    METRIC_STANDBY_READS,
     /* fetchers */
     METRIC_REFRESHES,
     METRIC_REFRESH_DURATION,
@@ -101,6 +102,7 @@ enum metric_freshness {
 
 enum metric_wait { WAIT_REFRESHED, WAIT_TIMED_OUT, WAIT_LOST, WAIT_GONE, WAITS };
 enum metric_wait_refusal { REFUSAL_FULL, REFUSAL_NO_FETCHER, REFUSAL_PAUSED, REFUSALS };
+enum metric_standby { STANDBY_SERVED, STANDBY_OLD, STANDBY_FAILED, STANDBY_RESTING, STANDBYS };
 enum metric_lookup { LOOKUP_OK, LOOKUP_TIMEOUT, LOOKUP_UNREACHABLE, LOOKUP_FAILED, LOOKUPS };
 
 /* The outcomes up to REFRESH_OUTCOMES are those of refresh/protocol.h. */

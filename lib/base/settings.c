@@ -36,6 +36,9 @@ struct setting {
 static const struct setting TABLE[] = {
     {"UPBEAT_DATABASE", TYPE_TEXT, AT(database), "", 0, 0, true,
      "libpq connection string or URI; empty: libpq's own PG... variables"},
+    {"UPBEAT_DATABASE_READ", TYPE_TEXT, AT(database_read), "", 0, 0, true,
+     "libpq connection string or URI of standbys, for reports and, where they keep up, for look-ups; empty: "
+     "none"},
     {"CHARTBEAT_URL", TYPE_URL, AT(chartbeat_url), "https://api.chartbeat.com/live/toppages/v3/", 0, 0, true,
      "scheme, host and path of the list of top pages, v3 or legacy"},
     {"SSL_CERT_FILE", TYPE_TEXT, AT(ca_file), "", 0, 0, false,

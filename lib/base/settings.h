@@ -11,6 +11,7 @@
 /* Strings point into the environment, which nobody changes while we run. */
 struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
+    const char *database_read; /* of standbys, for what only reads; "": all reads go to `database` */
     const char *chartbeat_url; /* scheme, host and path */
     const char *ca_file;       /* certificates to trust for Chartbeat; "": the system's */
     const char *secret_file;

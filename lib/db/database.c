@@ -8,7 +8,10 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-enum { RESULT_BINARY = 1 };
+enum {
+    RESULT_BINARY = 1,
+    WAIT_MS = 250, /* at a time, for a program that may be stopped */
+};
 
 struct database {
     struct database_connect *connect;
@@ -18,7 +21,10 @@ struct database {
     size_t prepared_count;
     bool is_away;  /* the last call failed for want of a server, and there has been no connection since */
     bool was_lost; /* the loss has been logged */
-    bool was_connected; /* at some time */
+    bool was_connected;      /* at some time */
+    bool is_unreadable;      /* the connection string */
+    bool (*must_stop)(void); /* NULL: nobody asks */
+    struct deadline stop_by; /* of the statement under way; at_ms 0: nobody has asked meanwhile */
 };
 
 enum status database_new(struct database **database_r, const char *conninfo, const char *role, bool prepare)
@@ -27,6 +33,7 @@ enum status database_new(struct database **database_r, const char *conninfo, con
     if (!database)
         return STATUS_NO_MEMORY;
     database->prepare = prepare;
+    database->is_unreadable = !database_is_conninfo(conninfo);
     enum status result = database_connect_new(&database->connect, conninfo, role);
     if (result == STATUS_OK)
         *database_r = database;
@@ -51,21 +58,60 @@ void database_free(struct database *database)
     free(database);
 }
 
-static enum status await(const PGconn *connection, short events, struct deadline deadline)
+void database_stop_when(struct database *database, bool (*must_stop)(void))
 {
-    struct pollfd fd = {.fd = PQsocket(connection), .events = events};
+    database->must_stop = must_stop;
+}
+
+/* The deadline, or an earlier one where the program is to stop. */
+static struct deadline bound(struct database *database, struct deadline deadline)
+{
+    if (!database->must_stop || !database->must_stop())
+        return deadline;
+    if (database->stop_by.at_ms == 0)
+        database->stop_by = deadline_in(DATABASE_STOP_MS);
+    return database->stop_by.at_ms < deadline.at_ms ? database->stop_by : deadline;
+}
+
+/* A signal that comes just before a wait does not end it, so none is long. */
+static struct deadline bound_wait(const struct database *database, struct deadline deadline)
+{
+    return database->must_stop ? deadline_within(deadline, WAIT_MS) : deadline;
+}
+
+static enum status await(struct database *database, short events, struct deadline deadline)
+{
+    struct pollfd fd = {.fd = PQsocket(database->connection), .events = events};
     if (fd.fd < 0)
         return STATUS_UNREACHABLE;
-    int left_ms = deadline_left_ms(deadline);
-    if (left_ms == 0)
+    deadline = bound(database, deadline);
+    if (deadline_left_ms(deadline) == 0)
         return STATUS_TIMEOUT;
-    poll(&fd, 1, left_ms); /* the caller calls again, and sees a signal or a time-out then */
+    /* The caller calls again, and sees a signal or a time-out then. */
+    poll(&fd, 1, deadline_left_ms(bound_wait(database, deadline)));
     return STATUS_OK;
+}
+
+/* What libpq says of such a string may quote a part of its password. */
+static enum status refuse_string(struct database *database)
+{
+    if (!database->was_lost)
+        log_line(LEVEL_ERROR, "database", "no connection: the connection string can't be read (not shown)");
+    database->was_lost = true;
+    database->is_away = true;
+    database_connect_pause(database->connect);
+    return STATUS_UNREACHABLE;
 }
 
 /* One step towards a connection; see database_connect_step(). */
 static enum status step(struct database *database)
 {
+    if (database_connect_is_paused(database->connect)) {
+        database->is_away = true;
+        return STATUS_UNREACHABLE; /* nothing was attempted, so nothing has failed */
+    }
+    if (database->is_unreadable)
+        return refuse_string(database);
     enum status result = database_connect_step(database->connect, &database->connection);
     if (result == STATUS_OK && database->was_lost)
         log_line(LEVEL_INFO, "database", "connected again");
@@ -87,8 +133,8 @@ static enum status step(struct database *database)
 static enum status connect_anew(struct database *database, struct deadline deadline)
 {
     enum status result = step(database);
-    while (result == STATUS_TIMEOUT && deadline_left_ms(deadline) > 0) {
-        database_connect_wait(database->connect, deadline);
+    while (result == STATUS_TIMEOUT && deadline_left_ms(bound(database, deadline)) > 0) {
+        database_connect_wait(database->connect, bound_wait(database, deadline));
         result = step(database);
     }
     database->is_away = result != STATUS_OK;
@@ -110,6 +156,47 @@ int database_tend_timeout_ms(const struct database *database, int max_ms)
 {
     bool is_at_work = database->is_away && !database->connection;
     return is_at_work ? database_connect_timeout_ms(database->connect, max_ms) : max_ms;
+}
+
+void database_leave(struct database *database)
+{
+    if (database->connection)
+        database_connect_lost(database->connect, true, false);
+    disconnect(database);
+    database->is_away = true;
+}
+
+bool database_is_primary(const struct database *database)
+{
+    const char *said =
+        database->connection ? PQparameterStatus(database->connection, "in_hot_standby") : NULL;
+    return said && strcmp(said, "off") == 0;
+}
+
+/* An @ begins the name of an abstract socket, and stands nowhere else in a host. */
+static bool is_sound(const PQconninfoOption *option)
+{
+    if (!option->val)
+        return true;
+    if (strcmp(option->keyword, "port") == 0)
+        return option->val[strspn(option->val, "0123456789,")] == '\0';
+    if (strcmp(option->keyword, "host") != 0)
+        return true;
+    for (const char *at = option->val; (at = strchr(at, '@')); at++) {
+        if (at > option->val && at[-1] != ',')
+            return false;
+    }
+    return true;
+}
+
+bool database_is_conninfo(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool is_good = options != NULL;
+    for (const PQconninfoOption *one = options; one && one->keyword; one++)
+        is_good = is_good && is_sound(one);
+    PQconninfoFree(options);
+    return is_good;
 }
 
 static bool is_prepared(const struct database *database, const struct statement *statement)
@@ -163,15 +250,16 @@ static enum status send_all(struct database *database, const struct statement *s
 }
 
 /* Waits for the next result of the pipeline; NULL stands between the results of two statements. */
-static enum status next_result(PGconn *connection, struct deadline deadline, PGresult **result_r)
+static enum status next_result(struct database *database, struct deadline deadline, PGresult **result_r)
 {
+    PGconn *connection = database->connection;
     for (;;) {
         int unsent = PQflush(connection);
         if (unsent < 0)
             return STATUS_UNREACHABLE;
         if (unsent == 0 && !PQisBusy(connection))
             break;
-        enum status result = await(connection, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
+        enum status result = await(database, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
         if (result != STATUS_OK)
             return result;
         if (!PQconsumeInput(connection))
@@ -206,14 +294,14 @@ static enum status take_answer(struct database *database, const struct statement
 {
     PGresult *answer = NULL;
     PGresult *end = NULL;
-    enum status result = next_result(database->connection, deadline, &answer);
+    enum status result = next_result(database, deadline, &answer);
     if (result != STATUS_OK)
         return result;
     ExecStatusType status = PQresultStatus(answer);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         result = result_of_error(database, statement, answer);
     else
-        result = next_result(database->connection, deadline, &end);
+        result = next_result(database, deadline, &end);
     PQclear(end);
     if (result == STATUS_OK)
         *answer_r = answer;
@@ -239,8 +327,7 @@ static enum status take_all(struct database *database, const struct statement *s
         if (result != STATUS_OK)
             return result;
     }
-    result = next_result(database->connection, deadline,
-                         &answer); /* the result of the sync at the end of the pipeline */
+    result = next_result(database, deadline, &answer); /* the result of the sync at the end of the pipeline */
     if (result == STATUS_OK)
         PQclear(answer);
     return result;
@@ -258,9 +345,12 @@ static enum status run_once(struct database *database, const struct statement *s
     result = send_all(database, statement, parameters, count);
     if (result == STATUS_OK)
         result = take_all(database, statement, count, deadline, answers);
-    if (result == STATUS_TIMEOUT && !statement->is_write) {
+    if (result == STATUS_TIMEOUT && !statement->is_write && database->stop_by.at_ms == 0) {
         database_connect_lost(database->connect, true, false);
         database_connect_pause(database->connect); /* or each request behind this one would wait, too */
+        if (!database->was_lost)
+            log_line(LEVEL_ERROR, "database", "%s: no answer in time", statement->name);
+        database->was_lost = true;
         database->is_away = true;
     }
     if (result != STATUS_OK) {
@@ -278,9 +368,11 @@ enum status database_run(struct database *database, const struct statement *stat
                          struct database_rows **rows_r)
 {
     PGresult *answers[DATABASE_BATCH_MAX] = {0};
-    bool had_connection = database->connection != NULL;
+    database->stop_by.at_ms = 0;
+    /* What a transaction has read so far cannot be read again elsewhere. */
+    bool may_repeat = database->connection && PQtransactionStatus(database->connection) != PQTRANS_INTRANS;
     enum status result = run_once(database, statement, parameters, count, deadline, answers);
-    if (result == STATUS_UNREACHABLE && had_connection)
+    if (result == STATUS_UNREACHABLE && may_repeat)
         result = run_once(database, statement, parameters, count, deadline, answers);
     if (result != STATUS_OK)
         return result;

@@ -14,6 +14,7 @@ enum {
     DATABASE_STATEMENTS_MAX = 40,
     DATABASE_PARAMETERS_MAX = 16,
     DATABASE_BATCH_MAX = 64,
+    DATABASE_STOP_MS = 1000,
 };
 
 /* Where PostgreSQL counts from, 2000-01-01 UTC. */
@@ -52,8 +53,9 @@ void database_free(struct database *database);
 /* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i *
  * statement->parameters]... for the i-th, and puts the rows of each into rows_r[i], which the caller frees.
  * Connects first where there is no connection; a connection that proves to be lost is made again, and the
- * statement run again, once: it must bear that. STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server
- * refused it: logged), STATUS_NO_MEMORY: rows_r is untouched. */
+ * statement run again, once: it must bear that. In a transaction that a statement has begun it is not.
+ * STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server refused it: logged), STATUS_NO_MEMORY: rows_r
+ * is untouched. */
 enum status database_run(struct database *database, const struct statement *statement,
                          const struct sql_param *parameters, size_t count, struct deadline deadline,
                          struct database_rows **rows_r) MUST_CHECK;
@@ -67,6 +69,22 @@ void database_tend(struct database *database);
 
 /* Milliseconds until database_tend() has something to do, at most max_ms. */
 int database_tend_timeout_ms(const struct database *database, int max_ms);
+
+/* Gives up the connection, if there is one: the database is away until database_tend() has made another. Of
+ * several servers this one is then tried last. */
+void database_leave(struct database *database);
+
+/* Has the server said that it is no standby? False where it did not say: PgBouncer does not. */
+bool database_is_primary(const struct database *database);
+
+/* From now on a statement has at most DATABASE_STOP_MS once must_stop() is true: those that are under way
+ * then, and those that begin later. NULL: as at first. */
+void database_stop_when(struct database *database, bool (*must_stop)(void));
+
+/* Can libpq read this connection string or URI, and as it was meant? An empty one it can. False too where a
+ * host holds an @ or a port a letter: then a part of the password was taken for them. A database object of
+ * such a string never connects, and the log does not quote it. */
+bool database_is_conninfo(const char *conninfo);
 
 /* NULL is allowed. */
 void database_rows_free(struct database_rows *rows);

@@ -431,10 +431,15 @@ static bool leave_late(struct database_connect *connect)
     return true;
 }
 
+bool database_connect_is_paused(const struct database_connect *connect)
+{
+    return connect->state == CONNECT_IDLE && clock_monotonic_ms() < connect->not_before_ms;
+}
+
 enum status database_connect_step(struct database_connect *connect, PGconn **connection_r)
 {
     enum status status = STATUS_OK;
-    if (connect->state == CONNECT_IDLE && clock_monotonic_ms() < connect->not_before_ms)
+    if (database_connect_is_paused(connect))
         return STATUS_UNREACHABLE;
     if (connect->state == CONNECT_IDLE)
         start_round(connect);

@@ -50,6 +50,9 @@ void database_connect_lost(struct database_connect *connect, bool is_silent, boo
 /* Starts no new round before a pause is over. */
 void database_connect_pause(struct database_connect *connect);
 
+/* Whether a step would only say that the pause is not over. */
+bool database_connect_is_paused(const struct database_connect *connect);
+
 /* Why the last attempt failed. Owned by the object. */
 const char *database_connect_fault(const struct database_connect *connect);
 

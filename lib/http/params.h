@@ -23,7 +23,8 @@ struct request_head {
     const char *origin;
     const char *accept;
     const char *if_none_match;
-    const char *asked_headers; /* Access-Control-Request-Headers */
+    const char *if_modified_since; /* only where there is a standby */
+    const char *asked_headers;     /* Access-Control-Request-Headers */
     const char *id;
     const char *drop_parameters; /* of the settings, see struct page_path_rules; NULL: none */
     bool is_behind_cache; /* a cache in front keeps a copy of the answer: nginx's, by X-Accel-Expires */

@@ -10,7 +10,7 @@ struct store {
 
 enum { KNOWN_PARAMETERS = 3, READ_PARAMETERS = 5 };
 
-enum { KNOWN, READ, READ_TOKEN, READY };
+enum { KNOWN, READ, READ_TOKEN, READY, BEGIN, NEWEST, COMMIT };
 
 /* An accepted key that was refused once is doubted. Answers are still served to it for 65 s (a back-off of a
  * minute, and the 5 s that must lie between two refusals) or until the second refusal; then it has to be
@@ -61,6 +61,9 @@ static const struct statement STATEMENTS[] = {
                     " and coalesce(t.valid_until > clock_timestamp(), true)",
                     READ_PARAMETERS, false},
     [READY] = {"upbeat_ready", "select max(version) from schema_migrations", 0, false},
+    [BEGIN] = {"upbeat_begin", "begin isolation level repeatable read read only", 0, false},
+    [NEWEST] = {"upbeat_newest", "select taken_at from cache where host = $1::text", 1, false},
+    [COMMIT] = {"upbeat_commit", "commit", 0, false},
 };
 
 enum status store_new(struct store **store_r, const struct store_config *config)
@@ -120,6 +123,31 @@ enum status store_ready(struct store *store, struct deadline deadline)
         result = STATUS_INVALID;
     database_rows_free(rows);
     return result;
+}
+
+enum status store_begin_read(struct store *store, const char *host, struct deadline deadline,
+                             time_us *taken_at_r)
+{
+    const struct sql_param parameter = sql_param_text(host);
+    struct database_rows *rows = NULL;
+    enum status result = run(store, BEGIN, NULL, deadline, &rows);
+    if (result != STATUS_OK)
+        return result;
+    database_rows_free(rows);
+    result = run(store, NEWEST, &parameter, deadline, &rows);
+    if (result != STATUS_OK)
+        return result;
+    *taken_at_r = database_rows_count(rows) > 0 ? database_time(rows, 0, 0, 0) : 0;
+    database_rows_free(rows);
+    return STATUS_OK;
+}
+
+/* What was read is good even if this fails. */
+void store_end_read(struct store *store, struct deadline deadline)
+{
+    struct database_rows *rows = NULL;
+    if (run(store, COMMIT, NULL, deadline, &rows) == STATUS_OK)
+        database_rows_free(rows);
 }
 
 static enum status copy_text(const struct database_rows *rows, int column, struct arena *arena,

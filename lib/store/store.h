@@ -59,8 +59,10 @@ struct store_lookup {
     const char *host;
     const struct digest *digest;
     time_us if_changed_since;
-    bool is_token;    /* the digest is that of a view token */
-    bool needs_lists; /* the page lists, too */
+    bool is_token;      /* the digest is that of a view token */
+    bool needs_lists;   /* the page lists, too */
+    bool needs_primary; /* a standby will not do, see api/standby.h */
+    time_us seen_at;    /* the newest snapshot that the client has seen, as far as it says; 0: none */
 
     struct store_token token;    /* where is_token */
     struct cache_row_state view; /* all that the policy wants to know */
@@ -73,6 +75,7 @@ struct store_lookup {
     size_t pages_bytes;
     const char *previous_pages;
     size_t previous_pages_bytes;
+    bool is_second_best; /* a standby had to do, since the primary is away: there may be newer */
 };
 
 /* A store without a connection. STATUS_NO_MEMORY: *store_r is untouched. */
@@ -86,6 +89,14 @@ struct database *store_database(struct store *store);
 bool store_is_away(const struct store *store);
 void store_tend(struct store *store);
 int store_tend_timeout_ms(const struct store *store, int max_ms);
+
+/* Begins a transaction in which all reads see the same, and reads when the newest snapshot of the host was
+ * taken, as far as this server knows: *taken_at_r, 0 where there is none. store_end_read() ends it, whether
+ * it is of use or not; on an error there is none to end. Behind PgBouncer, too, all of it is read on one
+ * server. */
+enum status store_begin_read(struct store *store, const char *host, struct deadline deadline,
+                             time_us *taken_at_r) MUST_CHECK;
+void store_end_read(struct store *store, struct deadline deadline);
 
 /* Closes the connection. NULL is allowed. */
 void store_free(struct store *store);

@@ -270,21 +270,45 @@ static enum status unpack(const struct reading *r, size_t row, int column, size_
     return result;
 }
 
-/* Sources where the snapshot has them; of one without there is nothing to add. */
-static void take_sources(struct reading *r, size_t row, const int32_t *ids, size_t count, bool is_now)
+static void add_to_now(struct page_sources *sources, const int32_t five[PAGE_SOURCES])
 {
+    for (size_t n = 0; n < PAGE_SOURCES; n++)
+        sources->now[n] += five[n];
+    sources->now_count++;
+}
+
+static enum status add_to_before(struct reading *r, int32_t page, int32_t visitors,
+                                 const int32_t five[PAGE_SOURCES])
+{
+    struct source_sample *sample = arena_alloc(r->arena, sizeof *sample);
+    if (!sample)
+        return STATUS_NO_MEMORY;
+    *sample = (struct source_sample){.next = r->window.pages[page].before, .visitors = (uint32_t)visitors};
+    for (size_t n = 0; n < PAGE_SOURCES; n++)
+        sample->of[n] = (uint32_t)five[n];
+    r->window.pages[page].before = sample;
+    return STATUS_OK;
+}
+
+/* Sources where the snapshot has them; of one without there is nothing to add. */
+static enum status take_sources(struct reading *r, size_t row, const int32_t *visitors, bool is_now)
+{
+    const struct row_pages *pages = &r->row_pages[row];
     int32_t *sources = NULL;
+    enum status result = STATUS_OK;
     if (!database_bytes(r->rows, row, SOURCES, &(size_t){0}) ||
-        unpack(r, row, SOURCES, count * PAGE_SOURCES, &sources) != STATUS_OK)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        if (ids[i] < 0)
+        unpack(r, row, SOURCES, pages->count * PAGE_SOURCES, &sources) != STATUS_OK)
+        return STATUS_OK;
+    for (size_t i = 0; result == STATUS_OK && i < pages->count; i++) {
+        int32_t page = pages->ids[i];
+        if (page < 0)
             continue;
-        struct window_sources *of = &r->window.pages[ids[i]].sources;
-        for (size_t n = 0; n < PAGE_SOURCES; n++)
-            (is_now ? of->now : of->then)[n] += sources[PAGE_SOURCES * i + n];
-        (*(is_now ? &of->now_count : &of->then_count))++;
+        if (is_now)
+            add_to_now(&r->window.pages[page].sources, &sources[PAGE_SOURCES * i]);
+        else
+            result = add_to_before(r, page, visitors[i], &sources[PAGE_SOURCES * i]);
     }
+    return result;
 }
 
 static enum status take_snapshot(struct reading *r, size_t row, bool is_unrolled)
@@ -307,11 +331,9 @@ static enum status take_snapshot(struct reading *r, size_t row, bool is_unrolled
         if (ids[i] >= 0)
             sample->entries[sample->count++] = (struct trend_entry){(uint32_t)ids[i], visitors[i]};
     }
-    int64_t start_ms = in->as_of_ms - in->window_ms;
-    if (sample->at_ms > in->as_of_ms - r->recent_ms)
-        take_sources(r, row, ids, count, true);
-    else if (sample->at_ms > start_ms && sample->at_ms <= start_ms + r->recent_ms)
-        take_sources(r, row, ids, count, false);
+    result = take_sources(r, row, visitors, sample->at_ms > in->as_of_ms - r->recent_ms);
+    if (result != STATUS_OK)
+        return result;
     if (is_unrolled || r->window.input.row_limit == 0)
         r->window.input.row_limit = sample->row_limit;
     r->sample_count++;
@@ -356,11 +378,9 @@ static enum status join_minutes(struct reading *r)
     in->sample_count = r->sample_count;
     in->page_count = r->id_count;
     for (size_t i = 0; i < r->id_count; i++) {
-        struct window_sources *of = &r->window.pages[i].sources;
-        for (size_t n = 0; n < PAGE_SOURCES; n++) {
+        struct page_sources *of = &r->window.pages[i].sources;
+        for (size_t n = 0; n < PAGE_SOURCES; n++)
             of->now[n] /= of->now_count > 0 ? of->now_count : 1;
-            of->then[n] /= of->then_count > 0 ? of->then_count : 1;
-        }
     }
     return STATUS_OK;
 }

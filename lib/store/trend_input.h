@@ -6,21 +6,17 @@
 #include "base/clock.h"
 #include "db/database.h"
 #include "pages/page_list.h"
+#include "pages/sources.h"
 #include "pages/trend_model.h"
-
-/* Where the visitors of a page came from: means over the samples that list it. */
-struct window_sources {
-    double now[PAGE_SOURCES];  /* over the newest r seconds */
-    double then[PAGE_SOURCES]; /* over the first r seconds of the window */
-    int32_t now_count;         /* samples; 0: nothing is known */
-    int32_t then_count;
-};
 
 struct window_page {
     struct page page; /* path, title, sections */
     time_us first_seen;
-    time_us since; /* when the rise, takeoff or fall began that is not over; 0: there is none */
-    struct window_sources sources;
+    time_us since;               /* when the rise, takeoff or fall began that is not over; 0: there is none */
+    struct page_sources sources; /* of a window: now and now_count alone */
+    /* Snapshots of a window's baseline, some 30. NULL: none of them lists the page; or it is that of a
+     * result. */
+    const struct source_sample *before;
 };
 
 struct trend_window {

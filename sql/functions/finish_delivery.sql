@@ -4,7 +4,7 @@ declare
     at constant timestamptz := clock_timestamp();
 begin
     update channels c set
-        lease = null, lease_until = null,
+        lease = null, lease_until = at,
         is_on = c.is_on and p_outcome <> 'off', off_reason = case when p_outcome = 'off' then p_said else c.off_reason end
     from outbox o where o.delivery_id = p_delivery_id and c.channel_id = o.channel_id and c.lease = p_lease::uuid;
     if not found then

@@ -76,6 +76,7 @@ update channels set is_on = name <> 'all', off_reason = case when name = 'all' t
 select pg_temp.found('a.example', '/news/3', 'rise', 100, 90, '{}', now() - interval '20 minutes');
 select is_empty('queued', 'a channel that is off gets nothing');
 select is(enable_alert_channel('all'), true, 'it is turned on again');
+select is(enable_alert_channel('none'), null, 'if there is one');
 delete from channels where name <> 'all';
 delete from outbox_events;
 delete from events;
@@ -84,7 +85,7 @@ delete from events;
 create temporary table t as select timestamptz '2026-07-01 10:00:00Z' as at;
 create function pg_temp.at(p_s numeric) returns timestamptz language sql as $$ select at + p_s * interval '1 s' from t $$;
 create function pg_temp.gather(p_s numeric) returns integer language sql as $$
-    update outbox_events set due_at = pg_temp.at(p_s) where due_at > now() - interval '1 hour' and delivery_id is null; select gather_alerts(pg_temp.at(p_s)) $$;
+    update outbox_events set due_at = pg_temp.at(p_s), found_at = pg_temp.at(p_s) where due_at > now() - interval '1 hour' and delivery_id is null; select gather_alerts(pg_temp.at(p_s)) $$;
 create function pg_temp.messages() returns table (n bigint, events text) language sql as $$
     select row_number() over (order by o.delivery_id), (select string_agg(e.host || e.path || case when e.is_end then ' ended' else '' end, ', ' order by e.item_id)
            from outbox_events e where e.delivery_id = o.delivery_id) from outbox o $$;
@@ -117,9 +118,9 @@ delete from outbox_events;
 delete from channel_rules;
 select pg_temp.rule('all', p_at_most => 2);
 select pg_temp.found(h || '.example', '/sport/1', 'rise', 300, 100, '{}', pg_temp.at(1000 + n)) from unnest('{a,b}'::text[]) h, generate_series(0, 3) n;
-update outbox_events set due_at = pg_temp.at(1000 + 60 * (extract(epoch from began_at - pg_temp.at(1000)))::integer);
+update outbox_events set found_at = pg_temp.at(1000), due_at = pg_temp.at(1000 + 60 * (extract(epoch from began_at - pg_temp.at(1000)))::integer);
 select is(gather_alerts(pg_temp.at(1000)), 2, 'two messages are sent');
-select is(gather_alerts(pg_temp.at(1000 + 60 * n)), 0, 'and no more in this hour') from generate_series(1, 4) n;
+select is(gather_alerts(pg_temp.at(1000 + 60 * n)), 0, 'and no more in this hour') from generate_series(1, 8) n;
 select is((select count(*) from outbox_events where delivery_id is null and is_held), 6::bigint, 'the others are held back');
 select is(gather_alerts(pg_temp.at(4599)), 0, 'to its very end');
 select is(gather_alerts(pg_temp.at(4600)), 1, 'then all of them are one message');
@@ -172,13 +173,53 @@ select pg_temp.found('a.example', '/news/2', 'rise', 300, 100, '{}', pg_temp.at(
 select is(pg_temp.gather(3600), 1, 'a message is made');
 select pg_temp.found('a.example', '/news/3', 'rise', 300, 100, '{}', pg_temp.at(0));
 select is(pg_temp.gather(0), 1, 'and holds up none that is made an hour before it');
+update outbox_events set delivery_id = null, found_at = pg_temp.at(3500), due_at = pg_temp.at(3600) where delivery_id = (select max(delivery_id) from outbox);
 delete from outbox where created_at = pg_temp.at(0);
+select is(gather_alerts(pg_temp.at(2000)), 1, 'what was found in a time to come waits for nothing');
+update outbox_events set delivery_id = null, found_at = pg_temp.at(0), due_at = pg_temp.at(900000) where delivery_id = (select max(delivery_id) from outbox);
+delete from outbox where created_at <= pg_temp.at(2000);
+select is(gather_alerts(pg_temp.at(2100)), 1, 'nor what was put off for days');
+delete from outbox where created_at <= pg_temp.at(2100);
 update outbox set created_at = clock_timestamp() + interval '1 hour', next_try_at = clock_timestamp() + interval '2 hours';
 create temporary table c as select * from claim_deliveries(20000, 10);
 select is((select count(*) from c), 1::bigint, 'what was to be tried again an hour from now is tried now');
 select finish_delivery((select delivery_id from c), (select lease from c), 'retry', 5000, 500, 'HTTP 500');
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'and after that by the clock as it is');
+update outbox set next_try_at = clock_timestamp() + interval '2 days';
+select is((select count(*) from claim_deliveries(20000, 10)), 1::bigint, 'nobody asks to wait for days');
+update channels set lease = null, lease_until = null;
 drop table c;
+
+-- A storm. What is held back is told apart from what is new.
+delete from outbox;
+delete from outbox_events;
+insert into hosts (host) select 'h' || n || '.example' from generate_series(1, 24) n;
+insert into event_progress (host, looked_at) select host, clock_timestamp() - interval '1 hour' from hosts where host like 'h%';
+select add_alert_channel('other', 'slack', 'x', 'x', null), pg_temp.rule('other', p_host => 'h24.example', p_kinds => '{outage}'), pg_temp.rule('all', p_kinds => '{outage}');
+select pg_temp.found(host, null, 'outage', 0, 0, '{}', pg_temp.at(4000)) from hosts where host like 'h%';
+select is(pg_temp.gather(4000), 11, 'a call makes ten messages of a storm, and those of other channels');
+select is(gather_alerts(pg_temp.at(4000)), 10, 'the next call goes on');
+select is(gather_alerts(pg_temp.at(4000)) + gather_alerts(pg_temp.at(4000)), 4, 'to the end');
+delete from outbox;
+select pg_temp.found(host, null, 'outage', 0, 0, '{}', pg_temp.at(4100)) from hosts where host in ('h1.example', 'h2.example', 'h3.example');
+update outbox_events set is_held = true where host <> 'h3.example';
+select is(pg_temp.gather(4100), 2, 'what was held back is one message, and what is new another');
+select results_eq($$ select o.is_held, string_agg(i.host, ' ' order by i.host) from outbox o join outbox_events i using (delivery_id) group by o.delivery_id order by 1 desc $$,
+    $$ values (true, 'h1.example h2.example'), (false, 'h3.example') $$, 'which does not call itself held back');
+delete from channels where name = 'other';
+delete from channel_rules where kinds = '{outage}';
+
+-- A message is no larger than its body may be.
+delete from outbox;
+delete from outbox_events;
+insert into pages (host, path, title) select 'a.example', '/long/' || n || '/' || repeat('%D0%B0', 90), repeat('а', 90) from generate_series(1, 300) n;
+select pg_temp.rule('all', p_kinds => '{takeoff}');
+select pg_temp.found('a.example', path, 'takeoff', 300, 100, '{}', pg_temp.at(5000)) from pages where path like '/long/%';
+update outbox_events set is_held = true;
+select ok(pg_temp.gather(5000) + gather_alerts(pg_temp.at(5030)) + gather_alerts(pg_temp.at(5060)) between 2 and 3, 'long paths make more messages of it');
+select ok(max(n) between 100 and 200 and sum(n) = 300, 'of fewer events each') from (select count(*) n from outbox_events group by delivery_id) e;
+delete from outbox_events;
+delete from channel_rules where kinds = '{takeoff}';
 
 -- Claims.
 delete from outbox;
@@ -203,15 +244,36 @@ select is(finish_delivery((select delivery_id from d), (select lease from d), 'd
 select is((select state from deliveries order by id limit 1), 'delivered', 'and says so');
 drop table c;
 create temporary table c as select * from claim_deliveries(20000, 10);
+select test_alert_channel('all'), pg_temp.found('a.example', '/news/2', 'rise', 300, 100, '{}', pg_temp.at(9000));
+select is(enable_alert_channel('all'), true, 'to turn on what is on');
+select results_eq('select waiting, held from alert_channels', $$ values (2::bigint, 1::bigint) $$, 'takes nothing away');
 select is(finish_delivery((select delivery_id from c), (select lease from c), 'off', 0, 410, 'HTTP 410'), true, 'the next one is refused');
 select results_eq('select is_on, off_reason from alert_channels', $$ values (false, 'HTTP 410') $$, 'and the channel off');
 select is(test_alert_channel('all'), null, 'nothing is put into it then');
-select enable_alert_channel('all'), test_alert_channel('all');
+select enable_alert_channel('all');
+select results_eq('select waiting, held from alert_channels', $$ values (0::bigint, 0::bigint) $$, 'turned on again it is not told of what was before');
+select results_eq('select state, said from deliveries order by id desc limit 1', $$ values ('given_up', 'the channel was off') $$, 'which is given up');
+select test_alert_channel('all');
 update outbox set created_at = now() - interval '25 hours', next_try_at = now() where state = 'waiting';
 select is((select count(*) from claim_deliveries(20000, 10)), 0::bigint, 'after a day a message is not sent any more');
 select is((select state from deliveries order by id desc limit 1), 'given_up', 'it is given up');
-update outbox set done_at = now() - interval '31 days' where state = 'given_up';
+update outbox set done_at = now() - interval '31 days' where state = 'given_up' and said <> 'the channel was off';
 select is(forget_deliveries(), 1, 'and forgotten after a month');
+
+-- Places are few: the channel that had one least lately is next.
+delete from outbox;
+select add_alert_channel('c' || n, 'slack', 'x', 'x', null) from generate_series(1, 8) n;
+insert into outbox (channel_id) select channel_id from channels, generate_series(1, 6) where name like 'c_' order by channel_id;
+create temporary table turns (name text);
+do $$ declare n integer; begin
+    for n in 1 .. 32 loop
+        update channels set shown = 'y' where name = 'c1'; -- which puts its row behind the others
+        with c as (select * from claim_deliveries(20000, 1)), f as (select c.name, finish_delivery(c.delivery_id, c.lease, 'delivered', 0, 200, null) from c)
+        insert into turns select name from f where finish_delivery is not null;
+    end loop;
+end $$;
+select results_eq('select count(*) from turns group by name', '{4,4,4,4,4,4,4,4}'::bigint[], 'all have their turn');
+delete from channels where name <> 'all';
 
 -- Secrets.
 select is(rotate_alert_secret('all', 'z', '1 hour'), true, 'a signing secret is rotated');
@@ -223,7 +285,7 @@ select is((select sealed_old_secret from claim_deliveries(20000, 10)), null, 'th
 -- How often hosts are sampled.
 insert into refreshes (host) values ('a.example'), ('b.example');
 select is(keep_alert_hosts(15000), 1, 'a host with a rule');
-select results_eq('select host, alert_every from hosts order by host', $$ values ('a.example', interval '15 s'), ('b.example', null), ('c.example', null) $$, 'is sampled every 15 s');
+select results_eq($$ select host, alert_every from hosts where host like '_.example' order by host $$, $$ values ('a.example', interval '15 s'), ('b.example', null), ('c.example', null) $$, 'is sampled every 15 s');
 select is(keep_alert_hosts(15000), 0, 'which is said once');
 select is(poll_interval('1 hour', '15 s', now(), now()), interval '15 s', 'at least');
 select is(poll_interval('5 s', '15 s', now(), now()), interval '5 s', 'or more often');

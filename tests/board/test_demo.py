@@ -60,6 +60,13 @@ def test_one_click_on_the_printed_address_shows_what_rises(up: Up, measured: Cal
         why = "return [...document.querySelectorAll('#rows .why span')].length"
         await_true(lambda: browser.run(why) > 0, 30, "sources")
         await_true(lambda: "usual" in browser.text("#against"), 10, "what is usual")
+        # The past and the present are of one making, so that only a large surge makes a difference: test_simulator.py
+        # says by how much, and how often.
+        number = "[document.getElementById('now'), document.getElementById('usual')].map((node) => node.textContent)"
+        now, usual = browser.run(f"return {number}")
+        low, high = (int(n.replace(",", "")) for n in re.findall(r"[\d,]{3,}", usual)[-2:])
+        assert 0.7 * low < int(now.replace(",", "")) < 1.4 * high, (now, usual)
+        measured(f"{now} visitors now; {usual}")
         # The page notes when each was first there, by its own clock: 2 s on a machine that has nothing else to do.
         seen = browser.await_script("return window.firstSeen.spark && window.firstSeen.why && window.firstSeen", "rows")
         for name, within_s in (("line", 10), ("band", 30), ("week", 90)):

@@ -1,6 +1,7 @@
 """The board under another path of somebody's server, behind TLS and basic auth."""
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from board.browser import Browser
 from board.conftest import PAGES, RISES, address, remember
-from servers.processes import await_true, free_port
+from servers.processes import ROOT, await_true, free_port
 from servers.stack import Stack
 
 CONF = """
@@ -84,3 +85,27 @@ def test_below_another_path_behind_tls_and_basic_auth(stack: Stack, host: str, f
         browser.driver.get(f"https://{front}/tools/audience/")
     finally:
         browser.close()
+
+
+def test_at_another_path_of_the_same_server(browser: Browser, stack: Stack, host: str) -> None:
+    """As the snippet says: a copy of it with another path in its locations."""
+    remember(stack, host, PAGES, RISES)
+    snippet = (ROOT / "nginx" / "snippets" / "upbeat-board.conf").read_text(encoding="utf-8")
+    (stack.folder / "desk.conf").write_text(re.sub(r"(location \S+) /board/", r"\1 /desk/", snippet))
+    ours = stack.nginx.conf.read_text()
+    other = ours.replace("include snippets/upbeat-board.conf;", f"include {stack.folder}/desk.conf;")
+    try:
+        reload_nginx(stack, other)
+        await_true(lambda: (stack.ask("/desk/").status, stack.ask("/board/").status) == (200, 404), 5, "the other path")
+        browser.open(address(stack, host).replace("/board/", "/desk/"))
+        browser.await_state("live")
+        browser.run("document.querySelector('#rows button.spark').click()")
+        browser.await_script("return document.getElementById('chart').ariaLabel", "the chart")
+    finally:
+        reload_nginx(stack, ours)
+        await_true(lambda: stack.ask("/board/").status == 200, 5, "the path of before")
+
+
+def reload_nginx(stack: Stack, conf: str) -> None:
+    stack.nginx.conf.write_text(conf)
+    os.kill(int((stack.folder / "nginx.pid").read_text()), signal.SIGHUP)

@@ -1,6 +1,8 @@
 """Each state that the board can be in, in a real browser against the real service."""
 
 import itertools
+import os
+import signal
 import time
 
 import pytest
@@ -117,7 +119,7 @@ def test_live_rows_say_what_rises_since_when_and_why(browser: Browser, stack: St
     browser.await_state("live")
     assert browser.titles() == ["Story number 3", "Story number 7"]
     row = browser.text("#rows li")
-    for words in ("news", "since ", "social +1", "29 expected", "×", "▲ +1"):
+    for words in ("news", "since ", "social +120", "29 expected", "×", "▲ +120"):
         assert words in row, (words, row)
     link = browser.run("const a = document.querySelector('#rows .title'); return [a.href, a.target, a.rel]")
     assert link == [f"https://{host}/story-3", "_blank", "noopener noreferrer"]
@@ -137,6 +139,7 @@ def test_quiet(browser: Browser, stack: Stack, host: str) -> None:
     browser.open(address(stack, host))
     browser.await_state("quiet")
     assert "Nothing rises" in browser.text("#empty")
+    browser.shot("quiet")
 
 
 def test_new_pages_are_marked_and_a_lower_bound_says_at_least(browser: Browser, stack: Stack, host: str) -> None:
@@ -204,6 +207,25 @@ def test_offline_is_said_within_ten_seconds_and_it_recovers_by_itself(
 
 
 @pytest.mark.talks
+@pytest.mark.unhurried
+def test_a_pool_that_hangs_is_said_within_ten_seconds_too(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host))
+    browser.await_state("live")
+    workers = stack.reports.workers()
+    try:
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        browser.await_state("stale", "offline", within_s=10)
+        assert "old" in browser.text("#notice") or "can't be reached" in browser.text("#notice")
+        browser.await_state("offline", within_s=5)
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+    browser.await_state("live", within_s=20)
+
+
+@pytest.mark.talks
 def test_offline_without_a_network(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     browser.open(address(stack, host))
@@ -226,6 +248,7 @@ def test_limited(browser: Browser, stack: Stack, host: str) -> None:
         browser.run("window.isLimited = true")
         browser.await_state("limited")
         assert "Too many requests" in browser.text("#notice") and browser.titles()
+        browser.shot("limited")
         browser.run("window.isLimited = false")
         browser.await_state("live")
     finally:
@@ -282,7 +305,7 @@ def test_events_are_shown_beside_the_list_and_on_a_wall_one_after_the_other(
                 ("<b>New</b> words", "headline changed, then +38%"),
                 ("Story number 3", "the most ever known, 1,904"),
                 ("easurement was out", "for 4 min"),
-                ("Story number 1", "rose, 3.3 × expected, by search, social, for 52 mins, at most 420"),
+                ("Story number 1", "rose, 3.3 × expected, by search, social, for 52 mins, peak 420"),
             ),
         ):
             assert all(word in text for word in words), (text, words)

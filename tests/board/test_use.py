@@ -17,6 +17,11 @@ from servers.stack import KEY, Stack
 
 BOX = """const box = document.querySelectorAll('#rows li')[arguments[0]].getBoundingClientRect();
 return [box.top, box.height];"""
+# The first request of a page's own view waits until it is let go.
+HELD = """const ask = window.fetch; window.held = [];
+window.fetch = (url, ...all) => (String(url).includes('/usual')
+    ? new Promise((go) => window.held.push(go)).then(() => ask(url, ...all)) : ask(url, ...all));"""
+ASKED = "performance.getEntriesByType('resource').map((one) => one.name)"
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "Safe \u202eETIRW DETOOR\u202c and more",
@@ -28,6 +33,10 @@ HOSTILE = [
 def press(browser: Browser, *keys: str) -> None:
     for key in keys:
         ActionChains(browser.driver).send_keys(key).perform()
+
+
+def asked(browser: Browser, part: str) -> list[str]:
+    return [url for url in browser.run(f"return {ASKED}") if part in url]
 
 
 def focused(browser: Browser) -> str:
@@ -61,6 +70,22 @@ def test_by_keyboard_alone(browser: Browser, stack: Stack, host: str) -> None:
     browser.await_script("return !document.getElementById('page').open", "the list again")
     await_true(lambda: "page=" not in browser.driver.current_url, 5, "the address of the list")
     await_true(lambda: focused(browser) == "spark", 5, "the focus where it was")
+
+
+def test_a_view_that_is_closed_while_it_loads_asks_for_nothing_more(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(HELD)
+    try:
+        browser.open(address(stack, host) + "&page=/story-7")
+        browser.await_script("return window.held.length > 0", "the first request of the view")
+        press(browser, Keys.ESCAPE)
+        browser.await_script("return !document.getElementById('page').open", "the list again")
+        browser.run("window.held.splice(0).forEach((go) => go())")
+        before = len(asked(browser, "/trends"))
+        await_true(lambda: len(asked(browser, "/trends")) > before, 10, "a later refresh")
+        assert not [url for url in asked(browser, "/history") if "sources=" in url]
+    finally:
+        browser.forget_before_load(name)
 
 
 def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Browser, stack: Stack, host: str) -> None:
@@ -157,6 +182,14 @@ def test_a_pointer_that_was_left_on_the_list_holds_it_no_longer(browser: Browser
         browser.forget_before_load(name)
 
 
+def test_a_rise_after_quiet_is_said_too(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES)
+    browser.open(address(stack, host))
+    browser.await_state("quiet")
+    script(stack, host, PAGES, {"/story-9": 2000})
+    await_true(lambda: "Story number 9" in browser.text("#live"), 20, "a word for those who listen")
+
+
 def test_new_rises_are_said_politely(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, {"/story-3": 120})
     browser.open(address(stack, host))
@@ -174,8 +207,7 @@ def test_a_pages_own_view_has_an_address_the_evidence_and_charts(browser: Browse
     )
     browser.await_script("return document.getElementById('page-evidence').textContent.includes(' = ')", "the evidence")
     assert re.fullmatch(
-        r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\. "
-        r"Seen: [\d.]+\.",
+        r"[\d.]+ expected = [\d.]+ in the median minute × [\d.]+ of the whole site; spread [\d.]+; score [\d.]+\.",
         browser.text("#page-evidence"),
     )
     assert browser.text("#page-title") == "Story number 3" and "social" in browser.text("#page-sources")
@@ -242,6 +274,39 @@ def test_several_sites_of_one_key_have_a_switch_and_a_wall(browser: Browser, sta
     assert browser.text("#host") == host
 
 
+@pytest.mark.talks
+@pytest.mark.unhurried
+def test_the_wall_of_all_sites_goes_on_and_says_where_it_does_not(browser: Browser, stack: Stack, host: str) -> None:
+    other = f"other-{host}"
+    for one in (host, other):
+        remember(stack, one, PAGES, RISES if one == host else {})
+        assert stack.rising(one).status == 200
+    name = browser.before_load(LATER)
+    try:
+        browser.open(address(stack, host, "&wall"))
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        assert browser.text("#wall-link") == "One site" and browser.text("#host") == "All sites"
+        browser.run("window.skewMs = 20000")
+        browser.await_state("stale", within_s=3)
+        browser.await_state("live", within_s=10)
+        number = f"return document.querySelector('#wall-list [data-host=\"{host}\"] .now').textContent"
+        assert browser.run(number) == "733"
+        stack.reports.stop()
+        browser.await_state("offline", within_s=12)
+        assert browser.run(number) == "733" and browser.text("#age") != "Live"
+        stack.reports.start()
+        browser.await_state("live", within_s=20)
+        browser.run("document.getElementById('wall-link').click()")
+        await_true(lambda: browser.titles() == ["Story number 3", "Story number 7"], 10, "one site again")
+        browser.size(1920, 1080)
+        browser.open(address(stack, host, "&wall&tv"))
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        browser.shot("tv-wall")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.forget_before_load(name)
+
+
 def test_on_a_wall_there_is_nothing_to_click_and_headlines_are_large(browser: Browser, stack: Stack, host: str) -> None:
     pages = [steady(f"/p{n}", 60 + n, f"Story {n} of a day with much news") for n in range(40)]
     remember(stack, host, pages, {page["path"]: 150 for page in pages[:11]})
@@ -282,8 +347,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     overlaps = browser.run(
         "const box = (id) => document.getElementById(id).getBoundingClientRect();"
         "const apart = (a, b) => a.bottom <= b.top || a.right <= b.left;"
-        "const tools = document.querySelector('.tools').getBoundingClientRect();"
-        "return ['host', 'now'].filter((id) => !apart(box(id), tools))"
+        "const rect = (name) => document.querySelector(name).getBoundingClientRect();"
+        "return ['host', 'now', 'age'].filter((id) => !apart(box(id), rect('.controls')) || (id !== 'age' && "
+        "!apart(box(id), rect('.age')) && !apart(rect('.age'), box(id))))"
     )
     assert not overlaps, overlaps
     small = browser.run(
@@ -292,10 +358,12 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, stack: St
     )
     assert not small, small
     browser.shot("phone")
+    browser.size(320, 640, 2, True)  # as at 400 % of 1280
+    await_true(lambda: browser.run("return document.documentElement.scrollWidth <= 320"), 3, "all of it on 320 pixels")
 
 
 def test_what_is_called_rising_in_the_list_of_all_is_what_the_service_shows_by_default() -> None:
-    code = (ROOT / "nginx" / "board" / "js" / "main.js").read_text(encoding="utf-8")
+    code = (ROOT / "nginx" / "board" / "js" / "list.js").read_text(encoding="utf-8")
     said = re.search(r"const SHOWN = \{(.*)\}", code)
     assert said
     shown = dict(part.strip().split(": ") for part in said[1].split(","))
@@ -321,7 +389,9 @@ def test_texts_are_there_in_each_language() -> None:
 
 @pytest.mark.unhurried
 def test_in_german(stack: Stack, host: str) -> None:
-    remember(stack, host, PAGES, RISES)
+    pages = [steady(f"/p{n}", 30 + n) for n in range(100)]
+    remember(stack, host, pages, {"/p3": 120})
+    script(stack, host, [steady("/new", 300, "Frisch"), *pages[1:]], {"/p3": 120})
     german = Browser(lang="de-DE")
     try:
         german.open(address(stack, host))
@@ -330,6 +400,14 @@ def test_in_german(stack: Stack, host: str) -> None:
             "return document.documentElement.lang"
         ) == "de"
         assert re.search(r"\d,\d ×", german.text("#rows"))
+        await_true(lambda: "mind. +" in german.text("#rows") and "max. " in german.text("#rows"), 15, "a lower bound")
+        wide = """return [...document.querySelectorAll(".people > *, .times > *")]
+            .filter((node) => node.scrollWidth > node.parentElement.clientWidth).map((node) => node.innerText)"""
+        for width, more in ((1280, ""), (360, ""), (1920, "&tv")):
+            german.size(width, 900)
+            german.run("location.hash = arguments[0]", f"#host={host}{more}")
+            assert german.run(wide) == [], width
+            assert german.run("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         german.close()
 

@@ -133,7 +133,7 @@ class Cluster:
         self.folder, self.is_short = folder, is_short
         self.net = free_net()
         self.addresses = {name: f"{self.net}.0.{number}" for number, name in enumerate(NAMES, 1)}
-        roles = ["POSTGRES", "REPLICATION", "REWIND", "UPBEAT"]
+        roles = "POSTGRES REPLICATION REWIND UPBEAT WORKER FETCH HISTORY ALERT TOKEN".split()
         self.values = {f"{role}_PASSWORD": secrets.token_hex(12) for role in roles}
         self.values |= {name.upper(): address for name, address in self.addresses.items()}
         own_by(folder, USER)
@@ -293,14 +293,16 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def string(self, route: str, machine: str) -> str:
-        """What upbeat on this machine connects with: by all three hosts, from this one on; by HAProxy; by PgBouncer."""
+        """What upbeat on this machine connects with: by all three hosts, from this one on (the primary of them, or for
+        reads a standby); by HAProxy; by PgBouncer."""
         own, at = self.addresses[machine], NAMES.index(machine)
         ports = {"haproxy": 5000, "pgbouncer": 6432}
         if route in ports:
             return f"host={own} port={ports[route]} dbname=upbeat"
         hosts = list(self.addresses.values())
         hosts = hosts[at:] + hosts[:at]
-        return f"host={','.join(hosts)} port=5432 dbname=upbeat target_session_attrs=read-write"
+        attributes = "prefer-standby" if route == "standbys" else "read-write"
+        return f"host={','.join(hosts)} port=5432 dbname=upbeat target_session_attrs={attributes}"
 
 
 def until(holds: Callable[[], Any], within_s: float) -> float:

@@ -1,4 +1,4 @@
-"""Events that are to be told: one each 0.8 s, stored as upbeat-alert does it, and delivered by both machines' outboxes."""
+"""Events that are to be told: one each 0.8 s, stored as upbeat-alert does it, delivered by both machines' outboxes."""
 
 import json
 import threading
@@ -12,9 +12,12 @@ from machines import NAMES, Cluster
 HOSTS = 40
 EVERY_S = 0.8  # a host has its next event after 32 s: what begins within 30 s would be one message
 TABLES = """
-insert into hosts (host) select 'news-' || n || '.example' from generate_series(0, {hosts} - 1) n on conflict do nothing;
-insert into pages (host, path, title) select host, '/p', 'Page' from hosts where host like 'news-%' on conflict do nothing;
-insert into event_progress (host, looked_at) select host, now() - interval '1 hour' from hosts where host like 'news-%';
+insert into hosts (host) select 'news-' || n || '.example' from generate_series(0, {hosts} - 1) n
+on conflict do nothing;
+insert into pages (host, path, title) select host, '/p', 'Page' from hosts where host like 'news-%'
+on conflict do nothing;
+insert into event_progress (host, looked_at) select host, now() - interval '1 hour' from hosts
+where host like 'news-%';
 insert into channel_rules (channel_id, host, kinds) select channel_id, host, '{{rise}}' from hosts, channels
 where host like 'news-%';
 """

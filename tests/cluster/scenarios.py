@@ -81,7 +81,8 @@ def pool_restarted(run: "Rehearsal") -> Mend:
 @dataclass(frozen=True)
 class Scenario:
     """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or "after", the
-    next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others."""
+    next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others; `reads`: the kind of
+    the standby, sync or async, that reads go to first."""
 
     name: str
     breaks: Callable[["Rehearsal"], Mend]
@@ -89,6 +90,7 @@ class Scenario:
     orders: tuple[str, str] = ("leader", "after")
     failovers: int = 0
     clock_s: float = 0
+    reads: str = "sync"
     is_short: bool = False
 
 
@@ -103,7 +105,7 @@ ALL = [
     Scenario("one etcd lost", etcd_lost),
     Scenario("primary cut off from etcd", primary_cut_off, failovers=1, is_short=True),
     Scenario("one app machine lost", app_lost),
-    Scenario("a standby lags by 10 s", standby_lags),
+    Scenario("a standby lags by 10 s", standby_lags, reads="async"),
     Scenario("both app machines' clocks 5 s apart", nothing, clock_s=5),
     Scenario("PgBouncer restarted on all machines", pool_restarted, routes=("pgbouncer", "pgbouncer")),
 ]

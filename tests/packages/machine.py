@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
@@ -40,22 +41,22 @@ def call(*command: str | Path) -> None:
     assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}"
 
 
-def make_base(folder: Path, package: Path) -> None:
-    """With the packages that this one depends on downloaded, and not installed."""
+def make_base(folder: Path, package: Path, more: Sequence[str]) -> None:
+    """With the packages that this one depends on, and `more`, downloaded and not installed."""
     making = folder.with_suffix(".new")
     shutil.rmtree(making, ignore_errors=True)
     call("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", "bookworm", making, MIRROR)
     (making / "etc/apt/apt.conf.d/keep").write_text('APT::Keep-Downloaded-Packages "true";\n')
     shutil.copy(package, making / "root" / "upbeat.deb")
     call("chroot", making, "apt-get", "-q", "update")
-    call("chroot", making, "apt-get", "-q", "install", "-y", "--download-only", "/root/upbeat.deb")
+    call("chroot", making, "apt-get", "-q", "install", "-y", "--download-only", "/root/upbeat.deb", *more)
     (making / "root" / "upbeat.deb").unlink()
     making.rename(folder)
 
 
-def find_base(package: Path) -> Path:
-    """One for each list of dependencies."""
-    needs = subprocess.check_output(["dpkg-deb", "-f", package, "Depends", "Recommends"])
+def find_base(package: Path, *more: str) -> Path:
+    """One for each list of dependencies, and of Debian's packages that are needed besides."""
+    needs = subprocess.check_output(["dpkg-deb", "-f", package, "Depends", "Recommends"]) + " ".join(more).encode()
     BASES.mkdir(parents=True, exist_ok=True)
     folder = BASES / hashlib.sha256(needs).hexdigest()[:12]
     with open(BASES / "lock", "w") as lock:
@@ -64,13 +65,24 @@ def find_base(package: Path) -> Path:
             if other.is_dir() and time.time() - other.stat().st_ctime > KEEP_S:
                 shutil.rmtree(other)
         if not folder.exists():
-            make_base(folder, package)
+            make_base(folder, package, more)
     return folder
 
 
+def child_of(pid: str) -> str:
+    """Its first child; "" where it has none."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+    except OSError:
+        return ""
+    return children[0] if children else ""
+
+
 class Machine:
-    def __init__(self, base: Path, place: Path) -> None:
-        self.base, self.place, self.root = base, place, place / "root"
+    """`options` of systemd-nspawn say, at least, what network it has."""
+
+    def __init__(self, base: Path, place: Path, options: Sequence[str] = ("--private-network",)) -> None:
+        self.base, self.place, self.root, self.options = base, place, place / "root", options
         self.log = ROOT / "build" / "results" / "machine.log"
 
     def mount(self) -> None:
@@ -98,16 +110,25 @@ class Machine:
 
     def start(self) -> "Machine":
         self.mount()
+        self.turn_on()
+        return self.await_up()
+
+    def turn_on(self) -> None:
+        """Also after `cut_power()`, with what is on its disk. Not from a thread that ends: the machine ends with it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.nspawn = subprocess.Popen(
-            # It goes with us, so that a killed run leaves no machine behind.
-            ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--register=no", "--keep-unit"]
-            + ["--private-network", "--machine=" + self.place.name, "-D", str(self.root)],
+            # It goes with us, so that a killed run leaves no machine behind. A systemd-nspawn that is killed leaves its
+            # container running, so it is the first process of a namespace, with which the kernel ends all others in it.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            + ["systemd-nspawn", "--boot", "--register=no", "--keep-unit"]
+            + ["--machine=" + self.place.name, *self.options, "-D", str(self.root)],
             env=CLEAN,
             stdin=subprocess.DEVNULL,
             stdout=open(self.log, "w"),
             stderr=subprocess.STDOUT,
         )
+
+    def await_up(self) -> "Machine":
         try:
             await_true(self.is_up, BOOT_WITHIN_S, "the machine to be up")
         except BaseException:
@@ -120,17 +141,20 @@ class Machine:
             said = self.log.read_text().strip().splitlines()
             self.unmount()
             pytest.skip(f"systemd does not start in a container here: {said[-1] if said else ''}")
-        children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()
-        if not children:
+        first = child_of(child_of(str(self.nspawn.pid)))
+        if not first:
             return False
-        self.leader = children[0]
+        self.leader = first
         said = self.ask("systemctl", "is-system-running", check=False)
         return said.strip() in ("running", "degraded")
 
-    def stop(self) -> None:
+    def cut_power(self) -> None:
         if self.nspawn.poll() is None:
-            self.nspawn.kill()  # the kernel ends all that runs in the container with its first process
+            self.nspawn.kill()
             self.nspawn.wait(20)
+
+    def stop(self) -> None:
+        self.cut_power()
         self.unmount()
 
     def inside(self, *command: str) -> list[str]:

@@ -39,7 +39,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def machine(packages: tuple[Path, Path]) -> Iterator[Machine]:
     if os.geteuid() != 0:
         pytest.skip("only root may make a machine")
-    one = Machine(find_base(packages[0]), Path("/tmp") / f"upbeat-machine-{os.getpid()}").start()
+    one = Machine(find_base(packages[0], "msmtp"), Path("/tmp") / f"upbeat-machine-{os.getpid()}").start()
     yield one
     one.stop()
 
@@ -82,6 +82,7 @@ def test_the_package_starts_nothing_by_itself(installed: Machine) -> None:
     assert installed.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/secret") == "640 root:upbeat_secret\n"
     assert installed.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/upbeat.env") == "600 root:root\n"
     assert installed.ask("ls", "-A", "/run/upbeat") == "metrics\n"
+    assert installed.ask("dpkg", "--verify", "upbeat", check=False) == ""
 
 
 def test_setup_says_first_what_it_would_do(installed: Machine) -> None:
@@ -148,6 +149,20 @@ def test_programs_run_by_hand_have_the_services_settings(service: Machine) -> No
     assert service.ask("upbeat-migrate") == ""
 
 
+def test_mail_leaves_the_confined_service_as_the_man_page_says(service: Machine) -> None:
+    text = (ROOT / "fcgi" / "upbeat-alert.8").read_text()
+    lines = re.search(r"^\.SH MAIL\n.*?^\.nf\n(.*?)^\.fi", text, re.M | re.S)
+    assert lines
+    mailbox = service.start_beside("/usr/bin/python3", "-B", str(Path(__file__).parent / "mailbox.py"))
+    try:
+        typed = lines[1].replace("\\-", "-").replace("\\e", "\\")
+        said = service.shell(typed.replace("apt install", "apt-get install -y -q"))
+    finally:
+        got = mailbox.stop()
+    assert "the test has reached desk" in said
+    assert "To: desk@news.example" in got and "From: upbeat@news.example" in got, got
+
+
 def test_a_worker_that_hangs_is_killed_and_started_anew(service: Machine) -> None:
     folder = "/run/systemd/system/upbeat-list@1.service.d"
     service.shell(f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=1\\n' >{folder}/soon.conf")
@@ -165,9 +180,12 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
         sys.executable, "-B", str(Path(__file__).parent / "asker.py"), "http://127.0.0.1:8080", KEY, HOST
     )
     old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+    fronts = service.ask("pgrep", "-f", "nginx: worker").split()
     said = service.ask("apt-get", "install", "-y", "-q", f"/root/{packages[1].name}")
     answers = json.loads(asker.stop())
     assert "900_next.sql" in said, said
+    assert "restart upbeat-list@1" in said.partition("reload nginx")[2], "nginx has the new snippets first"
+    await_true(lambda: not set(fronts) & set(service.ask("pgrep", "-f", "nginx: worker").split()), 20)
     assert {status for _, _, _, status, _ in answers} == {"200"}, [one for one in answers if one[3] != "200"][:5]
     assert len(answers) > 100
     versions = [version for *_, version in answers if version]

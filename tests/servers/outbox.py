@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -121,9 +121,10 @@ class Outbox:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    def run(self) -> subprocess.Popen[bytes]:
+    def run(self, mode: str = "--loop", before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        command = [*before, str(PROGRAM), mode]
         with open(self.log, "ab") as log:
-            one = subprocess.Popen([str(PROGRAM), "--loop"], env=self.environment, stderr=log, start_new_session=True)
+            one = subprocess.Popen(command, env=self.environment, stderr=log, start_new_session=True)
         self.running.append(one)
         return one
 

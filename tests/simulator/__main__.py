@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     add("--epoch", type=float, help="Unix time at which the model or the day starts; None: now")
     add("--visitors", type=_positive, default=8000, help="mean concurrents of a modelled site")
     add("--flicker", type=float, default=0.0, help="deviation of the arrivals' rate, per minute")
-    add("--has-past", action="store_true", help="what surges at the start of the model has surged before")
+    add("--has-past", action="store_true", help="the model goes on from where past.py ends")
     add("--worlds", type=_whole, default=0, help="models that all hosts share; 0: one for each")
     add("--speed", type=_positive, default=1.0, help="of the clock of model, day and replay")
     add("--latency-ms", type=float, default=100, help="before each answer")

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from headlines import FRONT, HEADLINES, PLACES, SECTION_PAGES
-from pages import Page
+from pages import Page, split
 
 STAY_S = 180.0
 ZIPF_EXPONENT = 0.9
@@ -27,6 +27,9 @@ SURGE_CLASSES = 5
 SURGE_SLOTS = 60
 FLICKER_S = 60.0
 CATCH_UP_S = 3600.0
+WOBBLE = 0.03  # of a day's level, so that usual days differ
+WEEKEND = 0.8
+SURGE_SOURCES = ("search", "social", "links")
 
 
 class Article(NamedTuple):
@@ -53,12 +56,33 @@ def tide(t: float) -> float:
     return 1.0 + 0.5 * math.sin(2 * math.pi * (t - 8 * 3600) / DAY_S)
 
 
+@lru_cache(maxsize=256)
+def day_share(day: int, seed: int) -> float:
+    """Weekends are quieter, and no two days alike."""
+    weekend = WEEKEND if (day + 4) % 7 in (0, 6) else 1.0
+    return weekend * random.Random(f"{seed}/day/{day}").gauss(1.0, WOBBLE)
+
+
+def level(t: float, seed: int) -> float:
+    """Of a whole site with a past: the tide of the day, times what the days have of their own, from noon to noon."""
+    noon, share = divmod(t / DAY_S - 0.5, 1.0)
+    return tide(t) * ((1.0 - share) * day_share(int(noon), seed) + share * day_share(int(noon) + 1, seed))
+
+
 def surge_share(surge: Surge, t: float) -> float:
     """By how much of itself a page has grown: visitors follow arrivals by the time that they stay."""
     if t <= surge.from_t:
         return 0.0
     grown = (surge.factor - 1.0) * (1.0 - math.exp(-(min(t, surge.to_t) - surge.from_t) / STAY_S))
     return grown * math.exp(-max(0.0, t - surge.to_t) / STAY_S)
+
+
+def sources(path: str, people: int, grown: float) -> dict[str, int]:
+    """Where the visitors of a page came from: what it has grown by in a surge came by one source, as surges do."""
+    extra = int(people * grown / (1.0 + grown))
+    parts = split(path, people - extra)
+    parts[SURGE_SOURCES[zlib.crc32(path.encode()) // 64 % len(SURGE_SOURCES)]] += extra
+    return parts
 
 
 class Site:
@@ -111,8 +135,9 @@ class Site:
 
 
 class Model:
-    """Concurrents of one site. `visitors` is the day's mean over all pages. `has_past`: what surges at the start has
-    surged before; else it begins to show there."""
+    """Concurrents of one site. `visitors` is the day's mean over all pages. `has_past`: the site goes on from where
+    past.py ends: it has the days' level, and what surges at the start has surged before; else that begins to show
+    there."""
 
     def __init__(
         self,
@@ -126,6 +151,7 @@ class Model:
         has_past: bool = False,
     ) -> None:
         self._has_past = has_past
+        self._level = (lambda t: level(t, seed)) if has_past else tide
         self.site = Site(seed, host, slots)
         self.start_t, self._step_s = start_t, step_s
         self._rng = random.Random(f"{seed}/{host}/visitors/{start_t}")
@@ -182,8 +208,8 @@ class Model:
             self._flicker_until = self.t + FLICKER_S
             gauss, width = self._rng.gauss, self._flicker
             self._flickers = [max(0.0, gauss(1.0, width)) for _ in self._expected]
-        level = tide(self.t)
-        rates = [level * n * f for n, f in zip(self._expected, self._flickers)]
+        share = self._level(self.t)
+        rates = [share * n * f for n, f in zip(self._expected, self._flickers)]
         for surge in self.site.surges(self.t, self.t) if surges else []:
             if self._articles[surge.slot] == surge.article:
                 rates[surge.slot] *= surge.factor
@@ -219,7 +245,18 @@ class Model:
         rows = [(-n, a.path, a.title) for a, n in zip(self._articles, self._counts) if n]
         rows += [(-n, a.path, a.title) for a, n in self._draining.items()]
         rows.sort()
-        return [Page(path, title, -n) for n, path, title in rows[:limit]]
+        grown = self._surging() if self._has_past else {}
+        return [
+            Page(path, title, -n, {"stats": sources(path, -n, grown[path])} if path in grown else None)
+            for n, path, title in rows[:limit]
+        ]
+
+    def _surging(self) -> dict[str, float]:
+        """By how much of itself each page has grown in a surge."""
+        grown: dict[str, float] = {}
+        for surge in self.site.surges(self.t - 3 * STAY_S, self.t):
+            grown[surge.article.path] = max(grown.get(surge.article.path, 0.0), surge_share(surge, self.t))
+        return grown
 
     def truth(self, until_t: float, births: bool = False) -> list[dict[str, Any]]:
         """What made pages rise between the start and `until_t`, at most a day of it.
@@ -257,6 +294,6 @@ class Model:
         to_t: float,
         factor: float | None,
     ) -> dict[str, Any]:
-        base = round(self._expected[slot] * tide(from_t), 1)
+        base = round(self._expected[slot] * self._level(from_t), 1)
         times = {"from_t": round(from_t, 3), "to_t": round(to_t, 3)}
         return {"kind": kind, "path": article.path, **times, "factor": factor, "base": base}

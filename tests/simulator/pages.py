@@ -85,6 +85,13 @@ def _head(path: str, title: str | None) -> tuple[str, int]:
     return f'{{{named},{_variant(number)[1]},"stats":{{', number
 
 
+def split(path: str, people: int) -> dict[str, int]:
+    """The visitors of a page by source, as _v3() has them."""
+    shares = _variant(zlib.crc32(path.encode("utf-8", "surrogatepass")) % VARIANTS)[0]
+    parts = {name: people * share // 1000 for name, share in zip(("direct", "links", "search", "social"), shares)}
+    return parts | {"internal": people - sum(parts.values())}
+
+
 def _v3(path: str, title: str | None, people: int) -> str:
     head, number = _head(path, title)
     shares, _, filler = _variant(number)

@@ -1,6 +1,6 @@
 """Simulated history of one site, as samples that upbeat-import takes: `python3 tests/simulator/past.py --help`.
 
-The site is that of model.py with the same seed and host: the same articles, tide and surges. Its counts are drawn
+The site is that of model.py with the same seed and host: the same articles, days and surges. Its counts are drawn
 around what the model expects, not lived through step by step: four weeks of that would take an hour.
 """
 
@@ -13,8 +13,8 @@ import time
 from itertools import accumulate
 from typing import Iterable, Iterator, TextIO
 
-from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, surge_share, tide
-from pages import SECTIONS, _variant
+from model import DAY_S, STAY_S, ZIPF_EXPONENT, Site, level, sources, surge_share
+from pages import SECTIONS, VARIANTS, _variant
 import zlib
 
 SLOTS = 300
@@ -25,52 +25,43 @@ MINUTE_S = 60
 SAMPLES = 8  # of an older quarter of an hour: enough of its minutes for the profile of a day
 SOURCE_ORDER = ("search", "social", "links", "direct", "internal")
 HEADER = "t_ms\tpath\tvisitors\ttitle\tsections\tsources\n"
-WOBBLE = 0.06  # of a day's level, so that usual days differ
-WEEKEND = 0.8
-JOIN_S = 6 * 3600
-
-
-def day_share(day: int, seed: int) -> float:
-    """Weekends are quieter, and no two days alike."""
-    weekend = WEEKEND if (day + 4) % 7 in (0, 6) else 1.0
-    return weekend * random.Random(f"{seed}/day/{day}").gauss(1.0, WOBBLE)
-
-
-def level(t: float, seed: int, now_t: float) -> float:
-    """Of the whole site: the tide of the day, times what the days have of their own, from noon to noon. In the last
-    hours that goes over into the level of model.py, which goes on from there."""
-    noon, share = divmod(t / DAY_S - 0.5, 1.0)
-    own = (1.0 - share) * day_share(int(noon), seed) + share * day_share(int(noon) + 1, seed)
-    return tide(t) * (1.0 + (own - 1.0) * min(1.0, max(0.0, now_t - t) / JOIN_S))
+PARTS = 5  # times within a quarter of an hour at which its surges are looked at
 
 
 class Past:
-    def __init__(self, seed: int, host: str, now_t: float) -> None:
-        self.seed, self.site, self.now_t = seed, Site(seed, host, SLOTS), now_t
+    def __init__(self, seed: int, host: str) -> None:
+        self.seed, self.site = seed, Site(seed, host, SLOTS)
         weights = [1.0 / (slot + 1) ** ZIPF_EXPONENT for slot in range(SLOTS)]
         self.expected = [VISITORS * weight / sum(weights) for weight in weights]
         self.articles = [self.site.article(slot, 0.0) for slot in range(SLOTS)]
-        self.details: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self.known_sections: dict[str, str] = {}
 
-    def detail(self, path: str) -> tuple[str, tuple[int, ...]]:
-        """Sections, and per mille of direct, links, search and social, as pages.py serves them."""
-        if path not in self.details:
-            number = zlib.crc32(path.encode()) % 64
-            shares, named, _ = _variant(number)
-            sections = [name for name in SECTIONS if f'"{name}"' in named.split("authors")[0]]
-            if len(self.details) > 20000:
-                self.details.clear()
-            self.details[path] = ("|".join(sections), shares)
-        return self.details[path]
+    def sections(self, path: str) -> str:
+        """As pages.py serves them."""
+        if path not in self.known_sections:
+            named = _variant(zlib.crc32(path.encode()) % VARIANTS)[1]
+            if len(self.known_sections) > 20000:
+                self.known_sections.clear()
+            of = [name for name in SECTIONS if f'"{name}"' in named.split("authors")[0]]
+            self.known_sections[path] = "|".join(of)
+        return self.known_sections[path]
 
-    def rows(self, t: float, surges: bool) -> list[tuple[int, str, str, str, str]]:
-        """The list at some time: visitors, path, title, sections, sources."""
-        rng = random.Random(f"{self.seed}/past/{t}")
-        gauss, share = rng.gauss, level(t, self.seed, self.now_t)
-        counts: list[float] = [0.0] * SLOTS
+    def grown(self, t: float) -> list[float]:
+        """By how much of itself each page has grown in a surge."""
         grown = [0.0] * SLOTS
-        for surge in self.site.surges(t - 3 * STAY_S, t) if surges else []:
+        for surge in self.site.surges(t - 3 * STAY_S, t):
             grown[surge.slot] = max(grown[surge.slot], surge_share(surge, t))
+        return grown
+
+    def rows(self, t: float, span_s: float = 0.0) -> list[tuple[int, str, str, str, str]]:
+        """The list at some time, or on the mean of the span that begins then: visitors, path, title, sections,
+        sources. Surges count in the mean as they do in the minutes, so that what is usual is what there is."""
+        rng = random.Random(f"{self.seed}/past/{t}")
+        gauss, share = rng.gauss, level(t + span_s / 2, self.seed)
+        counts: list[float] = [0.0] * SLOTS
+        parts = PARTS if span_s else 1
+        looks = [self.grown(t + (part + 0.5) * span_s / parts) for part in range(parts)]
+        grown = [sum(of) / parts for of in zip(*looks)]
         for slot in range(SLOTS):
             article = self.articles[slot]
             if not article.from_t <= t < article.to_t:
@@ -85,29 +76,17 @@ class Past:
             people, article = int(counts[slot] + 0.5), self.articles[slot]
             if people <= 0:
                 continue
-            sections, (direct, links, search, social) = self.detail(article.path)
-            # A surge comes by one source, as surges do.
-            extra = int(people * grown[slot] / (1.0 + grown[slot]))
-            base = people - extra
-            parts = {
-                "direct": base * direct // 1000,
-                "links": base * links // 1000,
-                "search": base * search // 1000,
-                "social": base * social // 1000,
-            }
-            parts["internal"] = base - sum(parts.values())
-            parts[SOURCE_ORDER[zlib.crc32(article.path.encode()) // 64 % 3]] += extra
-            found.append(
-                (people, article.path, article.title, sections, ",".join(str(parts[name]) for name in SOURCE_ORDER))
-            )
+            parts = sources(article.path, people, grown[slot])
+            told = ",".join(str(parts[name]) for name in SOURCE_ORDER)
+            found.append((people, article.path, article.title, self.sections(article.path), told))
         return found
 
     def write(self, out: TextIO, times: Iterable[float], by_minute: bool) -> None:
         out.write(HEADER)
         for t in times:
-            rows = self.rows(t, by_minute)
-            # An older quarter of an hour is one list that holds for its minutes: it knows nothing of surges, which
-            # are over in minutes, nor of sources, which are kept for hours.
+            # An older quarter of an hour is one list that holds for its minutes: it knows nothing of sources, which are
+            # kept for hours.
+            rows = self.rows(t, 0.0 if by_minute else QUARTER_S)
             for k in range(1 if by_minute else SAMPLES):
                 at = int((t + k * MINUTE_S) * 1000)
                 for people, path, title, sections, sources in rows:
@@ -130,7 +109,6 @@ def main() -> None:
     parser.add_argument("--host", default="demo.example")
     parser.add_argument("--from", dest="from_t", type=float, required=True, help="Unix time, included")
     parser.add_argument("--to", dest="to_t", type=float, required=True, help="Unix time, not included")
-    parser.add_argument("--now", dest="now_t", type=float, help="Unix time from which the model goes on; default: --to")
     parser.add_argument(
         "--by-minute", action="store_true", help="a sample a minute, with its surges; else quarters of an hour"
     )
@@ -141,7 +119,7 @@ def main() -> None:
     if given.to_t > time.time() + 1:
         raise SystemExit("past: --to is in the future")
     with contextlib.suppress(BrokenPipeError):  # the reader says why it has had enough
-        Past(given.seed, given.host, given.to_t if given.now_t is None else given.now_t).write(
+        Past(given.seed, given.host).write(
             sys.stdout, times(given.from_t, given.to_t, given.by_minute, given.daily), given.by_minute
         )
 

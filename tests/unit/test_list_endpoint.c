@@ -360,6 +360,54 @@ static void test_without_memory(void **state)
 
 #define ANSWER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void test_what_a_client_has_seen(void **state)
+{
+    static const struct {
+        const char *name, *if_none_match, *if_modified_since;
+        time_us seen_at;
+    } cases[] = {
+        {"nothing", NULL, NULL, 0},
+        {"an ETag of ours", "\"660f6b9a80a90-0123456789abcdef\"", NULL, INT64_C(0x660f6b9a80a90)},
+        {"a weak one, as nginx makes them", "W/\"660f6b9a80a90-0123456789abcdef\"", NULL,
+         INT64_C(0x660f6b9a80a90)},
+        {"the newest of several",
+         "\"1-0123456789abcdef\", \"x\", W/\"3-0123456789abcdef\", \"2-0123456789abcdef\"", NULL, 3},
+        {"any", "*", NULL, 0},
+        {"somebody else's", "\"660f6b9a80a90\", \"abc-def\", \"-0123456789abcdef\", \"5-0123456789ABCDEF\"",
+         NULL, 0},
+        {"a hash that is too short, or too long", "\"5-0123456789abcde\", \"6-0123456789abcdef0\"", NULL, 0},
+        {"not ended", "\"5-0123456789abcdef", NULL, 0},
+        {"no number", "\" 5-0123456789abcdef\", \"+5-0123456789abcdef\"", NULL, 0},
+        {"more than a time can be", "\"ffffffffffffffffff-0123456789abcdef\"", NULL, 0},
+        {"a date", NULL, "Tue, 24 Nov 2026 03:50:00 GMT", INT64_C(1795492200000000)},
+        {"a date and an older ETag", "\"1-0123456789abcdef\"", "Tue, 24 Nov 2026 03:50:00 GMT",
+         INT64_C(1795492200000000)},
+        {"no date", NULL, "yesterday", 0},
+        {"a date of another form", NULL, "Tue, 24 Nov 2026 03:50:00 +0100", 0},
+        {"", "", "", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct request_head head = {.if_none_match = cases[i].if_none_match,
+                                          .if_modified_since = cases[i].if_modified_since};
+        assert_case_int(cases[i].name, answer_seen_at(&head), cases[i].seen_at);
+    }
+}
+
+/* What the answer says is what the client comes back with. */
+static void test_a_client_has_seen_what_it_was_told(void **state)
+{
+    char etag[64] = "";
+    (void)state;
+    assert_false(
+        answer_begin(&scene.response, &scene.input, &scene.request, &scene.lookup, &BOUNDS, ANSWER_FRESH));
+    const char *at = strstr(scene.response.head.data, "ETag: ");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "ETag: %63s", etag), 1);
+    const struct request_head head = {.if_none_match = etag};
+    assert_int_equal(answer_seen_at(&head), TAKEN_AT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +424,8 @@ int main(void)
         ANSWER_TEST(test_copies),
         ANSWER_TEST(test_a_row_that_is_damaged),
         ANSWER_TEST(test_without_memory),
+        cmocka_unit_test(test_what_a_client_has_seen),
+        cmocka_unit_test_setup_teardown(test_a_client_has_seen_what_it_was_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

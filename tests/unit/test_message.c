@@ -247,6 +247,30 @@ static void test_slack_bounds(void **state)
     buffer_release(&out);
 }
 
+/* gather_alerts() reckons with so many bytes, so that the events that it puts into a message fit. */
+static void test_webhook_bytes(void **state)
+{
+    (void)state;
+    static char title[4001];
+    static char path[2001];
+    static char host[254];
+    struct alert_event event = RISE;
+    struct buffer out;
+    memset(title, '<', sizeof title - 1);
+    memset(path, '<', sizeof path - 1);
+    memset(host, 'h', sizeof host - 1);
+    event.title = title;
+    event.path = path;
+    event.host = host;
+    const struct alert_message message = message_of(&event, 1);
+    buffer_init(&out, ALERT_BODY_MAX_BYTES);
+    message_webhook(&out, &message);
+    assert_int_equal(out.status, STATUS_OK);
+    assert_true(out.len_bytes <= 1500 + 12 * (sizeof path - 1) + 6 * (sizeof title - 1));
+    assert_true(out.len_bytes > 12 * (sizeof path - 1) + 6 * (sizeof title - 1));
+    buffer_release(&out);
+}
+
 static void test_mail(void **state)
 {
     (void)state;
@@ -281,10 +305,11 @@ static void test_mail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),     cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_sparkline),
-        cmocka_unit_test(test_webhook),   cmocka_unit_test(test_slack),
-        cmocka_unit_test(test_mail),      cmocka_unit_test(test_slack_bounds),
+        cmocka_unit_test(test_plain),         cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_sparkline),
+        cmocka_unit_test(test_webhook),       cmocka_unit_test(test_slack),
+        cmocka_unit_test(test_mail),          cmocka_unit_test(test_slack_bounds),
+        cmocka_unit_test(test_webhook_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@
 
 enum { TTL_MS = 3000, WAIT_MS = 300, STALE_MS = 10000, STALE_ERROR_MS = 300000, CHECKED_MS = 1000 };
 
+#define TAKEN_AT INT64_C(1795000000000000)
+
 #define ROW "9\t/a\tA\n"
 
 struct scene {
@@ -40,6 +42,7 @@ static int set_up(void **state)
         return -1;
     scene.settings = (struct settings){
         .database = "host=/nonexistent",
+        .database_read = "",
         .run_dir = scene.folder,
         .fetch_socket = "",
         .drop_parameters = "",
@@ -84,7 +87,7 @@ static void take(struct request *request, struct cache_row_state row, int64_t af
 {
     request->lookup.view = row;
     if (row.has_snapshot) {
-        request->lookup.taken_at = INT64_C(1795000000000000);
+        request->lookup.taken_at = TAKEN_AT;
         request->lookup.pages = ROW;
         request->lookup.pages_bytes = strlen(ROW);
     }
@@ -311,6 +314,94 @@ static void test_the_last_answer_is_repeated(void **state)
     }
 }
 
+/* The primary is away, and a standby has had to do: nobody waits, and a standby that knows less than this
+ * worker is not asked for its opinion. */
+static void test_a_row_of_a_standby_that_may_be_behind(void **state)
+{
+    enum { KEPT_AGE_MS = 500 };
+    static const struct {
+        const char *name, *path;
+        struct cache_row_state row;
+        time_us older_us; /* than the answer that this worker has in memory */
+        bool has_kept;
+        int status;
+        const char *said;
+    } cases[] = {
+        {"older than the TTL",
+         "/api/v1.0/increasingconcurrents",
+         {true, 3001, KEY_ACCEPTED, CHECKED_MS, 1},
+         0,
+         false,
+         200,
+         "Age: 3"},
+        {"the same as in memory",
+         "/api/v1.0/increasingconcurrents",
+         {true, 3001, KEY_ACCEPTED, CHECKED_MS, 1},
+         0,
+         true,
+         200,
+         "Age: 3"},
+        {"older than in memory",
+         "/api/v1.0/increasingconcurrents",
+         {true, 9001, KEY_ACCEPTED, CHECKED_MS, 1},
+         9000000,
+         true,
+         200,
+         "Age: 0"},
+        {"too old",
+         "/api/v1.0/increasingconcurrents",
+         {true, 300001, KEY_ACCEPTED, CHECKED_MS, 1},
+         0,
+         false,
+         503,
+         ""},
+        {"unknown key",
+         "/api/v1.0/increasingconcurrents",
+         {true, 3001, KEY_UNKNOWN, 0, 1},
+         0,
+         false,
+         503,
+         ""},
+        {"key not checked for too long",
+         "/api/v1.0/increasingconcurrents",
+         {true, 3001, KEY_ACCEPTED, 300001, 1},
+         0,
+         false,
+         503,
+         ""},
+        {"refused key",
+         "/api/v1.0/increasingconcurrents",
+         {true, 3001, KEY_REFUSED, 0, 1},
+         9000000,
+         true,
+         400,
+         ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (i > 0) {
+            tear_down(NULL);
+            assert_int_equal(set_up(NULL), 0);
+        }
+        begin(&scene.request, cases[i].path);
+        if (cases[i].has_kept) {
+            take(&scene.request, row_of(KEPT_AGE_MS, 0), 1);
+            begin(&scene.request, cases[i].path);
+        }
+        scene.request.lookup.is_second_best = true;
+        scene.request.lookup.view = cases[i].row;
+        scene.request.lookup.taken_at = TAKEN_AT - cases[i].older_us;
+        scene.request.lookup.pages = ROW;
+        scene.request.lookup.pages_bytes = strlen(ROW);
+        request_take_row(&scene.request, scene.api, STATUS_OK, clock_monotonic_ms());
+        assert_case_int(cases[i].name, scene.request.state, REQUEST_DONE);
+        assert_case_int(cases[i].name, scene.request.response.status, cases[i].status);
+        assert_case(cases[i].name, strstr(scene.request.response.head.data, cases[i].said) != NULL);
+        bool is_marked = strstr(scene.request.response.head.data, "Warning: 111") != NULL;
+        assert_case(cases[i].name, is_marked == (cases[i].status == 200));
+    }
+}
+
 static void test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever(void **state)
 {
     (void)state;
@@ -388,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_it_does_not_wait_past_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_that_is_late_costs_the_others_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_last_answer_is_repeated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_of_a_standby_that_may_be_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_that_was_refused_gives_way_to_the_next_but_not_for_ever,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_lost_fetcher, set_up, tear_down),

@@ -5,21 +5,10 @@
 #include <stdlib.h>
 
 static const char *const NAMES[] = {
-    "UPBEAT_DATABASE",
-    "CHARTBEAT_URL",
-    "CHARTBEAT_LIMIT",
-    "UPBEAT_DROP_PARAMETERS",
-    "UPBEAT_TTL_MS",
-    "UPBEAT_STALE_MS",
-    "UPBEAT_STALE_ERROR_MS",
-    "UPBEAT_WORKERS",
-    "UPBEAT_DEADLINE_MS",
-    "UPBEAT_PREPARE",
-    "UPBEAT_RATE_PER_MINUTE",
-    "UPBEAT_SECRET_FILE",
-    "UPBEAT_RUN_DIR",
-    "UPBEAT_LOG",
-    "UPBEAT_UPSTREAM_TIMEOUT_MS",
+    "UPBEAT_DATABASE",        "UPBEAT_DATABASE_READ", "CHARTBEAT_URL",   "CHARTBEAT_LIMIT",
+    "UPBEAT_DROP_PARAMETERS", "UPBEAT_TTL_MS",        "UPBEAT_STALE_MS", "UPBEAT_STALE_ERROR_MS",
+    "UPBEAT_WORKERS",         "UPBEAT_DEADLINE_MS",   "UPBEAT_PREPARE",  "UPBEAT_RATE_PER_MINUTE",
+    "UPBEAT_SECRET_FILE",     "UPBEAT_RUN_DIR",       "UPBEAT_LOG",      "UPBEAT_UPSTREAM_TIMEOUT_MS",
     "UPBEAT_ALERT_PROXY",
 };
 
@@ -41,6 +30,7 @@ static void test_presets(void **state)
         assert_int_equal(settings_read(&settings, &fault), STATUS_OK);
         assert_int_equal(fault.len_bytes, 0);
         assert_string_equal(settings.database, "");
+        assert_string_equal(settings.database_read, "");
         assert_string_equal(settings.chartbeat_url, "https://api.chartbeat.com/live/toppages/v3/");
         assert_int_equal(settings.chartbeat_limit, 100);
         /* Here empty has a meaning of its own: none. */

@@ -4,6 +4,7 @@ const NAME = "upbeat-access";
 const stored = (storage) => {
   try { return JSON.parse(storage().getItem(NAME)) || {}; } catch { return {}; }
 };
+let remembered = {}; // where the browser stores nothing
 const session = () => window.sessionStorage;
 const local = () => window.localStorage;
 
@@ -32,18 +33,20 @@ export function writeAddress(options) {
 }
 
 export function readAccess() {
-  const now = stored(session);
-  return now.key ? now : stored(local);
+  const found = [stored(session), stored(local)].find((one) => one.key);
+  return found || remembered;
 }
 
 /* For this tab, or for this screen. */
 export function keepAccess(access, isForScreen) {
   const words = JSON.stringify({ host: access.host, key: access.key });
-  try { session().setItem(NAME, words); } catch { /* a browser without storage forgets at the next load */ }
+  remembered = JSON.parse(words);
+  try { session().setItem(NAME, words); } catch { /* such a browser forgets at the next load */ }
   if (isForScreen) try { local().setItem(NAME, words); } catch { /* the same */ }
 }
 
 export function forgetAccess() {
+  remembered = {};
   for (const storage of [session, local]) try { storage().removeItem(NAME); } catch { /* there was none */ }
 }
 

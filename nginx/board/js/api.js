@@ -21,6 +21,17 @@ function times(response, body, askedAt) {
   };
 }
 
+/* Whether it is what the service says: a captive portal answers 200 to everything. */
+const FORMS = {
+  trends: (body) => Array.isArray(body.pages) && body.site,
+  events: (body) => Array.isArray(body.events),
+  history: (body) => Array.isArray(body.points),
+  profile: (body) => Array.isArray(body.hours),
+  hosts: (body) => Array.isArray(body.hosts),
+  increasingconcurrents: Array.isArray,
+};
+const isSound = (path, body) => Boolean(body && (!FORMS[path] || FORMS[path](body)));
+
 /* Asks for a path below the API with these parameters. Gives {status, body, …times}; status 0: there was no answer, and `isTimeout` says
  * whether we waited in vain. `isStandIn`: it is a copy, and the service is away. Never throws. */
 export async function ask(path, parameters, key, signal) {
@@ -38,7 +49,7 @@ export async function ask(path, parameters, key, signal) {
     // nginx's copy of an earlier answer, since no worker gave one: the numbers are to be shown, and that there is nobody there. Only
     // Cache-Control says so for certain: of a 304 the browser keeps Age and Warning of the answer before.
     const isStandIn = /no-cache/.test(response.headers.get("Cache-Control") || "");
-    return { status: response.ok && !body ? 0 : response.status, body, isStandIn, ...times(response, body, askedAt) };
+    return { status: response.ok && !isSound(path, body) ? 0 : response.status, body, isStandIn, ...times(response, body, askedAt) };
   } catch {
     return { status: 0, body: null, isTimeout: ours.signal.aborted && !(signal && signal.aborted), isAborted: Boolean(signal && signal.aborted), askedAt, ageMs: 0, maxAgeS: 0, retryAfterS: null };
   } finally {
@@ -47,5 +58,6 @@ export async function ask(path, parameters, key, signal) {
   }
 }
 
-export const isRefusal = (answer) => answer.status === 401 || answer.status === 403 ||
-  (answer.status === 400 && ["apikey", "host"].includes(answer.body && answer.body.parameter));
+/* By the service, which says so in JSON: a proxy in front of it that wants a password of its own knows nothing of our keys. */
+export const isRefusal = (answer) => Boolean(answer.body) &&
+  (answer.status === 401 || answer.status === 403 || (answer.status === 400 && ["apikey", "host"].includes(answer.body.parameter)));

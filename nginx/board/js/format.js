@@ -9,8 +9,8 @@ const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDis
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const signedPercents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 const units = ["second", "minute", "hour", "day"].map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: unit === "second" ? "narrow" : "short", maximumFractionDigits: 0 }));
 
 export const formatWhole = (n) => whole.format(n);
@@ -19,10 +19,11 @@ export const formatSigned = (n) => signed.format(n).replace("-", "\u2212");
 export const formatTwo = (n) => twoDigits.format(n);
 export const formatPercent = (share) => percents.format(share);
 export const formatSignedPercent = (share) => signedPercents.format(share).replace("-", "\u2212");
-export const formatRatio = (n) => (n >= 9.95 ? whole.format(n) : oneDigit.format(n));
+/* Beyond a thousand times nobody wants to know. */
+export const formatRatio = (n) => (n >= 999.5 ? `${whole.format(999)}+` : n >= 9.95 ? whole.format(n) : oneDigit.format(n));
 export const formatTime = (date) => clock.format(date);
+export const formatDay = (date) => day.format(date);
 export const formatDayTime = (date) => dayAndClock.format(date);
-export const formatWeekday = (date) => weekday.format(date);
 
 export function formatAge(seconds) {
   if (seconds < 120) return units[0].format(Math.floor(seconds));

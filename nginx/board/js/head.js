@@ -1,6 +1,6 @@
 /* The head: how many read now, beside what is usual, and the line of the last 24 hours over the usual band and last week's line. */
 import { ask } from "./api.js";
-import { formatPercent, formatTime, formatWeekday, formatWhole } from "./format.js";
+import { formatPercent, formatSignedPercent, formatTime, formatWhole } from "./format.js";
 import { text } from "./texts.js";
 
 const DAY_MS = 86400000;
@@ -37,6 +37,16 @@ function pathOf(points, x, y) {
   return path;
 }
 
+/* How a site stands against what is usual for it, in words; none where that is not known. Within the middle half of the days it is as usual. */
+export function againstOf(site) {
+  if (!(site.usual > 0)) return { trend: "steady", words: "" };
+  const share = site.visitors / site.usual - 1;
+  if (Math.abs(share) < 0.005) return { trend: "steady", words: text("same") };
+  if (site.visitors >= site.usual_low && site.visitors <= site.usual_high) return { trend: "steady", words: `${text("same")}, ${formatSignedPercent(share)}` };
+  const percent = formatPercent(Math.abs(share));
+  return share > 0 ? { trend: "up", words: `▲ ${text("more", { percent })}` } : { trend: "down", words: `▼ ${text("less", { percent })}` };
+}
+
 export class Head {
   constructor() {
     const find = (id) => document.getElementById(id);
@@ -46,6 +56,7 @@ export class Head {
 
   clear() {
     this.course = null;
+    this.asked = null;
     this.site = null;
     this.now.textContent = "–";
     this.against.textContent = this.usual.textContent = "";
@@ -58,21 +69,21 @@ export class Head {
     if (!site || site.visitors === null) return;
     this.site = site;
     this.now.textContent = formatWhole(site.visitors);
-    if (site.usual === null || site.usual <= 0) {
+    if (!(site.usual > 0)) {
       this.against.textContent = "";
       this.usual.textContent = text("no_usual");
       return;
     }
-    const share = site.visitors / site.usual - 1;
-    const name = Math.abs(share) < 0.005 ? "same" : share > 0 ? "more" : "less";
-    this.against.dataset.trend = { same: "steady", more: "up", less: "down" }[name];
-    this.against.textContent = { same: "", more: "▲ ", less: "▼ " }[name] + text(name, { percent: formatPercent(Math.abs(share)) }) + text("than_usual");
-    this.usual.textContent = text("usual", { day: formatWeekday(at), time: formatTime(at), low: formatWhole(site.usual_low), high: formatWhole(site.usual_high) });
+    const { trend, words } = againstOf(site);
+    this.against.dataset.trend = trend;
+    this.against.textContent = words;
+    this.usual.textContent = text("usual", { time: formatTime(at), low: formatWhole(site.usual_low), high: formatWhole(site.usual_high) });
   }
 
   /* Asks for the course of the day, of the same day last week, and of a usual day, and draws them. serverNow: in ms. Gives whether nearly all of it
    * was known. */
   async load(host, key, serverNow) {
+    const asked = (this.asked = {}); // tells the answers for another host from those for this one
     const to = Math.floor(serverNow / 60000) * 60000;
     const from = to - DAY_MS;
     const [today, week, profile] = await Promise.all([
@@ -81,8 +92,13 @@ export class Head {
       ask("profile", { host }, key),
     ]);
     if (today.status !== 200) return false;
-    const points = (answer, shift) => (answer.status === 200 ? answer.body.points.map((point) => [Date.parse(point.t) + STEP_MS / 2 + shift, point.low]) : []);
-    this.course = { from, to, today: points(today, 0), week: points(week, WEEK_MS), hours: profile.status === 200 ? profile.body.hours : null, zone: today.body.tz || (profile.body && profile.body.tz) || "UTC" };
+    if (asked !== this.asked) return false;
+    const points = (answer, shift) => answer.body.points.map((point) => [Date.parse(point.t) + STEP_MS / 2 + shift, point.low]);
+    const before = this.course || { week: [], hours: null, zone: "UTC" }; // what could not be had now is as it was
+    this.course = {
+      from, to, today: points(today, 0), week: week.status === 200 ? points(week, WEEK_MS) : before.week,
+      hours: profile.status === 200 ? profile.body.hours : before.hours, zone: today.body.tz || (profile.body && profile.body.tz) || before.zone,
+    };
     this.draw();
     const isMost = (found, steps) => found.length > 0.9 * steps;
     return isMost(this.course.today, DAY_MS / STEP_MS) && isMost(this.course.week, DAY_MS / STEP_MS) && isMost(this.band(this.course), DAY_MS / (2 * STEP_MS));

@@ -6,6 +6,7 @@ import { text } from "./texts.js";
 
 const MOVE_MS = 300;
 const IDLE_MS = 120000; // a pointer that was left on the list, or a focus that nobody uses, holds the order no longer
+const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -25,17 +26,37 @@ export function storyUrl(host, path) {
 /* Since when a page rises or falls: as it was told, or as its minutes show. */
 export const sinceOf = (page) => page.since || page.spark_since;
 
-/* The sources that make up the change, largest first: [{source, change, isNow}]; isNow: the page was not listed when the window began, so that
- * all that it has now is its change. */
+/* As /trends has it by default: the tab of all pages shows those too that do neither. */
+export function trendOf(page) {
+  const more = page.visitors - page.expected;
+  const most = Math.max(page.visitors, page.expected);
+  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
+  return more > 0 ? "up" : "down";
+}
+
+/* How many times what is expected, in words. */
+export function timesOf(page) {
+  if (page.ratio === null) return text("fresh");
+  const isUp = page.visitors >= page.expected;
+  return text(!page.lower_bound ? "times" : isUp ? "times_least" : "times_most", { n: formatRatio(page.ratio) });
+}
+
+/* The sources that make up the change against what is expected, largest first: [{source, change}]. */
 export function reasonsOf(page) {
   if (!page.sources) return [];
   const sign = page.visitors < page.expected ? -1 : 1;
-  const all = SOURCES.map((source) => ({ source, change: page.sources[source].change, now: page.sources[source].now }))
-    .map((one) => (one.change === null ? { ...one, change: sign > 0 ? one.now : 0, isNow: true } : one))
+  const all = SOURCES.map((source) => ({ source, change: page.sources[source].change }))
     .filter((one) => sign * one.change >= 3)
     .sort((a, b) => sign * (b.change - a.change));
   return all.filter((one) => Math.abs(one.change) >= 0.15 * Math.abs(all[0].change)).slice(0, 3);
 }
+
+/* Figures that are too long for their column are set smaller. */
+const LONG = 7;
+const setFigure = (row, name, node, value) => {
+  set(row, name, node, value);
+  node.classList.toggle("long", value.length > LONG);
+};
 
 const set = (row, name, node, value) => {
   if (row.said[name] === value) return;
@@ -184,14 +205,14 @@ export class List {
     set(row, "title", row.bdi, title);
     setAttribute(row, "href", row.title, "href", storyUrl(view.host, page.path) || null);
     set(row, "section", row.section, (page.sections || []).slice(0, 2).join(", "));
-    set(row, "people", row.people, formatWhole(page.visitors));
+    setFigure(row, "people", row.people, page.rank === null ? text("most", { n: formatWhole(page.visitors) }) : formatWhole(page.visitors));
     if (view.isPlain) this.updatePlain(row, page, title);
     else this.updateTrend(row, page, title, view);
   }
 
   /* Of the list of what grew between two looks, which knows no more. */
   updatePlain(row, page, title) {
-    set(row, "times", row.times, formatSigned(page.change));
+    setFigure(row, "times", row.times, formatSigned(page.change));
     for (const [name, node] of [["since", row.since], ["fresh", row.fresh], ["peopleNote", row.peopleNote], ["timesNote", row.timesNote]]) set(row, name, node, "");
     this.updateWhy(row, []);
     this.updateSpark(row, [], null);
@@ -206,17 +227,17 @@ export class List {
     set(row, "since", row.since, sinceOf(page) && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatTime(new Date(sinceOf(page))) }) : "");
     set(row, "fresh", row.fresh, page.new ? text("fresh") : page.rank === null ? text("listed_no") : "");
     set(row, "peopleNote", row.peopleNote, text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) }));
-    set(row, "times", row.times, page.ratio === null ? text("fresh") : text(least && isUp ? "times_least" : "times", { n: formatRatio(page.ratio) }));
+    setFigure(row, "times", row.times, timesOf(page));
     const isLevel = Math.abs(page.visitors - page.expected) < 0.5;
     set(row, "timesNote", row.timesNote, text(isLevel ? "level" : (isUp ? "up" : "down") + least, { n: formatSigned(page.visitors - page.expected) }));
-    this.updateWhy(row, reasonsOf(page));
+    this.updateWhy(row, trend === "steady" ? [] : reasonsOf(page));
     this.updateSpark(row, page.spark || [], page.expected);
     setAttribute(row, "label", row.spark, "aria-label", text("spark", { title, now: formatWhole(page.visitors), expected: formatWhole(page.expected) }));
     setAttribute(row, "direction", row.li, "data-trend", trend);
   }
 
   updateWhy(row, reasons) {
-    const said = reasons.map((one) => `${text(one.source)} ${one.isNow ? formatWhole(one.change) : formatSigned(one.change)}`);
+    const said = reasons.map((one) => `${text(one.source)} ${formatSigned(one.change)}`);
     const words = said.join(" ");
     if (row.said.why === words) return;
     row.said.why = words;

@@ -4,19 +4,19 @@ import { ask, isRefusal } from "./api.js";
 import { Events } from "./events.js";
 import { formatAge, formatWhole } from "./format.js";
 import { Head } from "./head.js";
-import { List } from "./list.js";
+import { List, trendOf } from "./list.js";
 import { Pace, pauseAfter } from "./pace.js";
 import { keepAwake, startTheme, watchForUpdate } from "./screen.js";
 import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
 import { fillTexts, language, text } from "./texts.js";
 
 const TABS = ["rising", "falling", "top"];
-const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /trends calls rising or falling where it is not told
 const LIMIT = 100;
 const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
 const AGAIN_MS = 1000; // where the past is not known yet, and twice as long each time
 const ANNOUNCE_MS = 10000;
+const WALL_MS = 6000;
 
 const find = (id) => document.getElementById(id);
 const html = document.documentElement;
@@ -72,9 +72,9 @@ function readWishes() {
     find("hosts").hidden = find("wall-link").hidden = true;
   }
   html.toggleAttribute("data-tv", isTv());
-  html.toggleAttribute("data-wall", options.has("wall"));
+  html.toggleAttribute("data-wall", isWall());
   html.dataset.tab = tab();
-  head.host.textContent = (options.has("wall") && text("wall")) || access.host || "upbeat";
+  head.host.textContent = (isWall() && text("wall")) || access.host || "upbeat";
   head.host.title = access.host || "";
   document.title = access.host ? `${access.host} – upbeat` : "upbeat";
   for (const name of TABS) {
@@ -85,6 +85,7 @@ function readWishes() {
   find("panel").setAttribute("aria-labelledby", `tab-${tab()}`);
   find("tv-link").href = addressOf(withOption("tv", ""));
   find("wall-link").href = addressOf(withOption("wall", options.has("wall") ? null : ""));
+  find("wall-link").textContent = text(isWall() ? "one" : "wall");
   stayAwake();
 }
 
@@ -104,9 +105,14 @@ function go(changed) {
 
 /* After a change of the address, of the tab or of the key. */
 function wish() {
-  const before = `${access.host} ${tab()}`;
+  const before = `${access.host} ${html.dataset.tab}`;
+  const wasWall = html.hasAttribute("data-wall");
   readWishes();
   if (before !== `${access.host} ${html.dataset.tab}`) list.clear();
+  if (wasWall && !isWall()) { // the rows are those of before, and the age is the wall's
+    list.clear();
+    data = null;
+  }
   aborter.abort();
   aborter = new AbortController();
   showState();
@@ -115,9 +121,7 @@ function wish() {
 }
 
 window.addEventListener("hashchange", () => {
-  const before = tab();
   options = readAddress();
-  if (before !== tab()) list.clear();
   wish();
 });
 
@@ -198,24 +202,16 @@ function draw(pages, body, wanted, serverNow) {
   list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming });
   find("empty").hidden = pages.length > 0;
   if (pages.length === 0) find("empty").textContent = text(body.warming ? "empty_warming" : `empty_${wanted}`);
-  if (pageView) pageView.update(pages);
+  if (pageView) pageView.update(body.warming ? [] : pages);
   performance.measure("upbeat-draw", "upbeat-draw");
   performance.clearMarks("upbeat-draw");
   if (performance.getEntriesByName("upbeat-draw").length > 200) performance.clearMeasures("upbeat-draw");
 }
 
-/* As /trends has it by default: the tab of all pages shows those too that do neither. */
-function trendOf(page) {
-  const more = page.visitors - page.expected;
-  const most = Math.max(page.visitors, page.expected);
-  if (Math.abs(page.score) < SHOWN.min_score || Math.abs(more) < SHOWN.min_change || most < SHOWN.min_visitors) return "steady";
-  return more > 0 ? "up" : "down";
-}
-
 /* New rises, to those who listen: politely, and not more often than every ten seconds. */
 function announce(pages) {
   const now = new Set(pages.map((page) => page.path));
-  if (announced === null || announced.size === 0) {
+  if (announced === null) {
     announced = now;
     return;
   }
@@ -239,7 +235,7 @@ function ageS() {
 function showState() {
   const age = ageS();
   const state = stateOf({
-    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn)),
+    hasAccess: Boolean(access.host && access.key), isRefused, ageS: age, failures, failedStatus: failed && failed.status, isTimeout: Boolean(failed && (failed.isTimeout || failed.isStandIn || failed.status === 504)),
     isOnline: navigator.onLine, isWarming: Boolean(data && data.isWarming), isEmpty: Boolean(data && data.isEmpty),
   });
   const isNew = html.dataset.state !== state;
@@ -255,6 +251,7 @@ function showState() {
   find("leave").hidden = !access.key;
   const words = isAsking ? "" : noticeOf(state, age);
   if (find("notice").textContent !== words && (isNew || state !== "live")) find("notice").textContent = words;
+  if (pageView) pageView.sayState(isAsking ? "" : words);
   if (isAsking && isNew) showForm(state);
 }
 
@@ -335,15 +332,25 @@ find("host-choice").addEventListener("change", (event) => {
   go(changed);
 });
 
+/* The age of the wall is that of its newest answer; each head says by itself where it is older. */
 async function turnWall() {
   const signal = aborter.signal;
   wall = wall || (await import("./wall.js"));
-  const pause = await wall.showWall(find("wall-list"), hostsOfKey, access.key, (host) => {
+  const answers = await wall.showWall(find("wall-list"), hostsOfKey, access.key, signal, (host) => {
     const changed = withOption("wall", null);
     changed.set("host", host);
     return addressOf(changed);
   });
-  return signal.aborted ? 0 : pause;
+  if (signal.aborted) return 0;
+  const [newest] = answers.filter((answer) => answer.status === 200).sort((a, b) => a.isStandIn - b.isStandIn || a.ageMs - b.ageMs);
+  if (newest) {
+    data = { ageMs: newest.ageMs, askedAt: newest.askedAt, wallAt: Date.now(), isWarming: false, isEmpty: false };
+    failures = newest.isStandIn ? failures + 1 : 0;
+    failed = newest.isStandIn ? newest : null;
+    isRefused = false;
+  } else fail(answers.find((answer) => answer.status === 429) || answers.find((answer) => !isRefusal(answer)) || answers[0]);
+  showState();
+  return failures === 0 ? WALL_MS : pauseAfter({ ...failed, isRefusal: isRefused }, failures);
 }
 
 function openPage(path) {

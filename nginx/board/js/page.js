@@ -1,9 +1,10 @@
-/* A page's own view: a dialog with an address of its own, with the course of the page over its usual band, its sources over time, its hours, its headlines, and the
- * evidence of its score. Chart.js is loaded when this is. */
+/* A page's own view: a dialog with an address of its own, with the course of the page over its usual band, what happened to it, its sources over time, its hours, its
+ * headlines, and the evidence of its score. Chart.js is loaded when this is. While it is open it goes on: the figures with the list, the charts once a minute. */
 import { ask } from "./api.js";
-import { formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { detailOf } from "./events.js";
+import { formatDay, formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
-import { sinceOf, storyUrl } from "./list.js";
+import { sinceOf, storyUrl, timesOf, trendOf } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
@@ -12,7 +13,9 @@ const SPANS = { "1h": { ms: HOUR_MS, step: "1m" }, "24h": { ms: 24 * HOUR_MS, st
 const STEP_MS = { "1m": 60000, "15m": 900000, "1h": HOUR_MS };
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const HEADLINES = 20;
+const EVENTS = 1000; // of the whole site
 const AGAIN_MS = 60000;
+const ROW_AGAIN_MS = 10000; // of a page that is not in the list that is shown
 
 const find = (id) => document.getElementById(id);
 const dialog = find("page");
@@ -24,6 +27,9 @@ let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
 let isAsked = false; // for the row of this page
+let isWarming = false; // there are no rows yet
+let rowAt = 0; // when it was last in the list, or asked for
+let listedAt = 0; // when it was last in the list
 let turn = 0; // tells answers of an earlier wish from those of this one
 let charts = {};
 let library = null;
@@ -53,8 +59,12 @@ export function show(wanted, of, onClose) {
     return;
   }
   if (wanted === path && dialog.open && access && of.host === access.host) return;
-  if (wanted !== path) row = null;
+  if (wanted !== path) {
+    row = null;
+    listedAt = -ROW_AGAIN_MS;
+  }
   isAsked = false;
+  rowAt = performance.now();
   path = wanted;
   access = { ...of };
   const link = find("page-title").firstElementChild;
@@ -73,12 +83,22 @@ export function show(wanted, of, onClose) {
 
 /* The newest rows that the list got: the one of this page among them is newer than ours. */
 export function update(pages) {
-  if (path && dialog.open && performance.now() - loadedAt > AGAIN_MS) load(true);
-  const mine = path && pages.find((page) => page.path === path);
-  if (!mine) return;
-  row = mine;
-  showRow();
+  if (!path || !dialog.open) return;
+  if (performance.now() - loadedAt > AGAIN_MS) load(true);
+  const mine = pages.find((page) => page.path === path);
+  if (mine) {
+    row = mine;
+    rowAt = listedAt = performance.now();
+    showRow();
+  } else if (performance.now() - rowAt > ROW_AGAIN_MS) loadRow();
 }
+
+/* What the notice of the board says, which the dialog covers. */
+export function sayState(words) {
+  if (find("page-state").textContent !== words) find("page-state").textContent = words;
+}
+
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (path && dialog.open) load(true); });
 
 function release() {
   for (const chart of Object.values(charts)) chart.destroy();
@@ -98,12 +118,13 @@ find("spans").addEventListener("click", (event) => {
 
 /* A page that is on no tab that is shown: out of the whole list. */
 async function loadRow() {
-  if (row && row.path === path) return;
   const asked = path;
+  rowAt = performance.now();
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
   isAsked = true;
-  row = (answer.status === 200 && answer.body.pages.find((page) => page.path === asked)) || row;
+  isWarming = answer.status === 200 && answer.body.warming;
+  if (answer.status === 200) row = answer.body.pages.find((page) => page.path === asked) || (performance.now() - listedAt < ROW_AGAIN_MS ? row : null);
   showRow();
 }
 
@@ -116,8 +137,21 @@ function showRow() {
   if (isMine && sinceOf(row)) meta.push(text("since", { time: formatTime(new Date(sinceOf(row))) }));
   if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatDayTime(new Date(row.first_seen)) }));
   find("page-meta").textContent = meta.join(" · ");
-  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(isAsked ? "evidence_none" : "state_loading");
+  find("page-now").hidden = !isMine;
+  if (isMine) showNow(row);
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(!isAsked ? "state_loading" : isWarming ? "evidence_warming" : "evidence_none");
   showSources(isMine ? row.sources : null);
+}
+
+/* The three figures of the list, in large. */
+function showNow(page) {
+  const isUp = page.visitors >= page.expected;
+  const [now, expected, change] = find("page-now").children;
+  find("page-now").dataset.trend = trendOf(page);
+  now.textContent = text(page.rank === null ? "page_least" : "page_now", { n: formatWhole(page.visitors) });
+  expected.textContent = text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) });
+  change.textContent = (isUp ? "▲ " : "▼ ") + formatSigned(page.visitors - page.expected) +
+    (page.ratio === null ? "" : `, ${timesOf(page)}`);
 }
 
 /* expected = median × tide, as the measure has it; the tide is what its own two figures say. */
@@ -125,7 +159,7 @@ function evidenceOf(page) {
   const median = page.visitors - page.change;
   const tide = median > 0 ? page.expected / median : 1;
   return text("evidence", {
-    expected: formatTwo(page.expected), median: formatTwo(median), tide: formatTwo(tide), sigma: formatTwo(page.sigma), score: formatTwo(page.score), visitors: formatTwo(page.visitors),
+    expected: formatTwo(page.expected), median: formatTwo(median), tide: formatTwo(tide), sigma: formatTwo(page.sigma), score: formatTwo(page.score),
   });
 }
 
@@ -133,12 +167,12 @@ function showSources(sources) {
   const list = find("page-sources");
   list.hidden = !sources;
   if (!sources) return;
-  const most = Math.max(1, ...SOURCES.map((name) => sources[name].now));
+  const most = Math.max(1, ...SOURCES.map((name) => sources[name].now || 0));
   SOURCES.forEach((name, place) => {
     const li = list.children[place] || list.appendChild(makeSource(name));
-    li.querySelector("b").textContent = formatWhole(sources[name].now);
-    li.querySelector("small").textContent = sources[name].change === null ? "" : formatSigned(sources[name].change);
-    li.querySelector("rect").setAttribute("width", String(Math.max(0, (100 * sources[name].now) / most)));
+    li.querySelector("b").textContent = sources[name].now === null ? "–" : formatWhole(sources[name].now);
+    li.querySelector("small").textContent = formatSigned(sources[name].change);
+    li.querySelector("rect").setAttribute("width", String(Math.max(0, (100 * (sources[name].now || 0)) / most)));
   });
 }
 
@@ -166,12 +200,14 @@ async function load(isAgain = false) {
   for (const button of find("spans").children) button.setAttribute("aria-pressed", String(button.dataset.span === span));
   if (!isAgain) find("page-note").textContent = text("state_loading");
   const newest = await ask("usual", { host, path }, key);
+  if (mine !== turn || !path) return;
   const now = newest.serverNow || Date.now();
   const { ms, step } = SPANS[span];
   const to = Math.floor(now / 60000) * 60000 + 60000;
-  const [course, profile] = await Promise.all([
+  const [course, profile, log] = await Promise.all([
     ask("history", { host, path, from: iso(to - ms), to: iso(to), step, sources: SOURCE_SPANS.includes(span) ? 1 : null }, key),
     ask("profile", { host, path }, key),
+    ask("events", { host, since: iso(to - ms), until: iso(to), limit: EVENTS }, key),
   ]);
   let Chart = null;
   try { Chart = await loadLibrary(); } catch { /* said below */ }
@@ -181,11 +217,15 @@ async function load(isAgain = false) {
     return;
   }
   const hours = profile.status === 200 ? profile.body.hours : null;
-  const points = withGaps(course.body.points.map((point) => ({ x: Date.parse(point.t) + STEP_MS[step] / 2, y: point.visitors })), STEP_MS[step]);
+  const seen = course.body.points.map((point) => ({ x: Math.min(Date.parse(point.t) + STEP_MS[step] / 2, now), y: point.visitors }));
+  if (row && row.path === path && row.rank !== null && !(seen.length > 0 && seen[seen.length - 1].x >= now)) seen.push({ x: now, y: row.visitors });
+  const points = withGaps(seen, STEP_MS[step]);
+  const events = log.status === 200 ? log.body.events.filter((event) => event.path === path && event.kind !== "headline") : [];
   showHeadlines(course.body.headlines);
+  showEvents(events);
   find("page-note").textContent = Chart ? (points.some((point) => point.y !== null) ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
-  drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: course.body.headlines.map((one) => Date.parse(one.t)) });
+  drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: marksOf(course.body.headlines, events) });
   drawSources(Chart, course.body.sources || [], { from: to - ms, to, stepMs: STEP_MS[step] });
   drawHours(Chart, hours);
 }
@@ -204,21 +244,38 @@ function bandOf({ from, to, zone, hours }, name) {
 /* A point without a neighbour is no line, and is drawn as a dot. */
 const isAlone = (points, i) => [i - 1, i + 1].every((k) => !points[k] || points[k].y === null);
 
-/* Upright lines where the headline changed. */
+/* [time, word, colour] of each, oldest first. */
+function marksOf(headlines, events) {
+  const colours = { rise: "--up", takeoff: "--up", fall: "--down" };
+  return [
+    ...headlines.map((one) => [Date.parse(one.t), text("headline"), colour("--soft")]),
+    ...events.map((one) => [Date.parse(one.began_at), text(`event_${one.kind}`), colour(colours[one.kind] || "--soft")]),
+  ].sort((a, b) => a[0] - b[0]);
+}
+
+/* Upright lines where the headline changed and where something happened, each with its word where there is room for it. */
 const marks = {
   id: "marks",
   afterDatasetsDraw(chart, _, given) {
     const { ctx, chartArea, scales } = chart;
+    let free = chartArea.left;
     ctx.save();
-    ctx.strokeStyle = given.colour;
     ctx.setLineDash([4, 3]);
-    for (const at of given.at || []) {
+    ctx.font = given.font;
+    ctx.textBaseline = "top";
+    for (const [at, word, shade] of given.at || []) {
       const x = scales.x.getPixelForValue(at);
       if (x < chartArea.left || x > chartArea.right) continue;
+      ctx.strokeStyle = ctx.fillStyle = shade;
       ctx.beginPath();
       ctx.moveTo(x, chartArea.top);
       ctx.lineTo(x, chartArea.bottom);
       ctx.stroke();
+      const width = ctx.measureText(word).width;
+      const from = x + 4 + width > chartArea.right ? x - 4 - width : x + 4;
+      if (from < free) continue;
+      ctx.fillText(word, from, chartArea.top + 2);
+      free = from + width + 8;
     }
     ctx.restore();
   },
@@ -234,23 +291,23 @@ function ticksOf({ from, to }) {
 }
 
 function drawCourse(Chart, points, given) {
-  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDayTime(at) : formatTime(at));
+  const tick = (at) => (given.to - given.from > 25 * HOUR_MS ? formatDay(at) : formatTime(at));
   const data = { datasets: [
-    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band") },
-    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0 },
-    { label: text("visitors"), data: points, borderColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false },
+    { label: text("band"), data: bandOf(given, "p25"), borderWidth: 0, pointRadius: 0, fill: "+1", backgroundColor: colour("--band"), order: 1 },
+    { label: "", data: bandOf(given, "p75"), borderWidth: 0, pointRadius: 0, order: 1 },
+    { label: text("visitors"), data: points, borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: (at) => (isAlone(points, at.dataIndex) ? 3 : 0), pointBackgroundColor: colour("--accent"), tension: 0.2, spanGaps: false, clip: 8, order: 0 },
   ] };
   const axis = { grid: { color: colour("--line") }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const options = {
     animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true, interaction: { mode: "nearest", axis: "x", intersect: false },
     scales: {
       x: { ...axis, type: "linear", min: given.from, max: given.to, afterBuildTicks: (scale) => { scale.ticks = ticksOf(given); }, ticks: { ...axis.ticks, callback: (at) => tick(at) } },
-      y: { ...axis, beginAtZero: true, suggestedMax: 10, ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 7, callback: (n) => formatWhole(n) } },
+      y: { ...axis, beginAtZero: true, suggestedMax: 10, grace: "12%", ticks: { ...axis.ticks, precision: 0, maxTicksLimit: 7, callback: (n) => formatWhole(n) } },
     },
     plugins: {
       legend: { labels: { color: colour("--soft"), filter: (item, all) => item.text !== "" && all.datasets[item.datasetIndex].data.length > 0, boxWidth: 14 } },
       tooltip: { filter: (item) => item.datasetIndex === 2, callbacks: { title: (items) => items.map((item) => formatDayTime(item.raw.x)), label: (item) => formatTwo(item.raw.y) } },
-      marks: { at: given.marks, colour: colour("--soft") },
+      marks: { at: given.marks, font: `12px ${getComputedStyle(dialog).fontFamily}` },
     },
   };
   replace(Chart, "chart", { type: "line", data, options, plugins: [marks] });
@@ -260,12 +317,12 @@ function drawCourse(Chart, points, given) {
 
 /* One band upon the other, each in its colour; a page that nobody came to for some steps has a gap. */
 function drawSources(Chart, rows, given) {
-  find("from-title").hidden = find("from-box").hidden = rows.length === 0;
-  if (rows.length === 0) return;
+  find("from-title").hidden = find("from-box").hidden = rows.length < 2;
+  if (rows.length < 2) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const tick = (at) => formatTime(at);
   const data = { datasets: SOURCES.map((name, place) => ({
-    label: text(name), data: withGaps(rows.map((row) => ({ x: Date.parse(row.t) + given.stepMs / 2, y: row[name] })), given.stepMs),
+    label: text(name), data: withGaps(rows.map((row) => ({ x: Math.min(Date.parse(row.t) + given.stepMs / 2, given.to), y: row[name] })), given.stepMs),
     borderColor: colour(`--${name}`), backgroundColor: colour(`--${name}`), borderWidth: 1, pointRadius: 0, pointHitRadius: 6, fill: place === 0 ? "origin" : "-1",
   })) };
   const options = {
@@ -290,7 +347,7 @@ function drawHours(Chart, hours) {
   if (known.length === 0) return;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
-    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
+    { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
     { type: "bar", label: text("quartiles"), data: (hours || []).map((hour) => (hour.p25 === null ? null : [hour.p25, hour.p75])), backgroundColor: colour("--band"), barPercentage: 0.9, categoryPercentage: 1 },
   ] };
   const options = {
@@ -311,6 +368,18 @@ function replace(Chart, name, config) {
   }
 }
 
+function showEvents(events) {
+  find("page-events-title").hidden = events.length === 0;
+  find("page-events").replaceChildren(...events.slice(0, HEADLINES).map((event) => {
+    const li = document.createElement("li");
+    const time = li.appendChild(document.createElement("time"));
+    time.dateTime = event.began_at;
+    time.textContent = formatDayTime(new Date(event.began_at));
+    li.appendChild(document.createElement("span")).textContent = detailOf(event);
+    return li;
+  }));
+}
+
 function showHeadlines(changes) {
   find("headlines-title").hidden = changes.length === 0;
   find("headlines").replaceChildren(...changes.slice(-HEADLINES).reverse().map((change) => {
@@ -320,7 +389,7 @@ function showHeadlines(changes) {
     time.textContent = formatDayTime(new Date(change.t));
     const title = li.appendChild(document.createElement("bdi"));
     title.dir = "auto";
-    title.textContent = change.title;
+    title.textContent = change.i;
     return li;
   }));
 }
