@@ -82,7 +82,6 @@ def test_a_day_goes_by_its_script(tmp_path: Path) -> None:
     """A minute of the day in less than a second, from 09:59 on: the surge begins, by its source alone."""
     midnight = EPOCH // 86400 * 86400
     settings = {"epoch": midnight + 10 * 3600 - 60, "step_ms": 100, "speed": 100, "latency_ms": 0, "key": f"{KEY}=*"}
-    settings["limit_per_minute"] = 100000
     with Simulator(source="day", **settings) as simulator:
         before = stats(ask(simulator))["/p20"]
 
