@@ -78,6 +78,7 @@ class Part:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [*as_user(USER), *death, *self.command],
+                cwd=self.log.parent,  # the checkout may be closed to its user
                 env=dict(os.environ) | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -61,7 +61,7 @@ def test_the_sql_is_the_trees(content: Path) -> None:
 
 
 def test_no_file_names_the_folder_that_it_was_built_in(content: Path) -> None:
-    here = str(Path(__file__).resolve().parents[2]).encode()
+    here = f"{Path(__file__).resolve().parents[2]}/".encode()
     named = [one for one in content.rglob("*") if one.is_file() and here in one.read_bytes()]
     assert not named
 
