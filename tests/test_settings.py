@@ -164,7 +164,9 @@ def test_no_program_says_a_part_of_a_password(secret: Path, words: str, value: s
     assert "hush" not in ended.stderr + ended.stdout
 
 
-@pytest.mark.parametrize("value", ["", "host=a,b,@c port=1,,2 target_session_attrs=prefer-standby", "postgresql://u@a,b:7/c"])
+@pytest.mark.parametrize(
+    "value", ["", "host=a,b,@c port=1,,2 target_session_attrs=prefer-standby", "postgresql://u@a,b:7/c"]
+)
 def test_a_connection_string_that_libpq_can_read(secret: Path, value: str) -> None:
     assert check(secret, UPBEAT_DATABASE_READ=value).returncode == 0
 
