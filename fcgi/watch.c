@@ -268,11 +268,27 @@ static enum status renew_usual(struct watch *watch, struct database *database, t
     return result;
 }
 
-/* Once a day, at a time of the day that each watch has for itself: it reads the whole history. */
+/* The day begins at a time that each watch has for itself. */
+static int64_t day_of(const struct watch *watch, time_us at)
+{
+    return (at / 1000 + (int64_t)(hash_text(HASH_START, watch->host) % DAY_MS)) / DAY_MS;
+}
+
+/* A watch keeps something of each page that it has seen, so it has one day. */
+static bool is_old(const struct watch *watch, time_us at)
+{
+    bool is_old = watch->records_day != 0 && watch->records_day != day_of(watch, at) &&
+                  watch->looked_at >= watch->past_until;
+    if (is_old)
+        log_line(LEVEL_DEBUG, watch->host, "the watch is made anew, as once a day");
+    return is_old;
+}
+
+/* Once a day: it reads the whole history. */
 static enum status renew_records(struct watch *watch, struct database *database, time_us at)
 {
     struct database_rows *rows = NULL;
-    int64_t day = (at / 1000 + (int64_t)(hash_text(HASH_START, watch->host) % DAY_MS)) / DAY_MS;
+    int64_t day = day_of(watch, at);
     if (day == watch->records_day)
         return STATUS_OK;
     enum status result = event_log_records(database, watch->host, deadline_in(STATEMENT_MS), &rows);
@@ -366,6 +382,8 @@ enum status watch_look(struct watch *watch, struct database *database, const str
     time_us until = host->taken_at;
     if (until - watch->looked_at > SLICE_US)
         until = watch->looked_at + SLICE_US;
+    if (!dry && is_old(watch, until))
+        return STATUS_REFUSED;
     watch->found_count = 0;
     watch->told_count = 0;
     result = renew_usual(watch, database, until);

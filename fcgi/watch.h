@@ -22,8 +22,8 @@ const char *watch_host(const struct watch *watch);
 
 /* Looks at what is new of the host, at most half an hour of it. *found_r: events that began or ended.
  * *more_r: there is more to look at. `dry`: prints them in place of storing them. On an error, and where
- * somebody else has looked there meanwhile (STATUS_REFUSED), the watch must be freed; nothing is lost. Errors
- * as in event_log.h. */
+ * somebody else has looked there meanwhile or the watch is a day old (STATUS_REFUSED), the watch must be
+ * freed; nothing is lost. Errors as in event_log.h. */
 enum status watch_look(struct watch *watch, struct database *database, const struct event_host *host,
                        bool dry, int *found_r, bool *more_r) MUST_CHECK;
 

@@ -145,27 +145,31 @@ def test_a_clock_that_is_set_back_blinds_nobody(database: Database) -> None:
     assert database.value("select count(*) from events where ended_at < began_at") == 0
 
 
-@pytest.mark.once
-@pytest.mark.unhurried
-def test_a_host_that_takes_too_long_holds_up_no_other(database: Database, tmp_path: Path) -> None:
-    slow, other = Site(database), Site(database, "b.example")
-    slow.play(1)
-    other.play(2)  # it comes behind the other one
-    database.rows("alter function event_records rename to quick_records")
-    database.rows(
-        "create function event_records(p_host text) returns table (page_id integer, most real) language plpgsql as $$"
-        " begin if p_host = 'a.example' then perform pg_sleep(60); end if;"
-        " return query select * from quick_records(p_host); end $$"
-    )
-    database.rows("grant execute on function event_records, quick_records to upbeat_alert")
+def test_a_watch_is_made_anew_once_a_day(database: Database, tmp_path: Path) -> None:
+    """So it forgets the pages that are gone; what rises then is found all the same."""
+    site = Site(database)
+    site.at -= timedelta(days=1)
+    site.play(40)
     log = tmp_path / "log"
     with open(log, "wb") as file:
-        environment = os.environ | {"UPBEAT_DATABASE": database.conninfo("upbeat_alert")}
+        environment = os.environ | {"UPBEAT_DATABASE": database.conninfo("upbeat_alert"), "UPBEAT_LOG": "debug"}
         process = subprocess.Popen([str(PROGRAM), "--loop"], env=environment, stderr=file, start_new_session=True)
-    looked = "select looked_at from event_progress where host = 'b.example'"
-    await_true(lambda: database.value(looked) == other.at, 40)
+
+    def look() -> None:
+        looked = "select looked_at from event_progress"
+        await_true(lambda: database.value(looked) == site.at, 20)
+
+    look()
+    assert "anew" not in log.read_text()
+    site.at += timedelta(days=1)
+    site.play(50)
+    look()
+    site.social[20] = 250
+    site.play(2)
+    look()
     assert end(process) == 0
-    assert "a.example: can't be looked at, and is left for a minute" in log.read_text()
+    assert log.read_text().count("a.example: the watch is made anew") in (1, 2)  # its day may begin just now, too
+    assert [row[:3] for row in events(database)] == [("rise", "/p20", True)]
 
 
 def test_a_rise_is_told_once_with_its_cause_and_its_end(database: Database) -> None:

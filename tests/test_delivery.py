@@ -351,12 +351,12 @@ def test_slack_is_reached_through_a_proxy(
 ) -> None:
     """The name means nothing to this machine: the proxy alone resolves it."""
     outbox = behind(company, fresh, tmp_path)
-    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/proxy/{MARK}", "slack")
+    outbox.channel("room", f"https://hooks.slack.test/word/200/ok/proxy-{MARK}", "slack")
     fresh.rows("select test_alert_channel('room')")
     outbox.once()
     assert outbox.delivery("room")["state"] == "delivered", outbox.delivery("room")
     assert company.inside.asked == ["hooks.slack.test:443"]
-    assert len(receiver.requests(f"/word/200/ok/proxy/{MARK}")) == 1
+    assert len(receiver.requests(f"/word/200/ok/proxy-{MARK}")) == 1
     outbox.check_log()
 
 
@@ -457,6 +457,33 @@ def test_a_mail_that_hangs_holds_up_nobody(
     await_true(lambda: outbox.delivery("desk")["said"], 15)
     pid = int((tmp_path / "pid").read_text())
     await_true(lambda: not Path(f"/proc/{pid}").exists() or b"Z" in Path(f"/proc/{pid}/stat").read_bytes())
+
+
+@pytest.mark.once
+@pytest.mark.unhurried
+def test_a_mail_that_cannot_be_killed_holds_up_nobody(
+    outbox: Outbox, receiver: Receiver, sendmail: Callable[[str], str], tmp_path: Path
+) -> None:
+    """As a setuid one can't be. This one leaves the process group that is killed."""
+    leave = "import os; os.setpgid(0, os.getpgid(os.getppid()))"
+    outbox.environment["UPBEAT_SENDMAIL"] = sendmail(
+        f"""echo $$ >>{tmp_path}/pids; exec /usr/bin/python3 -c "{leave}
+import time
+while not os.path.exists('{tmp_path}/over'): time.sleep(0.1)" """
+    )
+    outbox.channel("desk", "desk@example.org", "mail")
+    outbox.channel("hook", f"{receiver.url}/200/beside-a-stubborn-mail")
+    outbox.run()
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: (outbox.delivery("desk") or {}).get("said"), 15)
+    outbox.database.rows("select test_alert_channel('hook')")
+    receiver.await_requests("/200/beside-a-stubborn-mail", within_s=4)
+    (tmp_path / "over").touch()
+    outbox.database.rows("update outbox set next_try_at = now() where state = 'waiting'")
+    await_true(lambda: outbox.delivery("desk")["state"] == "delivered", 15)
+    first, *_ = (tmp_path / "pids").read_text().split()
+    outbox.database.rows("select test_alert_channel('desk')")
+    await_true(lambda: not Path(f"/proc/{first}").exists(), what="it is waited for when the next mail is sent")
 
 
 def test_a_parent_that_ignores_its_children_has_no_mail_sent_twice(

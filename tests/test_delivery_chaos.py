@@ -209,6 +209,23 @@ def test_once_that_is_stopped_stores_what_it_has_sent(outbox: Outbox, tmp_path: 
     assert one.returncode == 0 and outbox.delivery("slow")["state"] == "delivered"
 
 
+def test_a_host_that_takes_too_long_holds_up_no_other(outbox: Outbox) -> None:
+    outbox.host("a.example")
+    outbox.host("b.example")
+    outbox.database.rows(
+        "insert into cache (host, taken_at, pages)"
+        " values ('a.example', now() - interval '1 second', ''), ('b.example', now(), '')"  # in this order
+    )
+    outbox.database.rows(
+        "create or replace function event_records(p_host text) returns table (page_id integer, most real)"
+        " language plpgsql stable as $$ begin if p_host = 'a.example' then perform pg_sleep(60); end if; end $$"
+    )
+    outbox.run()
+    await_true(lambda: outbox.database.value("select looked_at from event_progress where host = 'b.example'"), 40)
+    outbox.stop()
+    assert "a.example: can't be looked at, and is left for a minute" in outbox.log.read_text()
+
+
 def check(outbox: Outbox, receiver: Receiver) -> None:
     for name, path in CHANNELS.items():
         bodies: dict[str, set[bytes]] = defaultdict(set)

@@ -46,6 +46,7 @@ struct deliverer {
     struct post *post;
     struct flight flights[AT_ONCE];
     int64_t claimed_ms;
+    bool was_away; /* the last statement failed, and the database was not had since */
     struct deadline grace;
     bool is_hurried, is_closed, is_idle;
 };
@@ -297,11 +298,25 @@ static bool go_on(struct deliverer *deliverer, const struct delivery *again)
     return false;
 }
 
+/* The grace begins when the database is there again, and not when it was missed last: nothing may have asked
+ * for it in between. */
+static bool may_claim(struct deliverer *deliverer, struct database *database)
+{
+    if (deliverer->was_away) {
+        database_tend(database);
+        if (database_is_away(database))
+            return false;
+        deliverer->was_away = false;
+        deliverer->grace = deadline_in(GRACE_MS);
+    }
+    return deadline_left_ms(deliverer->grace) == 0;
+}
+
 static enum status claim(struct deliverer *deliverer, struct database *database)
 {
     struct database_rows *rows = NULL;
     int room = AT_ONCE - deliver_busy(deliverer);
-    if (deliverer->is_closed || room == 0 || deadline_left_ms(deliverer->grace) > 0 ||
+    if (deliverer->is_closed || room == 0 || !may_claim(deliverer, database) ||
         (!deliverer->is_hurried && clock_monotonic_ms() - deliverer->claimed_ms < CLAIM_MS))
         return STATUS_OK;
     enum status result = deliveries_claim(database, LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
@@ -371,7 +386,6 @@ enum status deliver_step(struct deliverer *deliverer, struct database *database,
     enum status stored = store_ends(deliverer, database);
     if (result == STATUS_OK)
         result = stored;
-    if (result != STATUS_OK)
-        deliverer->grace = deadline_in(GRACE_MS);
+    deliverer->was_away |= result != STATUS_OK;
     return result;
 }

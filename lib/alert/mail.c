@@ -9,6 +9,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { LEFT_MAX = 64 };
+
+/* Processes that were given up; 0: none. The oldest makes room, and is a zombie until we end. */
+static pid_t left[LEFT_MAX];
+static size_t left_count;
+
+static void reap(void)
+{
+    for (size_t i = 0; i < LEFT_MAX; i++) {
+        if (left[i] != 0 && waitpid(left[i], NULL, WNOHANG) != 0)
+            left[i] = 0;
+    }
+}
+
 /* A file in memory, so that a sendmail that does not read can not hold us up. */
 static int make_input(const char *message, size_t message_bytes)
 {
@@ -65,6 +79,7 @@ static int spawn(pid_t *pid_r, const char *program, int input)
 enum status mail_start(struct mail *mail, const char *program, const char *message, size_t message_bytes)
 {
     pid_t pid = 0;
+    reap();
     int input = make_input(message, message_bytes);
     if (input < 0)
         return STATUS_NO_MEMORY;
@@ -92,12 +107,14 @@ bool mail_has_ended(struct mail *mail, int *status_r)
     return true;
 }
 
+/* Nothing waits for the end: what does not die of SIGKILL at once, or is another user's and can't be killed,
+ * is left for later. */
 void mail_stop(struct mail *mail)
 {
     if (mail->pid == 0)
         return;
     kill(-mail->pid, SIGKILL);
-    while (waitpid(mail->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    left[left_count++ % LEFT_MAX] = mail->pid;
     mail->pid = 0;
+    reap();
 }

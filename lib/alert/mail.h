@@ -21,10 +21,11 @@ struct mail {
 enum status mail_start(struct mail *mail, const char *program, const char *message,
                        size_t message_bytes) MUST_CHECK;
 
-/* Whether it has ended; kills it after MAIL_MS. *status_r: its exit status, -1 where it was killed. */
+/* Whether it has ended; stops it after MAIL_MS. *status_r: its exit status, -1 where it was stopped. */
 bool mail_has_ended(struct mail *mail, int *status_r);
 
-/* Kills it where it is still there. */
+/* Kills it where it is still there, and waits for nothing: one that can't be killed goes on, and counts as
+ * ended. */
 void mail_stop(struct mail *mail);
 
 #endif

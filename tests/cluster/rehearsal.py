@@ -98,7 +98,7 @@ class Rehearsal:
         at = "ab".index(name)
         order = leader if scenario.orders[at] == "leader" else NAMES[(NAMES.index(leader) + 1) % len(NAMES)]
         clock_s = scenario.clock_s if name == "b" else 0.0
-        reads = self.cluster.string("standbys", self.cluster.standby(scenario.reads)) if scenario.reads else ""
+        reads = self.cluster.string("standbys", self.cluster.standby(scenario.reads))
         self.apps[name].start(scenario.routes[at], order, clock_s, UPBEAT_DATABASE_READ=reads)
         self.traffic.urls[name] = self.apps[name].url
 

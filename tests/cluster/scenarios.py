@@ -82,7 +82,7 @@ def pool_restarted(run: "Rehearsal") -> Mend:
 class Scenario:
     """`routes`: how a and b reach PostgreSQL; `orders`: with which host their strings begin, "leader" or "after", the
     next one; `failovers`: how many there should be; `clock_s`: of machine b, before all others; `reads`: the kind of
-    the standby, sync or async, that reads go to first; empty: to none."""
+    the standby, sync or async, that reads go to first."""
 
     name: str
     breaks: Callable[["Rehearsal"], Mend]
@@ -90,7 +90,7 @@ class Scenario:
     orders: tuple[str, str] = ("leader", "after")
     failovers: int = 0
     clock_s: float = 0
-    reads: str = ""
+    reads: str = "sync"
     is_short: bool = False
 
 

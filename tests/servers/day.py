@@ -41,10 +41,11 @@ def check_day(outbox: Outbox, receiver: Receiver, secret: str, host: str, since:
     assert [row[:4] for row in found] == [
         ("rise", "/p20", "{social}", False),
         ("outage", None, "{}", False),
-        ("headline", "/p10", "{}", False),
+        ("headline", "/p2", "{}", False),
     ], found
     assert found[2][4] == "What it is really about"
-    assert 1.15 < found[2][5] < 1.6 and found[2][6] >= 2
+    # The readers come in the two minutes after, and chance makes 4 % of the ratio.
+    assert 1.12 < found[2][5] < 1.5 and found[2][6] >= 2, found[2]
     _check_hook(receiver, secret, host)
     _check_slack(receiver, host)
     sent = outbox.database.rows(

@@ -1,9 +1,9 @@
 """A receiver of webhooks that does to a sender what strangers do; a process of its own, so that it can be killed.
 
-The path of a request says what it gets: /200, /slow (200 after 2 s), /500, /410, /redirect, /hang, /drip, /headers (these drip), /big (a
-gigabyte), /429 (Retry-After: 7), /word/404/no_service; /close; /then/500,500,200 one after the other, and the last one
-from then on; /flaky now this, now that. What follows after a further slash tells receivers apart. Each request is a
-line of JSON in the log.
+The path of a request says what it gets: /200, /slow (200 after 2 s), /500, /410, /redirect, /hang, /drip, /headers
+(these drip), /big (a gigabyte), /429 (Retry-After: 7), /word/404/no_service; /close; /then/500,500,200 one after the
+other, and the last one from then on; /flaky now this, now that. What follows after a further slash tells receivers
+apart. Each request is a line of JSON in the log.
 """
 
 import base64
