@@ -16,6 +16,7 @@ do $$ declare one text; begin
 end $$;
 
 -- Each program asks whether the database is migrated.
+grant select on schema_repeatables to upbeat_worker; -- sql/migrate --check
 grant select on schema_migrations to upbeat_worker, upbeat_fetch, upbeat_history, upbeat_alert, upbeat_token;
 
 -- upbeat-fcgi, and upbeat-backtest: reads what answers are made of. It sees no sealed key and no token of a lease.

@@ -250,6 +250,23 @@ def test_every_table_column_and_view_has_a_comment(database: Database) -> None:
     assert bare == []
 
 
+def test_a_program_can_ask_whether_the_schema_is_the_newest(postgres: Postgres, folder_of_sql: Path) -> None:
+    database = postgres.new_database()
+
+    def ask(folder: Path) -> int:
+        command = [folder / "migrate", "--check", database.conninfo("upbeat_worker")]
+        return subprocess.run(command, capture_output=True, timeout=20).returncode
+
+    assert ask(ROOT / "sql") == 0 == ask(folder_of_sql)
+    (folder_of_sql / "functions" / "bound.sql").open("a").write("\n")
+    assert ask(folder_of_sql) == 1
+    shutil.copy(ROOT / "sql" / "functions" / "bound.sql", folder_of_sql / "functions")
+    (folder_of_sql / "900_next.sql").write_text("select 1;\n")
+    assert ask(folder_of_sql) == 1
+    assert ask(ROOT / "sql") == 0
+    assert subprocess.run([ROOT / "sql" / "migrate", "--check", "host=/nowhere"], capture_output=True).returncode != 0
+
+
 @pytest.mark.parametrize(
     "conninfo, dbname, password",
     [

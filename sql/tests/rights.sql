@@ -36,7 +36,7 @@ $$;
 create function pg_temp.words(p_text text) returns setof text language sql as $$ select regexp_split_to_table(btrim(p_text, E' \n'), '\s+') $$;
 
 select set_eq($$ select pg_temp.rights('upbeat_worker') $$, $$ select pg_temp.words('
-    schema_migrations:select hosts:select key_checks:select cache:select pages:select titles:select snapshots:select minutes:select quarters:select
+    schema_migrations:select schema_repeatables:select hosts:select key_checks:select cache:select pages:select titles:select snapshots:select minutes:select quarters:select
     events:select access_tokens:select
     refreshes.host:select refreshes.failures:select refreshes.last_error:select refreshes.last_error_at:select refreshes.next_try_at:select
     refreshes.next_due_at:select

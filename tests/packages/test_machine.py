@@ -77,6 +77,11 @@ def rises(machine: Machine) -> bool:
     return len(json.loads(body)) > 0
 
 
+def nginx_workers(machine: Machine) -> set[str]:
+    master = machine.show("nginx", "MainPID")
+    return set(machine.ask("cat", f"/proc/{master}/task/{master}/children").split())
+
+
 def test_the_package_starts_nothing_by_itself(installed: Machine) -> None:
     assert installed.ask("systemctl", "list-units", "--no-legend", "upbeat*").strip() == ""
     assert installed.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/secret") == "640 root:upbeat_secret\n"
@@ -180,12 +185,12 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
         sys.executable, "-B", str(Path(__file__).parent / "asker.py"), "http://127.0.0.1:8080", KEY, HOST
     )
     old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
-    fronts = service.ask("pgrep", "-f", "nginx: worker").split()
+    fronts = nginx_workers(service)
     said = service.ask("apt-get", "install", "-y", "-q", f"/root/{packages[1].name}")
     answers = json.loads(asker.stop())
     assert "900_next.sql" in said, said
     assert "restart upbeat-list@1" in said.partition("reload nginx")[2], "nginx has the new snippets first"
-    await_true(lambda: not set(fronts) & set(service.ask("pgrep", "-f", "nginx: worker").split()), 20)
+    await_true(lambda: not fronts & nginx_workers(service), 20, "workers of nginx that have read them")
     assert {status for _, _, _, status, _ in answers} == {"200"}, [one for one in answers if one[3] != "200"][:5]
     assert len(answers) > 100
     versions = [version for *_, version in answers if version]
@@ -198,6 +203,21 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
     assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
     slowest = max(took for _, took, *_ in answers)
     print(f"{len(answers)} requests during the upgrade, the slowest took {slowest:.2f} s")
+
+
+def test_an_upgrade_waits_for_the_schema_of_a_database_elsewhere(service: Machine) -> None:
+    """Of a server that this package does not migrate: the old processes go on with the schema that they know."""
+    elsewhere = "UPBEAT_DATABASE='dbname=upbeat port=5432'"
+    service.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{elsewhere}" >>/etc/upbeat/upbeat.env')
+    psql = "cd / && runuser -u postgres -- psql -Xqd upbeat -c"
+    service.shell(f"{psql} \"update schema_repeatables set checksum = checksum || '.'\"")
+    old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+    assert "the old processes run on" in service.ask("upbeat-setup", "--upgrade")
+    assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == old
+    service.shell(f"{psql} \"update schema_repeatables set checksum = rtrim(checksum, '.')\"")
+    assert "restart upbeat-list@1" in service.ask("upbeat-setup", "--upgrade")
+    assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
+    service.shell("cp -p /root/upbeat.env /etc/upbeat/ && upbeat-setup --upgrade")
 
 
 def test_a_backup_can_be_restored_as_the_readme_says(service: Machine) -> None:
