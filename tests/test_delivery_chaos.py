@@ -165,7 +165,7 @@ def test_a_lease_that_runs_out_sends_nothing_again(outbox: Outbox, tmp_path: Pat
     outbox.stop()
     receiver.stop()
     assert len(receiver.requests()) == 1
-    assert outbox.database.value("select lease_until is null from channels")
+    assert outbox.database.value("select lease is null from channels")
 
 
 def test_slow_statements_put_off_no_time_out_for_ever(outbox: Outbox, tmp_path: Path) -> None:
