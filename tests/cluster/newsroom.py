@@ -36,6 +36,7 @@ class Newsroom:
     def __init__(self, cluster: Cluster) -> None:
         self.is_writing = False
         self._cluster = cluster
+        self._storing = threading.Lock()
         self._over = threading.Event()
         cluster.sql(TABLES.format(hosts=HOSTS))
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -50,14 +51,23 @@ class Newsroom:
     def _write(self) -> None:
         number = 0
         while not self._over.wait(EVERY_S):
-            if not self.is_writing:
-                continue
-            host = f"news-{number % HOSTS}.example"
-            at = time.strftime("%Y-%m-%dT%H:%M:%S+00", time.gmtime())
-            values: dict[str, Any] = {"host": host, "at": at, "event": json.dumps(EVENT)}
-            while not self._store(values) and not self._over.wait(0.1):
-                pass
-            number += 1
+            with self._storing:
+                if self.is_writing:
+                    self._store_next(number)
+                    number += 1
+
+    def pause(self) -> None:
+        """Returns once the last event is stored."""
+        self.is_writing = False
+        with self._storing:
+            pass
+
+    def _store_next(self, number: int) -> None:
+        host = f"news-{number % HOSTS}.example"
+        at = time.strftime("%Y-%m-%dT%H:%M:%S+00", time.gmtime())
+        values: dict[str, Any] = {"host": host, "at": at, "event": json.dumps(EVENT)}
+        while not self._store(values) and not self._over.wait(0.1):
+            pass
 
     def _store(self, values: dict[str, Any]) -> bool:
         for name in NAMES:

@@ -146,7 +146,7 @@ class Rehearsal:
             time.sleep(0.2)
         self.traffic.is_asking = False
         whole_s = until(self.cluster.is_whole, 90)
-        self.newsroom.is_writing = False
+        self.newsroom.pause()
         until(lambda: self.newsroom.untold() == 0, TOLD_WITHIN_S)
         return self._judge(scenario, at_s, last_s, whole_s < 90)
 
