@@ -191,7 +191,8 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
     assert "900_next.sql" in said, said
     assert "restart upbeat-list@1" in said.partition("reload nginx")[2], "nginx has the new snippets first"
     await_true(lambda: not fronts & nginx_workers(service), 20, "workers of nginx that have read them")
-    assert {status for _, _, _, status, _ in answers} == {"200"}, [one for one in answers if one[3] != "200"][:5]
+    bad = [one for one in answers if one[3] != "200"]
+    assert not bad, f"{bad[:5]} {service.shell('tail -n 9 /var/log/nginx/*error.log')}"
     assert len(answers) > 100
     versions = [version for *_, version in answers if version]
     assert versions[0] != NEXT and versions[-1] == NEXT
