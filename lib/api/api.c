@@ -298,7 +298,6 @@ static enum metric_lookup lookup_outcome(enum status status)
                                           : LOOKUP_FAILED;
 }
 
-/* A database that does not answer costs one time-out for all who are here, and not one after the other. */
 /* How long a look-up may take: where each of the requests has an answer in memory, which is repeated if the
  * database does not reply, it is given up sooner. */
 static int look_up_ms(const struct api *api, struct request **requests, size_t count)
@@ -311,12 +310,12 @@ static int look_up_ms(const struct api *api, struct request **requests, size_t c
     return WITH_ANSWER_MS;
 }
 
-/* A database that does not reply costs one time-out for all who are here; while it is away nobody waits. */
 bool api_copies_may_stand_in(const struct api *api, int64_t now_ms)
 {
     return api->away_since_ms == 0 || now_ms - api->away_since_ms <= api->bounds.stale_error_ms / 2;
 }
 
+/* A database that does not reply costs one time-out for all who are here; while it is away nobody waits. */
 static enum status read_rows(struct api *api, struct store_lookup *lookups, size_t count,
                              struct deadline deadline)
 {
