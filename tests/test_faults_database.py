@@ -19,7 +19,8 @@ from servers.rights import small_disk
 from servers.stack import Stack, page
 
 HOST = "database.example"
-HOLD = "begin; select pg_sleep(2.5); commit"
+HOLD = "begin; select pg_advisory_xact_lock_shared(1); select pg_sleep(60); commit"
+HELD = "select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
 
 
 @pytest.fixture
@@ -283,8 +284,13 @@ def test_pgbouncer_restarted_or_its_pool_full(
             )
             for _ in range(2)
         ]
+        # A cold host that is asked for before both connections are held would be known for the minute of its TTL.
+        await_true(lambda: len(database.rows(HELD)) == 2, 3, "a pool that is held")
         full_s = time.monotonic()
         await_true(lambda: stack.rising("cold.example").status == 503, 3, "a full pool")
+        load.await_more(500)
+        for (backend,) in database.rows(HELD):
+            os.kill(backend, signal.SIGTERM)
         for holder in holders:
             holder.wait()
         load.await_status(200, 1.5)

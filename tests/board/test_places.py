@@ -11,7 +11,7 @@ import pytest
 
 from board.browser import Browser
 from board.conftest import PAGES, RISES, address, remember
-from servers.processes import ROOT, await_true, free_port
+from servers.processes import ROOT, await_true, children_of, free_port
 from servers.stack import Stack
 
 CONF = """
@@ -107,5 +107,17 @@ def test_at_another_path_of_the_same_server(browser: Browser, stack: Stack, host
 
 
 def reload_nginx(stack: Stack, conf: str) -> None:
+    """Comes back once no worker of before takes a connection; for a while both kinds listen."""
     stack.nginx.conf.write_text(conf)
-    os.kill(int((stack.folder / "nginx.pid").read_text()), signal.SIGHUP)
+    master = int((stack.folder / "nginx.pid").read_text())
+    before = children_of(master)
+    os.kill(master, signal.SIGHUP)
+    await_true(lambda: not any(takes_connections(pid) for pid in before), 5, "workers of nginx with the new settings")
+
+
+def takes_connections(nginx_worker: int) -> bool:
+    try:
+        title = Path(f"/proc/{nginx_worker}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"worker process" in title and b"shutting down" not in title
