@@ -1,6 +1,5 @@
 """When Chartbeat is asked, and with which key; and what is served meanwhile."""
 
-import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -69,13 +68,6 @@ def make_older(stack: Stack, host: str, seconds: int) -> None:
 def at_once(stack: Stack, host: str, clients: int, key: str = KEY) -> list[Answer]:
     with ThreadPoolExecutor(clients) as pool:
         return list(pool.map(lambda _: stack.rising(host, key), range(clients)))
-
-
-def parked(stack: Stack) -> int:
-    """Requests that wait for a refresh."""
-    found = re.search(r"^upbeat_waiting_requests (\d+)$", stack.ask("/metrics").body.decode(), re.M)
-    assert found
-    return int(found[1])
 
 
 def keys_used(simulator: Simulator, host: str) -> list[str]:
@@ -265,7 +257,7 @@ def test_what_another_machine_has_stored_is_served_at_once(lasting: Stack, host:
     )
     with ThreadPoolExecutor(10) as pool:
         waiting = [pool.submit(lasting.rising, host) for _ in range(10)]
-        await_true(lambda: parked(lasting) == 10, 3, "all of them waiting")
+        await_true(lambda: lasting.waiting() == 10, 3, "all of them waiting")
         from_s = time.monotonic()
         lasting.database.rows("update cache set taken_at = clock_timestamp() where host = %s", host)
         lasting.database.rows("update refreshes set token = null, lease_until = null where host = %s", host)

@@ -152,6 +152,12 @@ class Stack:
         headers = {"X-CB-AK": key} | more.pop("headers", {})
         return self.ask(headers=headers, host=host, **more)
 
+    def waiting(self) -> int:
+        """Requests that wait for a refresh, by /metrics."""
+        found = re.search(r"^upbeat_waiting_requests (\d+)$", self.ask("/metrics").body.decode(), re.M)
+        assert found
+        return int(found[1])
+
     def crowd(self, targets: list[str], key: str = KEY) -> list[Reply]:
         """The lists that these hosts, or `HOST&limit=3` and the like, name: all asked for at the same moment."""
         return burst(self.nginx.port, [request(f"{PATH}?host={target}", key) for target in targets])
