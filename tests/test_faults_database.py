@@ -14,7 +14,7 @@ from servers.load import Load
 from servers.pair import Frozen, both, kill, make_pair, promote
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Database, Postgres
-from servers.processes import allow_s, await_true, children_of, program
+from servers.processes import allow_s, await_true, children_of, command_line, program
 from servers.rights import small_disk
 from servers.stack import Stack, page
 
@@ -52,7 +52,7 @@ def backends(postgres: Postgres) -> list[int]:
     """Of our workers."""
     found = []
     for pid in children_of(postgres.pid):
-        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        title = command_line(pid)
         if b" upbeat_worker " in title or b" upbeat_fetch " in title:
             found.append(pid)
     return found
