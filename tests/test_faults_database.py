@@ -20,7 +20,10 @@ from servers.stack import Stack, page
 
 HOST = "database.example"
 HOLD = "begin; select pg_advisory_xact_lock_shared(1); select pg_sleep(60); commit"
-HELD = "select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
+HELD = (
+    "select pid from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()"
+    " where locktype = 'advisory' and mode = 'ShareLock'"
+)
 
 
 @pytest.fixture
