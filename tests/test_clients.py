@@ -34,7 +34,7 @@ def rise(stack: Stack, host: str, pages: list[dict[str, Any]] | None = None) -> 
     for table in ("cache", "snapshots"):
         stack.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes' where host = %s", host)
     stack.simulator.script(host, [one | {"visitors": 2 * one["visitors"]} for one in pages])
-    await_true(lambda: stack.rising(host).json, 5, "pages that rise")
+    await_true(lambda: (answer := stack.rising(host)).status == 200 and answer.json, 5, "pages that rise")
 
 
 @pytest.fixture(scope="module")

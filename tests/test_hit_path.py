@@ -25,7 +25,7 @@ def fill(stack: Stack, host: str) -> None:
         )
     stack.simulator.script(host, [page(f"/{n}", 2 * n) for n in range(1, 6)])
     # What the first request left is good to the end of its second, and a second more.
-    await_true(lambda: stack.rising(host).json, 5, "the second snapshot")
+    await_true(lambda: (answer := stack.rising(host)).status == 200 and answer.json, 5, "the second snapshot")
 
 
 def hits(stack: Stack) -> int:
