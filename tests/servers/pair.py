@@ -51,6 +51,8 @@ def promote(standby: Postgres) -> None:
 
 
 def kill(postgres: Postgres) -> None:
+    """All of its processes. A child that outlived the others would keep their memory, and the next start out."""
+    os.kill(postgres.pid, signal.SIGSTOP)  # so that it makes no more of them
     for pid in [*children_of(postgres.pid), postgres.pid]:
         try:
             os.kill(pid, signal.SIGKILL)
