@@ -58,6 +58,11 @@ void database_free(struct database *database)
     free(database);
 }
 
+void database_be_patient(struct database *database)
+{
+    database_connect_be_patient(database->connect);
+}
+
 void database_stop_when(struct database *database, bool (*must_stop)(void))
 {
     database->must_stop = must_stop;

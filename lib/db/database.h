@@ -47,6 +47,10 @@ struct sql_param {
 enum status database_new(struct database **database_r, const char *conninfo, const char *role,
                          bool prepare) MUST_CHECK;
 
+/* For a program that somebody runs by hand: a server that is slow to answer is waited for longer; see
+ * database_connect_be_patient(). */
+void database_be_patient(struct database *database);
+
 /* Closes the connection. NULL is allowed. */
 void database_free(struct database *database);
 

@@ -50,8 +50,9 @@ struct database_connect {
     PGconn *attempt;
     PostgresPollingStatusType wants;
     struct deadline host_deadline;
-    int host_ms;
-    int failures; /* rounds in a row */
+    int host_least_ms; /* in a round that comes after an answer */
+    int host_ms;       /* in this round */
+    int failures;      /* rounds in a row */
     int64_t not_before_ms;
     char fault[200];
 };
@@ -63,9 +64,16 @@ enum status database_connect_new(struct database_connect **connect_r, const char
         return STATUS_NO_MEMORY;
     connect->conninfo = conninfo;
     connect->role = role;
+    connect->host_least_ms = CONNECT_HOST_MS;
     connect->host_ms = CONNECT_HOST_MS;
     *connect_r = connect;
     return STATUS_OK;
+}
+
+void database_connect_be_patient(struct database_connect *connect)
+{
+    connect->host_least_ms = CONNECT_HOST_MAX_MS;
+    connect->host_ms = CONNECT_HOST_MAX_MS;
 }
 
 static void drop_attempt(struct database_connect *connect)
@@ -169,7 +177,7 @@ void database_connect_pause(struct database_connect *connect)
 
 static void end_round(struct database_connect *connect)
 {
-    connect->host_ms = connect->was_answered                        ? CONNECT_HOST_MS
+    connect->host_ms = connect->was_answered                        ? connect->host_least_ms
                        : connect->host_ms * 2 < CONNECT_HOST_MAX_MS ? connect->host_ms * 2
                                                                     : CONNECT_HOST_MAX_MS;
     connect->state = CONNECT_IDLE;
@@ -322,7 +330,7 @@ static void succeed(struct database_connect *connect, PGconn **connection_r)
     connect->state = CONNECT_IDLE;
     connect->failures = 0;
     connect->not_before_ms = 0;
-    connect->host_ms = CONNECT_HOST_MS;
+    connect->host_ms = connect->host_least_ms;
     connect->must_probe = false;
     *connection_r = connect->attempt;
     connect->attempt = NULL;

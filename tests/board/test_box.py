@@ -62,7 +62,7 @@ def rise(stack: Stack, host: str, pages: list[tuple[str, str]], factor: int = 3)
 
 def links(browser: Browser) -> list[dict[str, str]]:
     return browser.run(
-        "return [...document.querySelector('upbeat-box').shadowRoot.querySelectorAll('a')].map((a) =>"
+        "return [...document.querySelector('upbeat-box').shadowRoot?.querySelectorAll('a') ?? []].map((a) =>"
         " ({ text: a.textContent, href: a.href, rel: a.rel, target: a.target }))"
     )
 

@@ -48,7 +48,11 @@ const list = new List(find("rows"), find("held"), openPage);
 const events = new Events(openPage);
 startTheme(find("theme"));
 const stayAwake = keepAwake(isTv);
-watchForUpdate(isTv, () => { if (!find("notice").textContent) find("notice").textContent = text("updated"); });
+let isOutdated = false;
+watchForUpdate(isTv, () => {
+  isOutdated = true;
+  showState();
+});
 
 /* --- What is wanted ------------------------------------------------------------------------------------------ */
 
@@ -249,9 +253,10 @@ function showState() {
   find("list").hidden = isAsking || isWall();
   find("wall").hidden = !isWall() || isAsking;
   find("leave").hidden = !access.key;
-  const words = isAsking ? "" : noticeOf(state, age);
-  if (find("notice").textContent !== words && (isNew || state !== "live")) find("notice").textContent = words;
-  if (pageView) pageView.sayState(isAsking ? "" : words);
+  const fault = isAsking ? "" : noticeOf(state, age);
+  const words = fault || isAsking || !isOutdated ? fault : text("updated");
+  if (find("notice").textContent !== words) find("notice").textContent = words;
+  if (pageView) pageView.sayState(fault);
   if (isAsking && isNew) showForm(state);
 }
 
