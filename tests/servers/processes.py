@@ -87,7 +87,7 @@ def end(process: subprocess.Popen[bytes] | None, sign: int = signal.SIGTERM) -> 
     if process.poll() is None:
         process.send_signal(sign)
     try:
-        return process.wait(STOP_WITHIN_S)
+        return process.wait(allow_s(STOP_WITHIN_S))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return process.wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from .processes import ROOT, await_true, children_of, free_port
+from .processes import ROOT, allow_s, await_true, children_of, free_port
 
 KEY = "demo-key-0001"
 HOST = "demo.example"
@@ -73,8 +73,8 @@ class Up:
 
     def ended(self, within_s: float = 60) -> tuple[int, str]:
         """Exit status and everything it said."""
-        status = self.process.wait(within_s)
-        self._reader.join(5)
+        status = self.process.wait(allow_s(within_s))
+        self._reader.join(allow_s(5))
         return status, self.text
 
     def stop(self, sign: int = signal.SIGINT) -> tuple[int, str]:
