@@ -99,6 +99,11 @@ class Nginx:
         await_true(lambda: pid.exists() and pid.read_text().strip(), 10, f"nginx; see {errors}")
         return self
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> int | None:
         process, self._process = self._process, None
         return end(process, signal.SIGQUIT)
