@@ -104,7 +104,11 @@ def test_a_path_with_quotes_has_an_address_and_a_view(browser: Browser, stack: S
     link = browser.run("return document.querySelector('#page-title a').href")
     assert link.startswith(f"https://{host}/it") and browser.run("return document.getElementById('page').open")
     assert stored.startswith("/it")
-    await_true(lambda: any("/history" in one["url"] and "path=" in one["url"] for one in browser.requests()), 10, "its past")
+
+    def asked_for_its_past() -> bool:
+        return any("/history" in one["url"] and "path=" in one["url"] for one in browser.requests())
+
+    await_true(asked_for_its_past, 10, "a request for its past")
 
 
 def test_a_clock_that_is_wrong_by_hours_changes_nothing(browser: Browser, stack: Stack, host: str) -> None:
