@@ -36,6 +36,7 @@ let pageView = null; // the module page.js, once it was wanted
 let wall = null; // the module wall.js
 let hostsOfKey = [];
 let hasHosts = false; // they were asked for
+let isUpdated = false; // the files are newer than this page
 
 const tab = () => (TABS.includes(options.get("tab")) ? options.get("tab") : "rising");
 const isTv = () => options.has("tv");
@@ -48,9 +49,8 @@ const list = new List(find("rows"), find("held"), openPage);
 const events = new Events(openPage);
 startTheme(find("theme"));
 const stayAwake = keepAwake(isTv);
-let isOutdated = false;
 watchForUpdate(isTv, () => {
-  isOutdated = true;
+  isUpdated = true;
   showState();
 });
 
@@ -253,10 +253,9 @@ function showState() {
   find("list").hidden = isAsking || isWall();
   find("wall").hidden = !isWall() || isAsking;
   find("leave").hidden = !access.key;
-  const fault = isAsking ? "" : noticeOf(state, age);
-  const words = fault || isAsking || !isOutdated ? fault : text("updated");
+  const words = isAsking ? "" : noticeOf(state, age) || (isUpdated ? text("updated") : "");
   if (find("notice").textContent !== words) find("notice").textContent = words;
-  if (pageView) pageView.sayState(fault);
+  if (pageView) pageView.sayState(isAsking ? "" : words);
   if (isAsking && isNew) showForm(state);
 }
 
