@@ -39,8 +39,8 @@ language plpgsql as $$ begin
 end $$;
 grant execute on function first_half to upbeat_worker;
 {HALF};
-create or replace function host_events(p_host text, p_since timestamptz, p_until timestamptz, p_kinds text[], p_is_open boolean,
-                                       p_limit integer)
+create or replace function host_events(
+    p_host text, p_since timestamptz, p_until timestamptz, p_kinds text[], p_is_open boolean, p_limit integer)
 returns setof events
 language sql stable as $$ select e.* from first_half() f, second_half(f) e $$
 """
