@@ -14,11 +14,6 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Callable[..., Stack]) -> Stack:
-    return new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
-
-
-@pytest.fixture(scope="module")
-def lasting(new_stack: Callable[..., Stack]) -> Stack:
     """Its rows stay fresh while a test looks at them."""
     return new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
 
@@ -73,12 +68,12 @@ def test_a_page_that_comes_back_has_no_history_for_one_snapshot(stack: Stack, ho
     assert stack.turn(host, [page("/a", 51), page("/b", 8)]).paths == ["/a", "/b"]
 
 
-def test_limit_cuts_the_end_of_the_list(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    whole = lasting.rising(host).json
+def test_limit_cuts_the_end_of_the_list(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    whole = stack.rising(host).json
     assert len(whole) == 5
     for limit in (1, 3, 5, 10000):
-        assert lasting.rising(host, limit=limit).json == whole[:limit]
+        assert stack.rising(host, limit=limit).json == whole[:limit]
 
 
 def fill(stack: Stack, host: str, titles: list[str] | None = None) -> None:
@@ -187,10 +182,10 @@ def test_a_host_is_the_same_in_any_case(stack: Stack, host: str) -> None:
 # HTTP
 
 
-def test_headers_say_how_old_it_is_and_how_long_it_lasts(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    headers = lasting.rising(host).headers
-    taken_at = lasting.database.value("select taken_at from cache where host = %s", host)
+def test_headers_say_how_old_it_is_and_how_long_it_lasts(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    headers = stack.rising(host).headers
+    taken_at = stack.database.value("select taken_at from cache where host = %s", host)
     assert parsedate_to_datetime(headers["Last-Modified"]) == taken_at.replace(microsecond=0)
     assert 0 <= int(headers["Age"]) <= 5
     words = dict(word.strip().partition("=")[::2] for word in headers["Cache-Control"].split(","))
@@ -206,23 +201,23 @@ def test_headers_say_how_old_it_is_and_how_long_it_lasts(lasting: Stack, host: s
     assert re.fullmatch(r"\d+\.\d{3}-\d+-\d+", headers["X-Request-Id"])
 
 
-def test_etag_gives_304_until_snapshot_or_parameters_change(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    etag = lasting.rising(host).headers["ETag"]
+def test_etag_gives_304_until_snapshot_or_parameters_change(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    etag = stack.rising(host).headers["ETag"]
     for header in (etag, f'"other", {etag}', f"W/{etag}", "*"):
-        answer = lasting.rising(host, headers={"If-None-Match": header})
+        answer = stack.rising(host, headers={"If-None-Match": header})
         assert (answer.status, answer.body, answer.headers["ETag"]) == (304, b"", etag)
         assert answer.headers["Cache-Control"] and answer.headers["Vary"]
     other = [{"limit": 1}, {"format": "csv"}, {"callback": "f"}]
-    etags = {lasting.rising(host, **one).headers["ETag"] for one in other} | {etag}
+    etags = {stack.rising(host, **one).headers["ETag"] for one in other} | {etag}
     assert len(etags) == 4
     for one in other:
-        assert lasting.rising(host, headers={"If-None-Match": etag}, **one).status == 200
+        assert stack.rising(host, headers={"If-None-Match": etag}, **one).status == 200
 
 
-def test_head_has_the_headers_of_get_and_no_body(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    whole, head = lasting.rising(host), lasting.rising(host, method="HEAD")
+def test_head_has_the_headers_of_get_and_no_body(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    whole, head = stack.rising(host), stack.rising(host, method="HEAD")
     assert (head.status, head.body) == (200, b"")
     for name in ("ETag", "Content-Type", "Last-Modified"):
         assert head.headers[name] == whole.headers[name]
@@ -258,11 +253,11 @@ def test_health_ready_and_the_list_of_endpoints(stack: Stack) -> None:
 # Forms
 
 
-def test_jsonp_calls_the_function_with_the_same_list(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    whole = lasting.rising(host).json
+def test_jsonp_calls_the_function_with_the_same_list(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    whole = stack.rising(host).json
     for name in ("callback", "jsonp"):
-        answer = lasting.rising(host, **{name: "upbeat.show_$1"})
+        answer = stack.rising(host, **{name: "upbeat.show_$1"})
         text = answer.body.decode()
         assert text.startswith("/**/upbeat.show_$1([") and text.endswith("]);\n")
         assert json.loads(text[len("/**/upbeat.show_$1(") : -3]) == whole
@@ -270,24 +265,24 @@ def test_jsonp_calls_the_function_with_the_same_list(lasting: Stack, host: str) 
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_csv_by_parameter_or_accept_has_the_same_rows(lasting: Stack, host: str) -> None:
-    fill(lasting, host)
-    rows = [[str(value) for value in row.values()] for row in lasting.rising(host).json]
+def test_csv_by_parameter_or_accept_has_the_same_rows(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    rows = [[str(value) for value in row.values()] for row in stack.rising(host).json]
     for answer in (
-        lasting.rising(host, format="csv"),
-        lasting.rising(host, headers={"Accept": "text/csv"}),
-        lasting.rising(host, headers={"Accept": "application/json;q=0.5, text/csv"}),
+        stack.rising(host, format="csv"),
+        stack.rising(host, headers={"Accept": "text/csv"}),
+        stack.rising(host, headers={"Accept": "application/json;q=0.5, text/csv"}),
     ):
         assert answer.headers["Content-Type"].startswith("text/csv")
         assert answer.csv == [["i", "path", "visitors", "change"], *rows]
     others = ("*/*", "application/json", "text/csv;q=0", "text/csv;q=0.1, application/json", "text/csv;q=0.1, */*")
     for accept in others:
-        assert lasting.rising(host, headers={"Accept": accept}).json
+        assert stack.rising(host, headers={"Accept": accept}).json
 
 
-def test_csv_is_safe_to_open_in_a_spreadsheet(lasting: Stack, host: str) -> None:
+def test_csv_is_safe_to_open_in_a_spreadsheet(stack: Stack, host: str) -> None:
     titles = ["=1+1", "+1", "-1", "@sum", "\tx", "a,b", 'say "x"', "two\nlines"]
-    fill(lasting, host, titles)
-    rows = lasting.rising(host, format="csv").csv[1:]
+    fill(stack, host, titles)
+    rows = stack.rising(host, format="csv").csv[1:]
     expected = {"'" + title if title[0] in "=+-@\t" else title for title in titles}
     assert {row[0] for row in rows} == expected

@@ -58,9 +58,13 @@ def postgres_of_its_own(folder: Path) -> Iterator[Postgres]:
 
 @pytest.fixture
 def stack(new_stack: Callable[..., Stack], postgres_of_its_own: Postgres) -> Stack:
-    """Fresh rows, so that nothing but the database matters."""
+    """Fresh rows, so that nothing but the database matters, and one worker: of two, one may never have answered, and
+    has nothing to say again."""
     one = new_stack(
-        database=postgres_of_its_own.new_database(), UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000"
+        database=postgres_of_its_own.new_database(),
+        UPBEAT_TTL_MS="60000",
+        UPBEAT_STALE_MS="60000",
+        UPBEAT_WORKERS="1",
     )
     one.simulator.script(HOST, [page("/", 1)])
     assert one.rising(HOST).status == 200
@@ -87,8 +91,10 @@ def test_backend_kill_9(
     before = snapshots(stack)
     with Load(stack, HOST, clients=4, pause_s=0.005) as load:
         load.await_more(50)
-        os.kill(backends(postgres_of_its_own)[0], signal.SIGKILL)
+        old = set(backends(postgres_of_its_own))
+        os.kill(min(old), signal.SIGKILL)
         killed_s = time.monotonic()
+        await_true(lambda: not old & set(children_of(postgres_of_its_own.pid)), 10, "a server that has noticed")
         await_true(postgres_of_its_own.is_ready, 10, "crash recovery")
         ready_s = time.monotonic()
         load.await_status(200, 5)
@@ -133,7 +139,7 @@ def test_postgresql_sigstop_for_10_s(
 ) -> None:
     """Here 4 s of it, since nothing new happens in the other six."""
     with Load(stack, HOST, clients=8, pause_s=0.005) as load:
-        load.await_more(400)  # each worker has answered, and can answer again
+        load.await_more(50)
         with Frozen(postgres_of_its_own):
             stopped_s = time.monotonic()
             cold = [stack.rising(f"cold{n}.example").status for n in range(3)]

@@ -69,6 +69,7 @@ def parked(stack: Stack, hosts: list[str]) -> tuple[threading.Thread, list[list[
         stack.simulator.fault(host, "slow", latency_ms=2400, times=1)
     thread, replies = in_background(lambda: stack.crowd(hosts))
     in_flight(stack, len(set(hosts)))
+    await_true(lambda: stack.waiting() == len(hosts), 2, "all of them waiting")
     return thread, replies
 
 
@@ -103,7 +104,7 @@ def test_fetcher_kill_9_in_the_middle_of_a_fetch(stack: Stack, measured: Callabl
     told_s = time.monotonic() - killed_s
     assert [reply.status for reply in replies[0]] == [200] * 20 + [503] * 20
     assert all(int(reply.header("Retry-After")) >= 1 for reply in replies[0][20:])
-    assert told_s < REACHED_S
+    assert told_s < allow_s(REACHED_S)
     await_true(stack.fetchers.is_whole, 1, "the successors")
     for host in (HOST, COLD):
         await_true(lambda: stack.rising(host).status == 200 and stack.database.value(FRESH, host), 8, host)

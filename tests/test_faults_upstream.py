@@ -61,7 +61,8 @@ def test_upstream_refused(stack: Stack, measured: Callable[[str], None]) -> None
     assert not stack.fetchers.stop()
     stack.fetchers.settings["CHARTBEAT_URL"] = real
     stack.fetchers.start()
-    await_true(lambda: "Warning" not in stack.rising("warm.example").headers, 10, "fresh again")
+    # The longer that took, the longer is the back-off.
+    await_true(lambda: "Warning" not in stack.rising("warm.example").headers, 60, "fresh again")
     assert stack.rising("cold.example").status in (200, 503)
 
 
@@ -90,7 +91,8 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
         f"stale 200 in {bad.quantile_s(0.5) * 1000:.0f} ms (median); other hosts' p99"
         f" {before.quantile_s(0.99) * 1000:.0f} ms before, {good.quantile_s(0.99) * 1000:.0f} ms meanwhile"
     )
-    assert good.quantile_s(0.99) < allow_s(5 * before.quantile_s(0.99) + 0.02)
+    # A tenth of a second, since a machine can be absent for a moment; who waits for Chartbeat waits for three or more.
+    assert good.quantile_s(0.99) < allow_s(5 * before.quantile_s(0.99) + 0.1)
     # The first list, a try of 3 s, and after a back-off of 2 s, 4 s ... the next ones.
     assert asked(stack, "bad.example") <= 3 + (time.monotonic() - began_s) // 7
 
@@ -111,7 +113,8 @@ def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
         assert time.monotonic() - started_s < allow_s(2), "a worker is free"
         assert set(calls) <= {503, 504}
     query = "select extract(epoch from max(next_try) - clock_timestamp())::float from host_status"
-    assert 0 < stack.database.value(query) <= 60
+    # That of the first hosts may be over when the tries for the others are not.
+    assert 0 < await_true(lambda: stack.database.value(query), 5, "a back-off") <= 60
 
 
 @pytest.mark.parametrize("said, least_s, most_s", [("30", 28, 30), ("999999999", 590, 600)])

@@ -260,7 +260,7 @@ def test_days_of_23_and_25_hours_lose_and_repeat_nothing(database: Database) -> 
 
 
 def test_title_changes_are_a_headline_log(new_stack: Callable[..., Stack]) -> None:
-    stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    stack = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
     for title in ("One", "One", "Two", "One"):
         stack.turn("a.example", [page("/a", 5, title)])
     rows = stack.database.rows(
@@ -327,7 +327,7 @@ def test_the_upkeep_notes_when_pages_were_seen_and_forgets_those_that_stand_in_n
 @pytest.mark.once
 def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., Stack]) -> None:
     """Somebody reads the tables: upkeep waits 50 ms at most, and leaves them for another time."""
-    stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    stack = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
     stack.turn("a.example", [page("/a", 1)])
     today = datetime.now(timezone.utc).date()
     day, old = today + timedelta(days=2), today - timedelta(days=9)

@@ -11,16 +11,17 @@ from servers.stack import Stack, page
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Callable[..., Stack]) -> Stack:
-    return new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    return new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
 
 
 @pytest.fixture(scope="module")
 def legacy(new_stack: Callable[..., Stack]) -> Stack:
     """The list that the prototype called."""
-    one = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
-    one.pool.stop()
-    one.pool.settings["CHARTBEAT_URL"] = one.simulator.upstream_url + "/live/toppages/"
-    one.pool.start()
+    one = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
+    one.fetchers.stop()
+    one.fetchers.settings["CHARTBEAT_URL"] = one.simulator.upstream_url + "/live/toppages/"
+    one.fetchers.start()
+    await_true(lambda: one.ask("/readyz").status == 200, 10, "workers that know of them")
     return one
 
 
@@ -194,6 +195,7 @@ def test_a_bad_answer_changes_no_row_and_is_logged_with_host_reason_and_size(
     else:
         stack.simulator.script(host, [page("/a", 3)])
         stack.simulator.fault(host, kind)
+    stack.outdate(host)
     await_true(lambda: stack.rising(host).headers.get("Warning", "").startswith("111"), 5)
     answer = stack.rising(host)
     assert (answer.status, [row["visitors"] for row in answer.json]) == (200, [2])

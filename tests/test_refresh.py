@@ -14,6 +14,8 @@ from servers.simulator import Simulator
 from servers.stack import KEY, Answer, Stack, page
 
 AGED = "select clock_timestamp() - taken_at > interval '600 ms' from cache where host = %s"
+BACK_OFF_S = "select extract(epoch from next_try_at - last_error_at)::float from refreshes where host = %s"
+SNAPSHOTS = "select count(*) from snapshots where host = %s"
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +25,14 @@ def lasting(new_stack: Callable[..., Stack]) -> Stack:
 
 @pytest.fixture(scope="module")
 def stale(new_stack: Callable[..., Stack]) -> Stack:
-    """Rows are stale soon, stay servable for long, and are answered at once."""
-    return new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="60000", UPBEAT_WAIT_MS="0")
+    """Rows that a test has outdated are answered at once."""
+    return new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="300000", UPBEAT_WAIT_MS="0")
 
 
 @pytest.fixture(scope="module")
 def patient(new_stack: Callable[..., Stack]) -> Stack:
-    """Whoever finds a row that is older than the TTL waits for the refresh, for a second."""
-    return new_stack(UPBEAT_TTL_MS="500", UPBEAT_STALE_MS="60000", UPBEAT_WAIT_MS="1000")
+    """Whoever finds a row that a test has outdated waits for the refresh, for a second."""
+    return new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="300000", UPBEAT_WAIT_MS="1000")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def short(new_stack: Callable[..., Stack]) -> Stack:
         UPBEAT_TTL_MS="100",
         UPBEAT_STALE_MS="100",
         UPBEAT_STALE_ERROR_MS="100",
-        UPBEAT_UPSTREAM_TIMEOUT_MS="400",
+        UPBEAT_UPSTREAM_TIMEOUT_MS="1000",
     )
 
 
@@ -83,24 +85,22 @@ def test_within_the_ttl_nobody_asks_again(lasting: Stack, host: str) -> None:
 
 def test_with_no_time_to_wait_stale_is_answered_at_once_and_refreshed_after(stale: Stack, host: str) -> None:
     stale.simulator.script(host, [page("/", 1)])
-    first = stale.rising(host)
-    await_age(stale, host, 150)
+    stale.rising(host)
+    stale.outdate(host)
     stale.simulator.script(host, [page("/", 2)])
     stale.simulator.fault(host, "slow", latency_ms=1000, times=1)  # so that the answer can't be the new one
     answer = stale.rising(host)
-    assert answer.headers["ETag"] == first.headers["ETag"]
-    assert answer.headers["Warning"].startswith("110")
-    snapshots = "select count(*) from snapshots where host = %s"
-    await_true(lambda: stale.database.value(snapshots, host) == 2, 5, "the refill")
+    assert answer.json == [] and answer.headers["Warning"].startswith("110")
+    await_true(lambda: stale.database.value(SNAPSHOTS, host) == 2, 5, "the refill")
 
 
 def test_one_refreshes_while_all_others_are_served_stale(stale: Stack, host: str) -> None:
     stale.rising(host)
-    await_age(stale, host, 150)
+    stale.outdate(host)
     stale.simulator.fault(host, "slow", latency_ms=1000, times=1)
     answers = at_once(stale, host, 40)
     assert {answer.status for answer in answers} == {200}
-    stale.simulator.await_counts(lambda counts: counts["in_flight"] == 1)
+    await_true(lambda: stale.database.value(SNAPSHOTS, host) == 2, 5, "the refresh")
     assert asked(stale, host) == 2
 
 
@@ -108,7 +108,7 @@ def test_older_than_the_ttl_is_refreshed_before_it_is_answered(patient: Stack, h
     """So whoever asks twice, some seconds apart, gets what has changed the second time."""
     patient.simulator.script(host, [page("/", 1)])
     assert patient.rising(host).json == []
-    await_age(patient, host, 600)
+    patient.outdate(host)
     patient.simulator.script(host, [page("/", 5)])
     answer = patient.rising(host)
     assert "Warning" not in answer.headers and answer.json[0]["change"] == 4
@@ -118,7 +118,7 @@ def test_nobody_waits_longer_than_he_should(patient: Stack, host: str) -> None:
     """Then what there is, stale; and the refresh goes on."""
     patient.simulator.script(host, [page("/", 1)])
     patient.rising(host)
-    await_age(patient, host, 600)
+    patient.outdate(host)
     patient.simulator.fault(host, "slow", latency_ms=2500, times=1)
     from_s = time.monotonic()
     answers = at_once(patient, host, 20)
@@ -126,16 +126,14 @@ def test_nobody_waits_longer_than_he_should(patient: Stack, host: str) -> None:
     assert {answer.status for answer in answers} == {200}
     assert all(answer.headers["Warning"].startswith("110") for answer in answers)
     assert 0.9 < took_s < allow_s(2.2)
-    assert patient.simulator.counts()["in_flight"] == 1
-    snapshots = "select count(*) from snapshots where host = %s"
-    await_true(lambda: patient.database.value(snapshots, host) == 2, 5, "the refresh")
+    await_true(lambda: patient.database.value(SNAPSHOTS, host) == 2, 5, "the refresh")
     assert asked(patient, host) == 2
 
 
 def test_an_answer_says_once_how_long_it_may_be_kept(patient: Stack, host: str) -> None:
     for _ in range(2):
         assert len(patient.rising(host).headers.get_all("Cache-Control")) == 1
-        await_age(patient, host, 600)
+        patient.outdate(host)
 
 
 def test_older_rows_are_refreshed_before_they_are_answered(lasting: Stack, host: str) -> None:
@@ -168,7 +166,7 @@ def test_one_worker_has_many_cold_hosts_asked_for_side_by_side(new_stack: Callab
     alone = new_stack(UPBEAT_WORKERS="1")
     hosts = [f"cold-{n}.example" for n in range(40)]
     for host in hosts:
-        alone.simulator.fault(host, "slow", latency_ms=1000)
+        alone.simulator.fault(host, "slow", latency_ms=1500)
     with ThreadPoolExecutor(len(hosts)) as pool:
         answers = pool.map(alone.rising, hosts)
         alone.simulator.await_counts(lambda counts: counts["in_flight"] == len(hosts))
@@ -182,8 +180,8 @@ def test_who_needs_no_refresh_does_not_wait_behind_a_crowd_that_does(
 ) -> None:
     alone = new_stack(UPBEAT_WORKERS="1")
     assert alone.rising("known.example").status == 200
-    alone.simulator.fault("*", "slow", latency_ms=2000)
-    hosts = [f"cold-{n}.example" for n in range(50)]
+    alone.simulator.fault("*", "slow", latency_ms=1700)  # with 0.8 s to store them all, before nobody waits any longer
+    hosts = [f"cold-{n}.example" for n in range(30)]
     with ThreadPoolExecutor(len(hosts)) as pool:
         slow = [pool.submit(alone.rising, host) for host in hosts]
         alone.simulator.await_counts(lambda counts: counts["in_flight"] == len(hosts))
@@ -240,7 +238,7 @@ def test_a_crowd_that_waits_for_the_lease_of_another_machine_is_answered_when_it
     make_older(lasting, host, 3600)
     lasting.database.rows(
         "update refreshes set token = gen_random_uuid(),"
-        " lease_until = clock_timestamp() + interval '1500 ms' where host = %s",
+        " lease_until = clock_timestamp() + interval '1 s' where host = %s",
         host,
     )
     replies = lasting.crowd([f"{host}&limit={n + 1}" for n in range(120)])
@@ -259,7 +257,7 @@ def test_what_another_machine_has_stored_is_served_at_once(lasting: Stack, host:
     )
     with ThreadPoolExecutor(10) as pool:
         waiting = [pool.submit(lasting.rising, host) for _ in range(10)]
-        time.sleep(0.3)  # until they wait, which nobody can see
+        await_true(lambda: lasting.waiting() == 10, 3, "all of them waiting")
         from_s = time.monotonic()
         lasting.database.rows("update cache set taken_at = clock_timestamp() where host = %s", host)
         lasting.database.rows("update refreshes set token = null, lease_until = null where host = %s", host)
@@ -339,10 +337,7 @@ def test_with_nothing_to_serve_the_client_hears_what_is_wrong_and_when_to_come_a
 def test_back_off_grows_with_the_failures_and_ends_with_success(short: Stack, host: str) -> None:
     short.simulator.fault(host, "status", status=500)
     waits = []
-    wait = (
-        "select extract(epoch from next_try - clock_timestamp())::float from host_status"
-        " where host = %s and failures = %s"
-    )
+    wait = BACK_OFF_S + " and failures = %s"
     for failures in range(1, 5):
         # For a moment a worker says itself what came of the last try.
         await_true(lambda: short.rising(host).status and short.database.rows(wait, host, failures), 5, "a try")
@@ -355,20 +350,15 @@ def test_back_off_grows_with_the_failures_and_ends_with_success(short: Stack, ho
     assert short.database.rows(status, host) == [(0, None)]
 
 
-@pytest.mark.parametrize("said, least_s, most_s", [("30", 29, 30), ("99999999", 590, 600)])
-def test_retry_after_is_kept_to_and_clamped(
-    short: Stack, host: str, said: str, least_s: int, most_s: int
-) -> None:
+@pytest.mark.parametrize("said, wait_s", [("30", 30), ("99999999", 600)])
+def test_retry_after_is_kept_to_and_clamped(short: Stack, host: str, said: str, wait_s: int) -> None:
     short.simulator.fault(host, "retry_after", value=said)
     short.rising(host)
-    query = (
-        "select extract(epoch from next_try - clock_timestamp()) from host_status where host = %s"
-    )
-    assert least_s <= short.database.value(query, host) <= most_s
+    assert short.database.value(BACK_OFF_S, host) == pytest.approx(wait_s, abs=0.1)
 
 
 def test_too_old_to_serve_is_not_served(short: Stack, host: str) -> None:
-    short.turn(host, [page("/", 1)])
+    await_true(lambda: short.rising(host).status == 200, 5, "a row")
     short.simulator.fault(host, "status", status=500)
     await_true(lambda: short.rising(host).status != 200, 5)
 
@@ -377,11 +367,12 @@ def test_the_rate_budget_holds_whatever_the_clients_do(new_stack: Callable[..., 
     """12 a minute with a burst of a tenth of that: the third request in a row has to wait."""
     stack = new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100", UPBEAT_RATE_PER_MINUTE="12")
     host = "budget.example"
+    from_s = time.monotonic()
     answers = [stack.rising(host) for _ in range(20)]
     await_age(stack, host, 150)
     answers += [stack.rising(host) for _ in range(20)]
     assert {answer.status for answer in answers} == {200}
-    assert asked(stack, host) <= 3
+    assert asked(stack, host) <= 3 + (time.monotonic() - from_s) // 5
 
 
 # Keys
@@ -406,7 +397,7 @@ def test_a_refresh_uses_the_key_that_was_checked_longest_ago(stale: Stack, host:
         stale.database.rows(
             "update key_checks set checked_at = checked_at - interval '10 s' where host = %s", host
         )
-        await_age(stale, host, 150)
+        stale.outdate(host)
         stale.rising(host)
         await_true(lambda: asked(stale, host) == count, 5, f"request {count}")
         failures = "select count(*) from refreshes where host = %s and token is null"
@@ -444,7 +435,7 @@ def test_a_revoked_key_gives_way_to_another_and_is_then_refused(stale: Stack, ho
     stale.simulator.keys(revoked, None)
 
     def refused() -> bool:
-        await_age(stale, host, 150)
+        stale.outdate(host)
         assert stale.rising(host).status == 200
         return stale.rising(host, revoked).status == 400
 
