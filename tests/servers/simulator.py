@@ -5,12 +5,13 @@ import os
 import select
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
+
+from .processes import allow_s, await_true
 
 PYTHON = "/usr/bin/python3"
 FOLDER = Path(__file__).resolve().parent.parent / "simulator"
@@ -48,7 +49,7 @@ class Simulator:
         )
         assert self._process.stdout is not None
         words = ""
-        if select.select([self._process.stdout], [], [], READY_WITHIN_S)[0]:
+        if select.select([self._process.stdout], [], [], allow_s(READY_WITHIN_S))[0]:
             words = self._process.stdout.readline()
         if not words.startswith("ready "):
             self.stop()
@@ -64,7 +65,7 @@ class Simulator:
             return None
         process.terminate()
         try:
-            return process.wait(STOP_WITHIN_S)
+            return process.wait(allow_s(STOP_WITHIN_S))
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
@@ -141,8 +142,4 @@ class Simulator:
 
     def await_counts(self, holds: Any, within_s: float = 5.0) -> dict[str, Any]:
         """The counts as soon as `holds(counts)`; AssertionError where that never comes."""
-        until_s = time.monotonic() + within_s
-        while not holds(counts := self.counts()):
-            assert time.monotonic() < until_s, f"still {counts}"
-            time.sleep(0.01)
-        return counts
+        return await_true(lambda: now if holds(now := self.counts()) else {}, within_s, "what the simulator is to count")
