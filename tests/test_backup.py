@@ -58,10 +58,14 @@ def test_a_table_that_was_emptied_comes_back_as_of_the_second_before(folder: Pat
         postgres.execute("insert into hosts (host) values ('after-the-backup.example')", "template_upbeat")
         before = postgres.value("select clock_timestamp()::text")
         postgres.execute("delete from hosts", "template_upbeat")
-        postgres.value("select pg_switch_wal()")
+        last = postgres.value("select pg_walfile_name(pg_switch_wal())")
+        archived = "select last_archived_wal from pg_stat_archiver"
+        await_true(lambda: (postgres.value(archived) or "") >= last, 60, "all of it in the repository")
         postgres.stop()
         backup.run("--delta", "--type=time", f"--target={before}", "--target-action=promote", "restore")
         postgres.start()
+        # It takes connections before it has replayed all that it is to.
+        await_true(lambda: not postgres.value("select pg_is_in_recovery()"), 60, "the end of the recovery")
         assert postgres.value("select host from hosts", "template_upbeat") == "after-the-backup.example"
     finally:
         postgres.stop()

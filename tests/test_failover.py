@@ -11,7 +11,7 @@ import pytest
 
 from servers.pair import Frozen, Viewers, both, kill, make_pair, promote, questions
 from servers.postgres import Database, Postgres
-from servers.processes import await_true, end
+from servers.processes import allow_s, await_true, end
 from servers.stack import KEY, PATH, Stack, page
 from servers.tokens import add_token, run_token
 
@@ -75,8 +75,8 @@ def test_primary_frozen(
     assert cold.status == 503 and int(cold.headers["Retry-After"]) >= 1
     slowest_s = viewers.slowest_s()
     measured(f"200, slowest {slowest_s:.2f} s; fresh again {back_s:.2f} s after the promotion; cold {cold_s:.2f} s")
-    assert slowest_s < 1.3 and cold_s < 1.3
-    assert back_s < 8, "the lease of the fetch that was lost, and a refresh"
+    assert slowest_s < allow_s(1.3) and cold_s < allow_s(1.3)
+    assert back_s < allow_s(8), "the lease of the fetch that was lost, and a refresh"
 
 
 @pytest.mark.once
@@ -98,7 +98,7 @@ def test_primary_killed(
         promote(standby)
         viewers.await_more(50)
     assert not fault_of(viewers, killed_s)
-    assert viewers.slowest_s() < 1.3
+    assert viewers.slowest_s() < allow_s(1.3)
     assert trend.json["host"] == HOST
     said = [answer for answer in viewers.after(killed_s + 4) if "Warning" in answer.headers]
     assert all("Age" in answer.headers or "Last-Modified" in answer.headers for answer in said)
@@ -144,8 +144,8 @@ def test_a_kept_answer_has_an_end_and_says_its_age(new_stack: Callable[..., Stac
             UPBEAT_STALE_ERROR_MS="7000",
         )
         stack.simulator.script(HOST, [page("/", 1)])
-        assert stack.rising(HOST).status == 200
         taken_s = time.monotonic()
+        assert stack.rising(HOST).status == 200
         ask = {"headers": {"X-CB-AK": KEY}, "host": HOST}
         assert stack.ask(TRENDS, **ask).json["stale"] is False
         postgres.stop()
@@ -153,7 +153,7 @@ def test_a_kept_answer_has_an_end_and_says_its_age(new_stack: Callable[..., Stac
         await_true(lambda: int(stack.rising(HOST).headers["Age"] or 0) >= 4, 6, "an age that grows")
         await_true(lambda: stack.ask(TRENDS, **ask).json["stale"] is True, 3, "after nginx's copy, the worker's memory")
         await_true(lambda: stack.rising(HOST).status == 503, 8, "the end")
-        assert 6 < time.monotonic() - taken_s < 10
+        assert 6 < time.monotonic() - taken_s < allow_s(10)
     finally:
         postgres.stop(signal.SIGQUIT)
 

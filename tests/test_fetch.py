@@ -222,7 +222,7 @@ def test_the_loop_keeps_a_host_fresh_that_nobody_asks_for(stack: Stack) -> None:
 
 def test_told_to_stop_it_ends_what_is_under_way(stack: Stack) -> None:
     add_hosts(stack, 3)
-    stack.simulator.fault("*", "slow", latency_ms=700)
+    stack.simulator.fault("*", "slow", latency_ms=1500)
     one = Fetcher(stack).start("--loop")
     stack.simulator.await_counts(lambda counts: counts["in_flight"] == 3)
     assert one.stop() == 0
@@ -239,6 +239,7 @@ def test_the_database_away_and_back(stack: Stack) -> None:
     postgres = stack.database.postgres
     cut = (
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename like 'upbeat\\_%'"
+        f" and datname = '{stack.database.name}'"
     )
     assert postgres.value(cut) > 0
     seen = stack.database.value(count)
@@ -259,13 +260,13 @@ def test_workers_and_fetcher_share_one_budget(new_stack: Callable[..., Stack]) -
     assert stack.rising(host).status == 200
     stack.database.rows("update hosts set poll_every = '100 ms'")
     one = Fetcher(stack).start("--loop")
-    until_s = time.monotonic() + 10
-    while time.monotonic() < until_s:
+    from_s = time.monotonic()
+    while time.monotonic() < from_s + 10:
         assert stack.rising(host).status == 200
         time.sleep(0.02)
     assert one.stop() == 0
     asked = stack.simulator.counts()["hosts"][host]
-    assert 8 <= asked <= 6 + 10 / 1.1 + 2, asked
+    assert 8 <= asked <= 6 + (time.monotonic() - from_s) / 1.1 + 2, asked
 
 
 # What workers ask over the socket
@@ -309,8 +310,8 @@ def test_all_who_wait_are_answered_from_one_request(served: Stack, fetcher: Fetc
 
 
 def test_who_is_owed_an_answer_hears_that_the_fetcher_lives(served: Stack, fetcher: Fetcher, host: str) -> None:
-    served.simulator.fault(host, "slow", latency_ms=1200)
-    with Worker(fetcher.socket, within_s=0.9) as worker:
+    served.simulator.fault(host, "slow", latency_ms=1800)
+    with Worker(fetcher.socket, within_s=allow_s(0.9)) as worker:
         worker.ask(host, check=True)
         assert worker.done().outcome == Outcome.STORED
         assert worker.alive >= 4
@@ -406,11 +407,11 @@ def test_the_lease_of_another_process_is_waited_for(served: Stack, fetcher: Fetc
             "update refreshes set token = gen_random_uuid(), lease_until = now() + interval '700 ms'"
             " where host = %s"
         )
-        served.database.rows(lease, host)
         from_s = time.monotonic()
+        served.database.rows(lease, host)
         worker.ask(host)
         assert worker.done().outcome == Outcome.STORED
-        assert 0.4 < time.monotonic() - from_s < allow_s(2)
+        assert 0.7 < time.monotonic() - from_s < allow_s(2)
         make_older(served, host, 10)
         served.database.rows(lease.replace("700 ms", "6 s"), host)
         from_s = time.monotonic()
@@ -470,7 +471,7 @@ def test_without_a_database_asks_are_answered_at_once(served: Stack) -> None:
     one = Fetcher(served, UPBEAT_DATABASE="host=/nowhere")
     one.socket = served.folder / "other.sock"
     one.serve(1)
-    with Worker(one.socket, within_s=2) as worker:
+    with Worker(one.socket, within_s=allow_s(2)) as worker:
         for _ in range(3):
             worker.ask("a.example", check=True)
             assert worker.done().outcome == Outcome.DATABASE

@@ -1,5 +1,6 @@
 """nginx's own copies of answers: the same answers, to the same keys, and never for long."""
 
+import contextlib
 import resource
 import time
 from typing import Any, Callable
@@ -84,13 +85,16 @@ def test_each_form_of_an_answer_has_a_copy_of_its_own(stack: Stack, host: str) -
 
 def test_a_copy_answers_304(stack: Stack, host: str) -> None:
     fill(stack, host)
+    before = stack.simulator.counts()["hosts"][host]
 
     def same() -> bool:
         etag = stack.rising(host).headers["ETag"]
         answer = stack.rising(host, headers={"If-None-Match": etag})
         return answer.status == 304 and answer.body == b""
 
-    assert sum(same() for _ in range(50)) >= 48, "but for a refill in between"
+    count = sum(same() for _ in range(50))
+    refills = stack.simulator.counts()["hosts"][host] - before
+    assert count >= 50 - max(refills, 2), "but for a refill in between"
 
 
 @pytest.mark.once
@@ -99,10 +103,11 @@ def test_no_answer_is_older_than_ttl_and_what_refilling_takes(stack: Stack, host
     oldest: list[Any] = []
     until_s = time.monotonic() + 9
     while time.monotonic() < until_s:
+        asked_ms = time.time() * 1000  # how long the answer takes on a busy machine is another matter
         answer: Answer = stack.rising(host)
         assert answer.status == 200
         taken_ms = int(answer.headers["ETag"][1:].split("-")[0], 16) / 1000
-        oldest.append(time.time() * 1000 - taken_ms)
+        oldest.append(asked_ms - taken_ms)
         time.sleep(0.01)
     assert max(oldest) < 3000 + 2000 + 500, "the TTL, the copy's two seconds, a refill"
     asked = stack.simulator.counts()["hosts"][host]
@@ -123,7 +128,8 @@ def test_files_with_keys_are_for_nginx_alone(stack: Stack, host: str) -> None:
     files = [file for file in cache.rglob("*") if file.is_file()]
     assert files
     for place in [cache, *files]:
-        assert place.stat().st_mode & 0o077 == 0, place
+        with contextlib.suppress(FileNotFoundError):  # a copy has a name of its own until it is whole
+            assert place.stat().st_mode & 0o077 == 0, place
 
 
 @pytest.mark.once

@@ -22,8 +22,8 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
 
 @pytest.mark.parametrize("sign", [signal.SIGUSR1, signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_told_to_stop_finishes_its_request(stack: Stack, sign: int) -> None:
-    """Each worker has a request under way that takes half a second of Chartbeat's."""
-    stack.simulator.fault("slow.example", "slow", latency_ms=500)
+    """Each worker has a request under way that takes a second of Chartbeat's."""
+    stack.simulator.fault("slow.example", "slow", latency_ms=1000)
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(stack.rising("slow.example").status))
     thread.start()
