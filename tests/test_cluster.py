@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from servers.processes import ROOT
+from servers.processes import ROOT, allow_s
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.unhurried]
 
@@ -13,6 +13,6 @@ pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.unhurried]
 @pytest.mark.skipif(not shutil.which("patroni"), reason="patroni is not installed")
 def test_clients_go_on_and_what_was_acknowledged_stays() -> None:
     command = [str(ROOT / "tests" / "cluster" / "run"), "--short"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=allow_s(400))
     print(ended.stdout)
     assert ended.returncode == 0 and "3 scenarios in" in ended.stdout, ended.stdout + ended.stderr

@@ -16,14 +16,17 @@ from servers.load import Load
 from servers.pair import Frozen, both, kill, make_pair, promote
 from servers.pgbouncer import PgBouncer
 from servers.postgres import Database, Postgres
-from servers.processes import allow_s, await_true, children_of, program
+from servers.processes import allow_s, await_true, children_of, command_line, program
 from servers.rights import small_disk
 from servers.stack import KEY, Stack, page
 
 HOST = "database.example"
 EVENTS = "/api/v1.0/events"
 HOLD = "begin; select pg_advisory_xact_lock_shared(1); select pg_sleep(60); commit"
-HELD = "select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock'"
+HELD = (
+    "select pid from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()"
+    " where locktype = 'advisory' and mode = 'ShareLock'"
+)
 # The first half of the query waits, and reads a table, so that PostgreSQL hears of what was dropped; the other half is
 # a function that was found when the query began.
 HALF = """
@@ -75,7 +78,7 @@ def backends(postgres: Postgres) -> list[int]:
     """Of our workers."""
     found = []
     for pid in children_of(postgres.pid):
-        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        title = command_line(pid)
         if b" upbeat_worker " in title or b" upbeat_fetch " in title:
             found.append(pid)
     return found

@@ -38,14 +38,6 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     )
 
 
-def take(stack: Stack, pages: list[dict[str, Any]]) -> None:
-    """One more snapshot: the one before is made older than anything that may be served."""
-    for table in ("cache", "snapshots"):
-        stack.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes'")
-    stack.simulator.script(HOST, pages)
-    assert stack.rising(HOST).status == 200
-
-
 def reference(before: dict[str, int], after: dict[str, int]) -> list[tuple[str, int, int]]:
     rows = [(path, n, n - before[path]) for path, n in after.items() if n > before.get(path, n)]
     return sorted(rows, key=lambda row: (-row[2], -row[1], row[0].encode()))
@@ -57,7 +49,7 @@ def test_the_increase_of_any_two_lists_is_that_of_the_reference(
     stack: Stack, before: dict[str, int], after: dict[str, int]
 ) -> None:
     for one in (before, after):
-        take(stack, [page(path, visitors) for path, visitors in one.items()])
+        stack.turn(HOST, [page(path, visitors) for path, visitors in one.items()])
     answer = stack.rising(HOST).json
     assert [(r["path"], r["visitors"], r["change"]) for r in answer] == reference(before, after)
 
@@ -65,8 +57,8 @@ def test_the_increase_of_any_two_lists_is_that_of_the_reference(
 @settings(**PROFILE)
 @given(st.permutations([(f"/{n}", n % 3) for n in range(8)]))
 def test_the_order_of_rows_from_chartbeat_is_irrelevant(stack: Stack, rows: Any) -> None:
-    take(stack, [page(path, n) for path, n in rows])
-    take(stack, [page(path, n + 2) for path, n in reversed(rows)])
+    stack.turn(HOST, [page(path, n) for path, n in rows])
+    stack.turn(HOST, [page(path, n + 2) for path, n in reversed(rows)])
     order = [(r["change"], r["visitors"], r["path"]) for r in stack.rising(HOST).json]
     assert order == sorted(order, key=lambda r: (-r[0], -r[1], r[2].encode())) and len(order) == 8
 
@@ -74,8 +66,8 @@ def test_the_order_of_rows_from_chartbeat_is_irrelevant(stack: Stack, rows: Any)
 @settings(**PROFILE)
 @given(TEXT)
 def test_json_csv_and_jsonp_give_any_title_back(stack: Stack, title: str) -> None:
-    take(stack, [page("/x", 1, title)])
-    take(stack, [page("/x", 2, title)])
+    stack.turn(HOST, [page("/x", 1, title)])
+    stack.turn(HOST, [page("/x", 2, title)])
     assert stack.rising(HOST).json[0]["i"] == title
     script = stack.rising(HOST, callback="f").body.decode()
     assert "\u2028" not in script and "</" not in script

@@ -16,7 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psycopg
 import yaml
 
-from servers.processes import ROOT, as_user, await_true, own_by, program
+from servers.processes import ROOT, allow_s, as_user, await_true, own_by, program
 
 FILES = ROOT / "fcgi" / "cluster"
 NAMES = "abc"
@@ -119,9 +119,9 @@ class Node(Part):
     def status(self) -> dict[str, Any]:
         """What Patroni says of itself; {} where it says nothing."""
         try:
-            with DIRECT.open(f"http://{self.address}:8008/patroni", timeout=1) as answer:
+            with DIRECT.open(f"http://{self.address}:8008/patroni", timeout=allow_s(1)) as answer:
                 return json.load(answer)
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:
             with contextlib.suppress(Exception):
                 return json.load(error)  # type: ignore[arg-type]
             return {}
@@ -264,8 +264,12 @@ class Cluster:
 
     def standby(self, kind: str) -> str:
         """The machine that is the standby of this kind: sync or async."""
-        rows = self.nodes[self.leader()].status().get("replication", [])
-        return next(row["application_name"] for row in rows if row["sync_state"] == kind)
+
+        def name() -> str:
+            rows = self.nodes[leader].status().get("replication", []) if (leader := self.leader()) else []
+            return next((row["application_name"] for row in rows if row["sync_state"] == kind), "")
+
+        return await_true(name, 60, f"a standby that is {kind}")
 
     def switch_over(self) -> None:
         leader, candidate = self.leader(), self.standby("sync")

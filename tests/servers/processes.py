@@ -100,6 +100,14 @@ def children_of(pid: int) -> list[int]:
     return sorted(found)
 
 
+def command_line(pid: int) -> bytes:
+    """Its words, each with a NUL behind it; empty where the process is gone, or will be in a moment."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def end(process: subprocess.Popen[bytes] | None, sign: int = signal.SIGTERM) -> int | None:
     """The exit status; the process, and its group, is killed where it does not stop in time."""
     if process is None:

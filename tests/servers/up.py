@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from .processes import ROOT, allow_s, await_true, children_of, free_port
+from .processes import ROOT, allow_s, await_true, children_of, command_line, free_port
 
 KEY = "demo-key-0001"
 HOST = "demo.example"
@@ -94,7 +94,7 @@ class Up:
     def child(self, word: str) -> int:
         """The child of ours whose command line holds a word."""
         for pid in children_of(self.process.pid):
-            if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if word.encode() in command_line(pid):
                 return pid
         raise AssertionError(f"no child runs {word}")
 
@@ -103,9 +103,9 @@ class Up:
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
-                line = (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
+                words, environment = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
             except OSError:
                 continue
-            if str(self.state).encode() in line and int(place.name) != os.getpid():
-                found.append((place / "cmdline").read_bytes().decode(errors="replace"))
+            if str(self.state).encode() in words + environment and int(place.name) != os.getpid():
+                found.append(words.decode(errors="replace"))
         return found
