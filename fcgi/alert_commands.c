@@ -48,6 +48,7 @@ static int run(char **words, int count, const struct alert_options *options)
     int status = EXIT_SETTINGS;
     if (database_new(&database, settings_database(), ROLE_ALERT, true) != STATUS_OK)
         return alert_fail("out of memory");
+    database_be_patient(database);
     if (strcmp(words[0], "channel") == 0)
         status = alert_channel(database, words + 1, count - 1, options);
     else if (strcmp(words[0], "rule") == 0)

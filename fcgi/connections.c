@@ -104,6 +104,7 @@ enum accepted connections_accept(struct connections *connections)
     }
     connection->fcgi.ipcFd = fd;
     connection->is_open = true;
+    connection->is_new = true;
     connection->is_busy = false;
     connection->is_partial = false;
     connection->is_edge = false;
@@ -138,6 +139,7 @@ static bool read_request(struct connections *connections, struct connection *con
     /* nginx sends an empty body; it has to be read, or it stands in front of the next request. */
     if (FCGX_GetChar(connection->fcgi.in) != EOF || !keep)
         connection->fcgi.keepConnection = 0;
+    connection->is_new = false;
     connection->is_busy = true;
     return true;
 }
@@ -194,6 +196,15 @@ void connections_sent(struct connections *connections, struct connection *connec
 void connections_drop(struct connections *connections, struct connection *connection)
 {
     close_connection(connections, connection);
+}
+
+bool connections_any_new(const struct connections *connections)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (connections->all[i].is_open && connections->all[i].is_new)
+            return true;
+    }
+    return false;
 }
 
 bool connections_close_late(struct connections *connections)

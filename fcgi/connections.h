@@ -21,6 +21,7 @@ enum {
 struct connection {
     FCGX_Request fcgi;
     bool is_open;
+    bool is_new;     /* no request has come on it yet */
     bool is_busy;    /* its request is being answered, or waits */
     bool is_partial; /* a part of a request has come; the rest has until partial_until */
     bool is_edge;    /* epoll reports only new bytes of it */
@@ -72,6 +73,10 @@ void connections_sent(struct connections *connections, struct connection *connec
 
 /* Closes a busy connection without an answer. */
 void connections_drop(struct connections *connections, struct connection *connection);
+
+/* Are there some on which no request has come yet? nginx sends one at once, and answers 502 where it finds
+ * such a connection closed; an older one it replaces. */
+bool connections_any_new(const struct connections *connections);
 
 /* Closes those that never send the rest of a request. True: there are some whose time is not yet up. */
 bool connections_close_late(struct connections *connections);

@@ -335,6 +335,8 @@ static int run(const struct settings *settings, enum mode mode)
     enum status result = database_new(&alert.database, settings->database, ROLE_ALERT, settings->prepare);
     if (result == STATUS_OK)
         database_stop_when(alert.database, program_must_stop);
+    if (result == STATUS_OK && mode != MODE_LOOP)
+        database_be_patient(alert.database);
     if (result == STATUS_OK && mode != MODE_DRY_RUN)
         result = begin_delivery(&alert, settings, &secret_box);
     if (result != STATUS_OK)

@@ -322,6 +322,7 @@ static const char *read_database(struct backtest *test)
     struct database *database = NULL;
     if (database_new(&database, settings_database(), ROLE_WORKER, true) != STATUS_OK)
         return "out of memory";
+    database_be_patient(database);
     const char *why = NULL;
     int64_t first_ms = -1;
     int64_t last_ms = -1;

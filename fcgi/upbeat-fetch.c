@@ -262,8 +262,10 @@ static int reseal(const struct settings *settings, const struct secret_box *secr
         return EXIT_SETTINGS;
     }
     enum status result = database_new(&database, settings->database, ROLE_FETCH, settings->prepare);
-    if (result == STATUS_OK)
+    if (result == STATUS_OK) {
+        database_be_patient(database);
         result = keys_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &resealed, &left);
+    }
     if (result == STATUS_OK)
         result = alerts_reseal(database, &old, secret_box, deadline_in(RESEAL_MS), &channels, &channels_left);
     if (result == STATUS_OK)

@@ -403,9 +403,11 @@ static const char *begin(struct import *in)
     in->entries = malloc(SAMPLE_MAX * sizeof *in->entries);
     in->listed = malloc(SAMPLE_MAX * sizeof *in->listed);
     arena_init(&in->arena, QUARTER_MAX_BYTES);
-    bool is_made = in->entries && in->listed &&
-                   database_new(&in->database, settings_database_owner(), NULL, true) == STATUS_OK;
-    return is_made ? NULL : "out of memory";
+    if (!in->entries || !in->listed ||
+        database_new(&in->database, settings_database_owner(), NULL, true) != STATUS_OK)
+        return "out of memory";
+    database_be_patient(in->database);
+    return NULL;
 }
 
 int main(int argc, char **argv)

@@ -291,6 +291,7 @@ int main(int argc, char **argv)
         return status;
     if (database_new(&database, settings_database(), ROLE_TOKEN, true) != STATUS_OK)
         return fail("out of memory");
+    database_be_patient(database);
     status = run(database, argc - optind, argv + optind, &options);
     database_free(database);
     return status;

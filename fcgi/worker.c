@@ -333,7 +333,8 @@ static bool take_turn(struct worker *worker, int max_ms)
 }
 
 /* Answers the requests that have come by now, and those that still come on connections that nginx keeps open,
- * and closes each connection after its answer. It ends once no request has come for DRAIN_QUIET_MS. */
+ * and closes each connection after its answer. It ends once no request has come for DRAIN_QUIET_MS, and each
+ * connection has had one. */
 static enum status drain(struct worker *worker)
 {
     struct deadline until = deadline_in(DRAIN_MS);
@@ -349,7 +350,8 @@ static enum status drain(struct worker *worker)
             return STATUS_FAILED;
         if (worker->taken > 0)
             quiet_until = deadline_in(DRAIN_QUIET_MS);
-        was_quiet = worker->taken == 0 && worker->job_count == 0 && deadline_left_ms(quiet_until) == 0;
+        was_quiet = worker->taken == 0 && worker->job_count == 0 && deadline_left_ms(quiet_until) == 0 &&
+                    !connections_any_new(&worker->connections);
     }
     return STATUS_OK;
 }

@@ -278,7 +278,8 @@ def test_from_the_database(new_stack: Callable[..., Stack]) -> None:
     assert rows("", "--from-db", host, UPBEAT_DATABASE=database) == []
     stack.database.rows(
         "update snapshots set visitors = pack_counts(array[90] || (unpack_counts(visitors))[2:])"
-        " where host = %s and taken_at > now() - interval '90 s'",
+        " where host = %s and taken_at > (select taken_at from cache where host = %s) - interval '90 s'",
+        host,
         host,
     )
     found = rows("", "--from-db", host, UPBEAT_DATABASE=database)

@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
@@ -76,7 +76,8 @@ def test_nothing_is_lost_and_nothing_has_two_ids(outbox: Outbox, tmp_path: Path)
             with psycopg.connect(database.postgres.conninfo("postgres", "postgres"), autocommit=True) as connection:
                 pids = connection.execute("select pid from pg_stat_activity where usename = 'upbeat_alert'").fetchall()
             if pids:
-                os.kill(dice.choice(pids)[0], signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(dice.choice(pids)[0], signal.SIGKILL)
                 await_true(database.postgres.is_ready, 20)
         time.sleep(dice.random() * 0.2)  # any moment will do
     for number in range(0, HOSTS, 4):

@@ -3,6 +3,7 @@
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -12,7 +13,7 @@ from servers.pair import Frozen, Viewers, both, kill, make_pair, promote, questi
 from servers.postgres import Database, Postgres
 from servers.processes import allow_s, await_true, end
 from servers.stack import KEY, PATH, Stack, page
-from servers.tokens import add_token
+from servers.tokens import add_token, run_token
 
 HOST = "failover.example"
 TRENDS = "/api/v1.0/trends"
@@ -189,3 +190,16 @@ def test_a_name_that_cannot_be_looked_up_holds_nobody_up(
     )
     stack.simulator.script(HOST, [page("/", 1)])
     assert stack.rising(HOST).status == 200
+
+
+def test_a_command_of_a_person_waits_for_a_server_that_is_slow(
+    new_stack: Callable[..., Stack], pair: tuple[Postgres, Postgres]
+) -> None:
+    """Longer than a service does, which has its next try, and others to ask."""
+    stack = start(new_stack, pair, 0)
+    with ThreadPoolExecutor(1) as pool:
+        with Frozen(pair[0]), Frozen(pair[1]):
+            command = pool.submit(run_token, stack, "list")
+            wait([command], timeout=0.8)
+            assert not command.done(), command.result().stderr
+        assert command.result().returncode == 0, command.result().stderr

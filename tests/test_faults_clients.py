@@ -200,11 +200,14 @@ def test_tokens_that_one_address_invents_leave_new_viewers_alone(tmp_path: Path)
     limits = re.findall(r"^limit_\w+ .*;", (snippets / "upbeat-fastcgi.conf").read_text(), re.M)
     user = "user root;" if os.geteuid() == 0 else ""
     maps = maps.replace("127.0.0.0/8 1;", "")  # they are limited here
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temps = " ".join(f"{one}_temp_path {tmp_path};" for one in kinds)
     (tmp_path / "file").write_text("here")
     (tmp_path / "maps.conf").write_text(maps)
     (tmp_path / "nginx.conf").write_text(
         f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log crit; events {{ }}\n"
-        f"http {{ include {tmp_path}/maps.conf; access_log off; server {{ listen 127.0.0.1:{port}; root {tmp_path};"
+        f"http {{ {temps} include {tmp_path}/maps.conf; access_log off;"
+        f" server {{ listen 127.0.0.1:{port}; root {tmp_path};"
         f" large_client_header_buffers 4 12k; location / {{ {' '.join(limits)} }} }} }}\n"
     )
     process = subprocess.Popen(["/usr/sbin/nginx", "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"])

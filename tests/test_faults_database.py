@@ -5,9 +5,11 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
+import psycopg
 import pytest
 
 from servers.load import Load
@@ -16,14 +18,35 @@ from servers.pgbouncer import PgBouncer
 from servers.postgres import Database, Postgres
 from servers.processes import allow_s, await_true, children_of, command_line, program
 from servers.rights import small_disk
-from servers.stack import Stack, page
+from servers.stack import KEY, Stack, page
 
 HOST = "database.example"
+EVENTS = "/api/v1.0/events"
 HOLD = "begin; select pg_advisory_xact_lock_shared(1); select pg_sleep(60); commit"
 HELD = (
     "select pid from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()"
     " where locktype = 'advisory' and mode = 'ShareLock'"
 )
+# The first half of the query waits, and reads a table, so that PostgreSQL hears of what was dropped; the other half is
+# a function that was found when the query began.
+HALF = """
+create function second_half(p_number integer) returns setof events
+language plpgsql stable as $$ begin return query select * from events; end $$;
+grant execute on function second_half to upbeat_worker
+"""
+HALVES = f"""
+create function first_half() returns integer
+language plpgsql as $$ begin
+    perform pg_advisory_xact_lock_shared(1);
+    return (select count(*) from titles);
+end $$;
+grant execute on function first_half to upbeat_worker;
+{HALF};
+create or replace function host_events(
+    p_host text, p_since timestamptz, p_until timestamptz, p_kinds text[], p_is_open boolean, p_limit integer)
+returns setof events
+language sql stable as $$ select e.* from first_half() f, second_half(f) e $$
+"""
 
 
 @pytest.fixture
@@ -306,6 +329,20 @@ def test_pgbouncer_restarted_or_its_pool_full(
     assert load.statuses() <= {200, 503}
     assert load.slowest_s(after_s=full_s) < allow_s(1.6)
     measured(f"200, or stale within {load.slowest_s(after_s=full_s):.2f} s")
+
+
+@pytest.mark.once
+def test_a_migration_drops_and_creates_functions_under_a_query(stack: Stack) -> None:
+    database = stack.database
+    database.rows(HALVES)
+    waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+    with psycopg.connect(database.conninfo("upbeat")) as migration, ThreadPoolExecutor(1) as pool:
+        migration.execute("select pg_advisory_xact_lock(1)")
+        asked = pool.submit(stack.ask, EVENTS, headers={"X-CB-AK": KEY}, host=HOST)
+        await_true(lambda: database.rows(waiting), 3, "a query that is half done")
+        migration.execute("drop function second_half; " + HALF)
+        migration.commit()
+        assert asked.result().status == 200
 
 
 @pytest.mark.once

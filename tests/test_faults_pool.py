@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import socket
+import struct
 import threading
 import time
 from typing import Callable
@@ -186,6 +187,32 @@ def test_every_worker_replaced_one_by_one_under_load(
     assert load.statuses() == {200}
     assert not set(old) & set(stack.pool.workers())
     measured(f"0 of {len(load.answers)} requests failed")
+
+
+def fastcgi(path: str) -> bytes:
+    """A request as nginx sends it, with fastcgi_keep_conn."""
+    words = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": path, "UPBEAT_FRONTED": "on"}
+    params = b"".join(bytes([len(name), len(value)]) + f"{name}{value}".encode() for name, value in words.items())
+    begin = struct.pack(">BBHHBxHB5x", 1, 1, 1, 8, 0, 1, 1)
+    ends = struct.pack(">BBHHBx", 1, 4, 1, 0, 0) + struct.pack(">BBHHBx", 1, 5, 1, 0, 0)
+    return begin + struct.pack(">BBHHBx", 1, 4, 1, len(params), 0) + params + ends
+
+
+def test_a_peer_that_connects_to_a_pool_and_asks_when_it_is_told_to_stop(stack: Stack) -> None:
+    """As nginx does that the system lets wait between the two: it would answer 502."""
+    with contextlib.ExitStack() as stays:
+        peers = [stays.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(WORKERS * 4)]
+        for peer in peers:
+            peer.settimeout(8)
+            peer.connect(str(stack.pool.socket))
+        for worker in stack.pool.workers():
+            os.kill(worker, signal.SIGTERM)
+        time.sleep(0.3)  # until a worker would see no reason to wait longer, which nobody can see
+        for peer in peers:
+            peer.sendall(fastcgi("/healthz"))
+        for peer in peers:
+            assert b"\r\n\r\nok\n" in peer.recv(1000)
+    await_true(lambda: whole(stack), 5, "new workers")
 
 
 def test_20_worker_crashes_in_10_s(stack: Stack, measured: Callable[[str], None]) -> None:

@@ -1,13 +1,16 @@
 """nginx's own copies of answers: the same answers, to the same keys, and never for long."""
 
 import contextlib
+import resource
 import time
 from typing import Any, Callable
 
 import pytest
 
-from servers.processes import await_true
+from servers.processes import await_true, children_of
 from servers.stack import KEY, Answer, Stack, page
+
+DESCRIPTORS = 1024  # of a process of nginx, as Debian's systemd starts it
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +130,16 @@ def test_files_with_keys_are_for_nginx_alone(stack: Stack, host: str) -> None:
     for place in [cache, *files]:
         with contextlib.suppress(FileNotFoundError):  # a copy has a name of its own until it is whole
             assert place.stat().st_mode & 0o077 == 0, place
+
+
+@pytest.mark.once
+def test_copies_leave_nginx_the_descriptors_that_connections_need(stack: Stack, host: str) -> None:
+    fill(stack, host)
+    for worker in children_of(stack.nginx.pid):
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    # More copies than nginx has descriptors, each asked for again while nginx would still have it open.
+    targets = [f"{host}&limit={number}" for number in range(1, 3 * DESCRIPTORS)]
+    for _ in range(2):
+        for first in range(0, len(targets), 64):
+            answers = stack.crowd(targets[first : first + 64])
+            assert {answer.status for answer in answers} == {200}, first

@@ -96,8 +96,8 @@ def test_of_the_running_quarter_the_samples_alone_are_kept(database: Database, h
 
 
 def test_to_repeat_it_changes_nothing_and_other_data_stay_unless_told(database: Database, host: str) -> None:
-    for ago in (5 * DAY_S, 3600):
-        slot = slot_ago(ago)
+    oldest, newest = slot_ago(5 * DAY_S), slot_ago(3600)
+    for slot in (oldest, newest):
         assert run(database, host, samples(slot, 30)).returncode == 0
         before = quarters(database, host)
         assert run(database, host, samples(slot, 30)).returncode == 0
@@ -105,8 +105,7 @@ def test_to_repeat_it_changes_nothing_and_other_data_stay_unless_told(database: 
         said = run(database, host, samples(slot, 30, factor=2))
         assert said.returncode == 1 and "other data" in said.stderr and "line 47" in said.stderr, said.stderr
         assert quarters(database, host) == before
-    slot = slot_ago(5 * DAY_S)
-    assert run(database, host, samples(slot, 30, factor=2), "--replace").returncode == 0
+    assert run(database, host, samples(oldest, 30, factor=2), "--replace").returncode == 0
     assert quarters(database, host) != before
     assert float(
         database.value("select max from page_quarters where host = %s and path = '/b' order by slot limit 1", host)
@@ -116,11 +115,12 @@ def test_to_repeat_it_changes_nothing_and_other_data_stay_unless_told(database: 
 def test_newest_first_a_page_was_first_seen_in_the_oldest_and_headlines_are_in_order(
     database: Database, host: str
 ) -> None:
-    for ago, title in ((3 * DAY_S, "Title of A"), (4 * DAY_S, "Title of A"), (5 * DAY_S, "Before")):
-        assert run(database, host, samples(slot_ago(ago), 30).replace("Title of A", title)).returncode == 0
+    day_3, day_4, day_5 = (slot_ago(days * DAY_S) for days in (3, 4, 5))
+    for slot, title in ((day_3, "Title of A"), (day_4, "Title of A"), (day_5, "Before")):
+        assert run(database, host, samples(slot, 30).replace("Title of A", title)).returncode == 0
     rows = database.rows("select since, title from headlines where host = %s and path = '/a' order by since", host)
     assert [title for _, title in rows] == ["Before", "Title of A"]
-    assert rows[0][0].timestamp() == slot_ago(5 * DAY_S) and rows[1][0].timestamp() == slot_ago(4 * DAY_S)
+    assert rows[0][0].timestamp() == day_5 and rows[1][0].timestamp() == day_4
 
 
 def test_a_page_that_is_spelled_in_two_ways_is_one(database: Database, host: str) -> None:

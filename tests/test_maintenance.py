@@ -15,6 +15,7 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
 
 
 def drop_a_partition_ahead(stack: Stack) -> str:
+    stack.database.rows("select make_partitions()")  # the template may be of yesterday
     day = "to_char(now() at time zone 'UTC' + interval '2 days', 'YYYYMMDD')"
     name = stack.database.value(f"select 'snapshots_' || {day}")
     stack.database.rows(f"drop table {name}")

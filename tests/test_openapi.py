@@ -160,9 +160,14 @@ def test_refusals_are_as_described(stack: Stack) -> None:
         refused = stack.ask(path, headers={"X-CB-AK": f"{KEY_MARK}-no"}, host="site.example")
         assert refused.status == (400 if path.endswith("increasingconcurrents") else 403), path
         first = stack.ask(path, headers={"X-CB-AK": KEY}, host="site.example")
-        known = {"X-CB-AK": KEY, "If-None-Match": first.headers["ETag"]}
-        again = stack.ask(path, headers=known, host="site.example")
-        assert again.status == 304 or path.endswith("hosts"), path  # whose ages go on
+
+        def is_known() -> bool:
+            """Unless the minute ends in between, up to which a report is by default."""
+            asked = stack.ask(path, headers={"X-CB-AK": KEY}, host="site.example")
+            known = {"X-CB-AK": KEY, "If-None-Match": asked.headers["ETag"]}
+            return stack.ask(path, headers=known, host="site.example").status == 304
+
+        assert is_known() or is_known() or path.endswith("hosts"), path  # whose ages go on
         for name in responses["200"]["headers"]:
             assert name in first.headers or name == "Warning", (path, name)
         post = stack.ask(path, method="POST", headers={"X-CB-AK": KEY}, host="site.example")

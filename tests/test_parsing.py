@@ -127,9 +127,9 @@ def test_control_characters_of_a_title_become_spaces_or_are_kept_out_of_the_way(
 
 def test_a_refused_row_is_logged_once_an_answer(stack: Stack, host: str) -> None:
     stack.turn(host, body=v3(v3_page("/x", -1), v3_page("/y", -2), v3_page("/z", 1)))
-    lines = [
-        line for line in stack.fetchers.text().splitlines() if host in line and "rows refused" in line
-    ]
+    lines = await_true(
+        lambda: [line for line in stack.fetchers.text().splitlines() if host in line and "rows refused" in line]
+    )
     assert len(lines) == 1 and "2 of 3" in lines[0]
 
 
@@ -190,6 +190,8 @@ def test_a_bad_answer_changes_no_row_and_is_logged_with_host_reason_and_size(
     before = stack.database.rows(
         "select count(*), max(taken_at) from snapshots where host = %s", host
     )
+    refreshes = "select requests from host_status where host = %s"
+    good = stack.database.value(refreshes, host)
     if kind == "error_200":
         stack.simulator.script(host, body='{"error": "over quota"}')
     else:
@@ -204,6 +206,10 @@ def test_a_bad_answer_changes_no_row_and_is_logged_with_host_reason_and_size(
     failures, error, next_try = stack.database.rows(
         "select failures, last_error, next_try from host_status where host = %s", host
     )[0]
-    assert failures == 1 and error and next_try
-    said = [line for line in stack.fetchers.text().splitlines() if host in line and "Chartbeat" in line]
-    assert any("bytes" in line for line in said), said
+    tries = stack.database.value(refreshes, host) - good  # one; on a busy machine another, after the first back-off
+    assert failures == tries and error and next_try
+
+    def said() -> list[str]:
+        return [line for line in stack.fetchers.text().splitlines() if host in line and "Chartbeat" in line]
+
+    await_true(lambda: any("bytes" in line for line in said()), 5, "the size in the log")

@@ -23,6 +23,7 @@ struct database {
     bool was_lost; /* the loss has been logged */
     bool was_connected;      /* at some time */
     bool is_unreadable;      /* the connection string */
+    bool is_overtaken;       /* the last statement failed as one does under which functions are made anew */
     bool (*must_stop)(void); /* NULL: nobody asks */
     struct deadline stop_by; /* of the statement under way; at_ms 0: nobody has asked meanwhile */
 };
@@ -56,6 +57,11 @@ void database_free(struct database *database)
     disconnect(database);
     database_connect_free(database->connect);
     free(database);
+}
+
+void database_be_patient(struct database *database)
+{
+    database_connect_be_patient(database->connect);
 }
 
 void database_stop_when(struct database *database, bool (*must_stop)(void))
@@ -272,6 +278,14 @@ static enum status next_result(struct database *database, struct deadline deadli
 /* A write that came to a server which is the primary no longer. */
 #define READ_ONLY_STATE "25006"
 
+/* A migration drops all functions and creates them anew, and PostgreSQL locks none for the queries that call
+ * them: one may find a function that is gone when it comes to its turn. */
+static bool is_overtaken(const char *state)
+{
+    return strcmp(state, "XX000") == 0 /* cache lookup failed for function */ ||
+           strcmp(state, "42883") == 0 /* undefined_function */;
+}
+
 static enum status result_of_error(struct database *database, const struct statement *statement,
                                    const PGresult *answer)
 {
@@ -283,6 +297,7 @@ static enum status result_of_error(struct database *database, const struct state
         database_connect_lost(database->connect, false, true);
         return STATUS_UNREACHABLE;
     }
+    database->is_overtaken = is_overtaken(state);
     const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
     log_line(LEVEL_ERROR, "database", "%s: %s %s", statement->name, state, message ? message : "");
     return STATUS_FAILED;
@@ -369,10 +384,13 @@ enum status database_run(struct database *database, const struct statement *stat
 {
     PGresult *answers[DATABASE_BATCH_MAX] = {0};
     database->stop_by.at_ms = 0;
+    database->is_overtaken = false;
     /* What a transaction has read so far cannot be read again elsewhere. */
-    bool may_repeat = database->connection && PQtransactionStatus(database->connection) != PQTRANS_INTRANS;
+    bool was_connected = database->connection != NULL;
+    bool may_repeat = !was_connected || PQtransactionStatus(database->connection) != PQTRANS_INTRANS;
     enum status result = run_once(database, statement, parameters, count, deadline, answers);
-    if (result == STATUS_UNREACHABLE && may_repeat)
+    bool was_lost = result == STATUS_UNREACHABLE && was_connected;
+    if (may_repeat && (was_lost || database->is_overtaken))
         result = run_once(database, statement, parameters, count, deadline, answers);
     if (result != STATUS_OK)
         return result;

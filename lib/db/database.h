@@ -47,13 +47,18 @@ struct sql_param {
 enum status database_new(struct database **database_r, const char *conninfo, const char *role,
                          bool prepare) MUST_CHECK;
 
+/* For a program that somebody runs by hand: a server that is slow to answer is waited for longer; see
+ * database_connect_be_patient(). */
+void database_be_patient(struct database *database);
+
 /* Closes the connection. NULL is allowed. */
 void database_free(struct database *database);
 
 /* Runs the statement count times (1 to DATABASE_BATCH_MAX) in one round trip, with parameters[i *
  * statement->parameters]... for the i-th, and puts the rows of each into rows_r[i], which the caller frees.
  * Connects first where there is no connection; a connection that proves to be lost is made again, and the
- * statement run again, once: it must bear that. In a transaction that a statement has begun it is not.
+ * statement run again, once: it must bear that. So it is where functions are made anew under the statement,
+ * as a migration does. In a transaction that a statement has begun it is not.
  * STATUS_UNREACHABLE, STATUS_TIMEOUT, STATUS_FAILED (the server refused it: logged), STATUS_NO_MEMORY: rows_r
  * is untouched. */
 enum status database_run(struct database *database, const struct statement *statement,

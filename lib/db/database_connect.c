@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "db/database_hosts.h"
+#include "db/name_look_up.h"
 
 #include <libpq-fe.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +22,6 @@ enum connect_state {
     CONNECT_ADDRESS,    /* the next address of the host is to be tried */
     CONNECT_CONNECTING, /* waits for the server */
     CONNECT_PROBING,    /* waits for the answer to an empty query */
-};
-
-/* A look-up that the C library works on. It cannot always be taken back, so it has memory of its own. */
-struct name_look_up {
-    struct gaicb request;
-    struct addrinfo hints;
-    char name[256];
 };
 
 /* What is remembered of a host beside its place in the order. */
@@ -57,8 +50,9 @@ struct database_connect {
     PGconn *attempt;
     PostgresPollingStatusType wants;
     struct deadline host_deadline;
-    int host_ms;
-    int failures; /* rounds in a row */
+    int host_least_ms; /* in a round that comes after an answer */
+    int host_ms;       /* in this round */
+    int failures;      /* rounds in a row */
     int64_t not_before_ms;
     char fault[200];
 };
@@ -70,9 +64,16 @@ enum status database_connect_new(struct database_connect **connect_r, const char
         return STATUS_NO_MEMORY;
     connect->conninfo = conninfo;
     connect->role = role;
+    connect->host_least_ms = CONNECT_HOST_MS;
     connect->host_ms = CONNECT_HOST_MS;
     *connect_r = connect;
     return STATUS_OK;
+}
+
+void database_connect_be_patient(struct database_connect *connect)
+{
+    connect->host_least_ms = CONNECT_HOST_MAX_MS;
+    connect->host_ms = CONNECT_HOST_MAX_MS;
 }
 
 static void drop_attempt(struct database_connect *connect)
@@ -81,24 +82,13 @@ static void drop_attempt(struct database_connect *connect)
     connect->attempt = NULL;
 }
 
-static void free_look_up(struct name_look_up *look_up)
-{
-    if (look_up->request.ar_result)
-        freeaddrinfo(look_up->request.ar_result);
-    free(look_up);
-}
-
 void database_connect_free(struct database_connect *connect)
 {
     if (!connect)
         return;
     drop_attempt(connect);
-    for (size_t i = 0; i < DATABASE_HOSTS_MAX; i++) {
-        struct name_look_up *look_up = connect->memory[i].look_up;
-        /* A look-up that a thread of the C library still works on keeps its memory. */
-        if (look_up && gai_cancel(&look_up->request) != EAI_NOTCANCELED)
-            free_look_up(look_up);
-    }
+    for (size_t i = 0; i < DATABASE_HOSTS_MAX; i++)
+        name_look_up_free(connect->memory[i].look_up);
     free(connect);
 }
 
@@ -187,7 +177,7 @@ void database_connect_pause(struct database_connect *connect)
 
 static void end_round(struct database_connect *connect)
 {
-    connect->host_ms = connect->was_answered                        ? CONNECT_HOST_MS
+    connect->host_ms = connect->was_answered                        ? connect->host_least_ms
                        : connect->host_ms * 2 < CONNECT_HOST_MAX_MS ? connect->host_ms * 2
                                                                     : CONNECT_HOST_MAX_MS;
     connect->state = CONNECT_IDLE;
@@ -229,22 +219,6 @@ static void use_address(struct database_connect *connect, const char *address)
     connect->state = CONNECT_ADDRESS;
 }
 
-static struct name_look_up *start_look_up(const char *name)
-{
-    struct name_look_up *look_up = calloc(1, sizeof *look_up);
-    if (!look_up)
-        return NULL;
-    snprintf(look_up->name, sizeof look_up->name, "%s", name);
-    look_up->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM};
-    look_up->request.ar_name = look_up->name;
-    look_up->request.ar_request = &look_up->hints;
-    struct gaicb *list[] = {&look_up->request};
-    if (getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) == 0)
-        return look_up;
-    free(look_up);
-    return NULL;
-}
-
 static void try_host(struct database_connect *connect)
 {
     size_t number = host_of(connect);
@@ -257,18 +231,7 @@ static void try_host(struct database_connect *connect)
     }
     connect->state = CONNECT_NAME;
     if (!memory->look_up)
-        memory->look_up = start_look_up(host->name);
-}
-
-static void take_addresses(struct database_connect *connect, const struct addrinfo *found)
-{
-    connect->address_count = 0;
-    connect->address_at = 0;
-    for (; found && connect->address_count < ADDRESSES_MAX; found = found->ai_next) {
-        if (getnameinfo(found->ai_addr, found->ai_addrlen, connect->addresses[connect->address_count],
-                        sizeof connect->addresses[0], NULL, 0, NI_NUMERICHOST) == 0)
-            connect->address_count++;
-    }
+        memory->look_up = name_look_up_new(host->name);
 }
 
 /* False: the resolver has not answered yet, and may still. */
@@ -276,15 +239,16 @@ static bool hear_name(struct database_connect *connect)
 {
     size_t number = host_of(connect);
     struct host_memory *memory = &connect->memory[number];
-    int result = memory->look_up ? gai_error(&memory->look_up->request) : EAI_MEMORY;
+    int result = memory->look_up ? name_look_up_result(memory->look_up) : EAI_MEMORY;
     bool is_late = deadline_left_ms(connect->host_deadline) <= connect->host_ms / 2;
     if (result == EAI_INPROGRESS && !is_late)
         return false;
     connect->address_count = 0;
+    connect->address_at = 0;
     if (result == 0)
-        take_addresses(connect, memory->look_up->request.ar_result);
-    if (memory->look_up && result != EAI_INPROGRESS) {
-        free_look_up(memory->look_up);
+        connect->address_count = name_look_up_addresses(memory->look_up, connect->addresses, ADDRESSES_MAX);
+    if (result != EAI_INPROGRESS) {
+        name_look_up_free(memory->look_up);
         memory->look_up = NULL;
     }
     if (connect->address_count > 0) {
@@ -366,7 +330,7 @@ static void succeed(struct database_connect *connect, PGconn **connection_r)
     connect->state = CONNECT_IDLE;
     connect->failures = 0;
     connect->not_before_ms = 0;
-    connect->host_ms = CONNECT_HOST_MS;
+    connect->host_ms = connect->host_least_ms;
     connect->must_probe = false;
     *connection_r = connect->attempt;
     connect->attempt = NULL;
@@ -478,9 +442,7 @@ void database_connect_wait(struct database_connect *connect, struct deadline dea
     struct deadline until = connect->host_deadline.at_ms < deadline.at_ms ? connect->host_deadline : deadline;
     int left_ms = deadline_left_ms(until);
     if (connect->state == CONNECT_NAME) {
-        const struct gaicb *list[] = {&connect->memory[host_of(connect)].look_up->request};
-        struct timespec span = {.tv_nsec = LOOP_STEP_MS * 1000000L};
-        (void)gai_suspend(list, 1, &span);
+        name_look_up_wait(connect->memory[host_of(connect)].look_up, LOOP_STEP_MS);
     } else if (connect->attempt && left_ms > 0) {
         struct pollfd fd = {.fd = PQsocket(connect->attempt), .events = events_of(connect)};
         (void)poll(&fd, 1, left_ms);

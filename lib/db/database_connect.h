@@ -29,6 +29,10 @@ struct pg_conn;
 enum status database_connect_new(struct database_connect **connect_r, const char *conninfo,
                                  const char *role) MUST_CHECK;
 
+/* From now on each host has CONNECT_HOST_MAX_MS from the first round on: for a program that has one thing to
+ * do, and does it better late than not at all. */
+void database_connect_be_patient(struct database_connect *connect);
+
 /* NULL is allowed. */
 void database_connect_free(struct database_connect *connect);
 

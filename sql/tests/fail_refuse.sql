@@ -53,11 +53,15 @@ select is(fail_refresh(p_host => 'nobody.example', p_token => gen_random_uuid(),
     'for a host that is not there');
 
 -- Refusals.
-create function pg_temp.refuse(p_host text, p_key text) returns numeric language sql as $$
-    select refuse_key(p_host => p_host, p_token => pg_temp.lease(p_host), p_digest => pg_temp.key(p_key), p_error => 'status 401');
-    select round(extract(epoch from refused_until - clock_timestamp())) from key_checks
-    where host = p_host and digest = pg_temp.key(p_key)
-$$;
+-- Seconds, in whole minutes: however late we look.
+create function pg_temp.refuse(p_host text, p_key text) returns numeric language plpgsql as $$
+declare
+    before constant timestamptz := clock_timestamp();
+begin
+    perform refuse_key(p_host => p_host, p_token => pg_temp.lease(p_host), p_digest => pg_temp.key(p_key), p_error => 'status 401');
+    return (select 60 * floor(extract(epoch from refused_until - before) / 60) from key_checks
+            where host = p_host and digest = pg_temp.key(p_key));
+end $$;
 create function pg_temp.refuse_often(p_count integer) returns numeric[] language plpgsql as $$
 declare
     seconds numeric[] := '{}';

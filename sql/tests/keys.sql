@@ -24,6 +24,12 @@ create function pg_temp.later(p_key text, p_by interval) returns void language s
     update key_checks set doubted_at = doubted_at - p_by, checked_at = checked_at - p_by, refused_until = refused_until - p_by
     where digest = pg_temp.key(p_key)
 $$;
+-- Of a key that has been doubted for just that long.
+create function pg_temp.refusal_after(p_key text, p_doubted interval) returns text language plpgsql as $$
+begin
+    perform pg_temp.later(p_key, p_doubted - (clock_timestamp() - (select doubted_at from key_checks where digest = pg_temp.key(p_key))));
+    return pg_temp.refusal(p_key);
+end $$;
 create function pg_temp.claim(p_key text default null, p_check boolean default false)
 returns table (outcome claim_outcome, wait_ms integer, digest bytea) language sql as $$
     select c.outcome, c.wait_ms, c.digest from claim_refresh(
@@ -43,17 +49,17 @@ select is((select count(*) from apikeys where digest = pg_temp.key('a')), 1::big
 select is((select state from key_checks where digest = pg_temp.key('new')), 'accepted', 'another key is as it was');
 select is((select next_try_at from refreshes where host = 'a.example'), null, 'and the host has no back-off');
 select is(pg_temp.refusal('a'), 'doubted', 'doubted, refused at once');
-select pg_temp.later('a', '4 s');
-select is(pg_temp.refusal('a'), 'doubted', 'doubted, refused within 5 s');
+select is(pg_temp.refusal_after('a', '4 s'), 'doubted', 'doubted, refused within 5 s');
 select is(pg_temp.list('a'), 'accepted', 'doubted, a list');
 select is((select refusals from key_checks where digest = pg_temp.key('a')), 0, 'and nothing is left of it');
 select is(pg_temp.refusal('a'), 'doubted', 'doubted once more');
 select pg_temp.later('a', '5 s');
 select is(pg_temp.refusal('a'), 'refused', 'doubted, refused after 5 s');
 select is((select count(*) from apikeys where digest = pg_temp.key('a')), 0::bigint, 'its sealed form is forgotten');
+create temporary table again as select clock_timestamp() as at;
 select is(pg_temp.refusal('a'), 'refused', 'refused, refused again');
-select is((select round(extract(epoch from refused_until - clock_timestamp())) from key_checks where digest = pg_temp.key('a')), 120::numeric,
-    'for twice as long');
+select ok((select refused_until between again.at + interval '120 s' and clock_timestamp() + interval '120 s' from key_checks, again
+           where digest = pg_temp.key('a')), 'for twice as long');
 select is(refuse_key('a.example', gen_random_uuid(), pg_temp.key('new'), 'late'), null, 'without the lease');
 
 -- What a claim makes of a doubted key.

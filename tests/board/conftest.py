@@ -91,18 +91,27 @@ def remember(stack: Stack, host: str, pages: list[dict[str, Any]], rises: dict[s
 
 
 def script(stack: Stack, host: str, pages: list[dict[str, Any]], rises: dict[str, int] | None = None) -> None:
-    rises = rises or {}
+    stack.simulator.script(host, listed(pages, rises or {}))
+
+
+def listed(pages: list[dict[str, Any]], rises: dict[str, int]) -> list[dict[str, Any]]:
     given = []
     for one in pages:
         grown, base = rises.get(one["path"], 0), one["visitors"] // 5
         stats = {"search": base, "social": base + grown, "links": base, "direct": base, "internal": base}
         given.append(one | {"visitors": one["visitors"] + grown, "stats": stats})
-    stack.simulator.script(host, given)
+    return given
 
 
 def address(stack: Stack, host: str, more: str = "", key: str | None = KEY) -> str:
     given = f"#host={host}" + (f"&key={key}" if key else "") + more
     return f"http://127.0.0.1:{stack.nginx.port}/board/{given}"
+
+
+def go_on_rising(stack: Stack, host: str) -> None:
+    """From one list to the next, so that it rises between any two looks."""
+    lists = [listed(PAGES, {path: times * rise for path, rise in RISES.items()}) for times in range(1, 100)]
+    stack.simulator.script(host, sequence=lists)
 
 
 PAGES = [steady(f"/story-{n}", 20 + 3 * n, f"Story number {n}") for n in range(14)]

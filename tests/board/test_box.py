@@ -53,16 +53,20 @@ def site() -> Iterator[Site]:
     one.server.server_close()
 
 
-def rise(stack: Stack, host: str, pages: list[tuple[str, str]], factor: int = 3) -> None:
-    """A list in which all of these rise, the first one most."""
+def rise(stack: Stack, host: str, pages: list[tuple[str, str]]) -> None:
+    """A list in which all of these rise, the first one most; and in each later one again, whenever the box asks."""
     count = len(pages)
-    for times in (1, factor):
-        stack.turn(host, [page(path, 10 + times * (count - n) * 10, title) for n, (path, title) in enumerate(pages)])
+
+    def grown(times: int) -> list[dict[str, Any]]:
+        return [page(path, 10 + times * (count - n) * 10, title) for n, (path, title) in enumerate(pages)]
+
+    stack.turn(host, sequence=[grown(times) for times in range(1, 600, 2)])
+    await_true(lambda: len(stack.rising(host).json) == count, 5, "a list in which all rise")
 
 
 def links(browser: Browser) -> list[dict[str, str]]:
     return browser.run(
-        "return [...document.querySelector('upbeat-box').shadowRoot.querySelectorAll('a')].map((a) =>"
+        "return [...document.querySelector('upbeat-box').shadowRoot?.querySelectorAll('a') ?? []].map((a) =>"
         " ({ text: a.textContent, href: a.href, rel: a.rel, target: a.target }))"
     )
 
@@ -121,7 +125,7 @@ def test_it_refreshes_and_keeps_what_it_has(stack: Stack, chromium: Browser, sit
     token = add_token(stack, host, "--may", "box")
     opened(stack, chromium, site, host, token)
     await_true(lambda: [one["text"] for one in links(chromium)] == ["First"], 10, "the list")
-    rise(stack, host, [("/b", "Second")], 5)
+    rise(stack, host, [("/b", "Second")])
     await_true(lambda: [one["text"] for one in links(chromium)] == ["Second"], 15, "the next list")
     assert run_token(stack, "revoke", str(id_of(stack, token))).returncode == 0
     chromium.console()

@@ -11,7 +11,7 @@ from typing import Callable, Iterator
 import pytest
 
 from board.browser import Browser
-from servers.processes import await_true
+from servers.processes import allow_s, await_true
 from servers.up import HOST, Up
 
 
@@ -35,7 +35,8 @@ return Math.max(...ys.slice(1).map((y, i) => Math.abs(y - ys[i]))) / 64;"""
 def up() -> Iterator[Up]:
     place = Path(tempfile.mkdtemp(prefix="up-"))
     place.chmod(0o755)
-    one = Up(place / "state", UPBEAT_PAST_DAYS="9").start().await_ready()
+    # On a Saturday, too, there are five days of a weekend among them, which is what it takes to say what is usual.
+    one = Up(place / "state", UPBEAT_PAST_DAYS="22").start().await_ready()
     yield one
     one.stop()
     shutil.rmtree(place, ignore_errors=True)
@@ -52,7 +53,7 @@ def test_one_click_on_the_printed_address_shows_what_rises(up: Up, measured: Cal
         began = time.monotonic()
         browser.driver.get(found[1])
         browser.await_state("live", within_s=5)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < allow_s(5)
         # A page that is new to the list says what it had at most, not what was expected of it.
         rows = browser.run("return [...document.querySelectorAll('#rows li')].map(row => row.innerText)")
         assert any("since" in row and ("expected" in row or "before" in row or "new" in row) for row in rows), rows
@@ -75,7 +76,7 @@ def test_one_click_on_the_printed_address_shows_what_rises(up: Up, measured: Cal
             )
             print(f"the day's {name} {time.monotonic() - began:.1f} s after the click")
         measured(f"sparklines {seen['spark']:.0f} ms, sources {seen['why']:.0f} ms after the click")
-        assert max(seen["spark"], seen["why"]) < 3 * WITHIN_MS  # a machine that does other things; the figure is above
+        assert max(seen["spark"], seen["why"]) < allow_s(3 * WITHIN_MS)  # the figure itself is above
         await_true(lambda: browser.run(COVERED, "line") > 0.97, 90, "a line of the whole day")
         await_true(lambda: browser.run(COVERED, "band") > 0.97, 90, "the usual band of the whole day")
         jump = browser.run(JUMP)

@@ -11,7 +11,7 @@ import pytest
 
 from board.browser import Browser
 from board.conftest import PAGES, RISES, address, remember
-from servers.processes import ROOT, await_true, children_of, free_port
+from servers.processes import ROOT, await_true, children_of, end, free_port
 from servers.stack import Stack
 
 CONF = """
@@ -56,13 +56,11 @@ def front(stack: Stack, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "users").write_text(f"editor:{hashed}\n")
     user = "user root;" if os.geteuid() == 0 else ""
     (tmp_path / "front.conf").write_text(CONF.format(user=user, folder=tmp_path, port=port, behind=stack.nginx.port))
-    process = subprocess.Popen(
-        ["/usr/sbin/nginx", "-e", str(tmp_path / "front.log"), "-c", str(tmp_path / "front.conf")]
-    )
+    command = ["/usr/sbin/nginx", "-e", str(tmp_path / "front.log"), "-c", str(tmp_path / "front.conf")]
+    process = subprocess.Popen(command, start_new_session=True)
     await_true(lambda: (tmp_path / "front.pid").exists(), 5, "the server in front")
     yield f"127.0.0.1:{port}"
-    process.send_signal(signal.SIGQUIT)
-    process.wait(5)
+    end(process, signal.SIGQUIT)
 
 
 @pytest.mark.unhurried

@@ -13,7 +13,7 @@ from typing import Sequence
 
 import pytest
 
-from servers.processes import ROOT, await_true
+from servers.processes import ROOT, allow_s, await_true
 
 BASES = ROOT / "build" / "debian12"
 KEEP_S = 7 * 86400  # then it is made anew, with what Debian has mended
@@ -174,7 +174,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=COMMAND_WITHIN_S,
+            timeout=allow_s(COMMAND_WITHIN_S),
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout[-3000:]}"
         return done.stdout
@@ -209,11 +209,11 @@ class Beside:
 
     def __init__(self, command: list[str]) -> None:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout and select.select([self.process.stdout], [], [], 20)[0], command
+        assert self.process.stdout and select.select([self.process.stdout], [], [], allow_s(20))[0], command
         self.ready = self.process.stdout.readline()
         assert self.ready, f"{command} has ended"
 
     def stop(self) -> str:
         """The rest of what it says, once its input has ended."""
         self.process.terminate()
-        return self.process.communicate(timeout=20)[0]
+        return self.process.communicate(timeout=allow_s(20))[0]

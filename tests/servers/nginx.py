@@ -87,6 +87,8 @@ class Nginx:
 
     def start(self) -> "Nginx":
         errors = str(self.logs[1])
+        pid = self.folder / "nginx.pid"
+        pid.unlink(missing_ok=True)  # that of one that was killed says nothing of this one
         with open(errors, "ab") as log:
             self._process = subprocess.Popen(
                 ["/usr/sbin/nginx", "-e", errors, "-c", str(self.conf)],
@@ -95,9 +97,13 @@ class Nginx:
                 stderr=log,
                 start_new_session=True,
             )
-        pid = self.folder / "nginx.pid"
         await_true(lambda: pid.exists() and pid.read_text().strip(), 10, f"nginx; see {errors}")
         return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> int | None:
         process, self._process = self._process, None

@@ -113,7 +113,8 @@ class Postgres:
             yield
         finally:
             for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # it was about to end
+                    os.kill(pid, signal.SIGCONT)
 
     def conninfo(self, database: str, user: str | None) -> str:
         return f"host={self.folder} port=5432 dbname={database}" + (f" user={user}" if user else "")

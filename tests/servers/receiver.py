@@ -91,6 +91,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of a burst of senders none is put off for a second
+
+
 class Receiver:
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.log = folder / "received"
@@ -116,8 +121,8 @@ class Receiver:
         end(self._process)
 
     def requests(self, path: str | None = None) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines()
-        found = [json.loads(line) for line in lines]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may be on its way
+        found = [json.loads(line) for line in whole.splitlines()]
         return [one | {"body": base64.b64decode(one["body"])} for one in found if path in (None, one["path"])]
 
     def await_requests(self, path: str, count: int = 1, within_s: float = 10) -> list[dict[str, Any]]:
@@ -128,7 +133,6 @@ class Receiver:
 
 if __name__ == "__main__":
     Handler.log = Path(sys.argv[2])
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
     print("ready", flush=True)
     server.serve_forever()

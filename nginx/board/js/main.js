@@ -36,6 +36,7 @@ let pageView = null; // the module page.js, once it was wanted
 let wall = null; // the module wall.js
 let hostsOfKey = [];
 let hasHosts = false; // they were asked for
+let isUpdated = false; // the files are newer than this page
 
 const tab = () => (TABS.includes(options.get("tab")) ? options.get("tab") : "rising");
 const isTv = () => options.has("tv");
@@ -48,7 +49,10 @@ const list = new List(find("rows"), find("held"), openPage);
 const events = new Events(openPage);
 startTheme(find("theme"));
 const stayAwake = keepAwake(isTv);
-watchForUpdate(isTv, () => { if (!find("notice").textContent) find("notice").textContent = text("updated"); });
+watchForUpdate(isTv, () => {
+  isUpdated = true;
+  showState();
+});
 
 /* --- What is wanted ------------------------------------------------------------------------------------------ */
 
@@ -249,8 +253,8 @@ function showState() {
   find("list").hidden = isAsking || isWall();
   find("wall").hidden = !isWall() || isAsking;
   find("leave").hidden = !access.key;
-  const words = isAsking ? "" : noticeOf(state, age);
-  if (find("notice").textContent !== words && (isNew || state !== "live")) find("notice").textContent = words;
+  const words = isAsking ? "" : noticeOf(state, age) || (isUpdated ? text("updated") : "");
+  if (find("notice").textContent !== words) find("notice").textContent = words;
   if (pageView) pageView.sayState(isAsking ? "" : words);
   if (isAsking && isNew) showForm(state);
 }
