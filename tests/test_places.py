@@ -160,7 +160,7 @@ def test_a_full_dev_shm_costs_copies_and_never_answers(new_stack: Callable[..., 
         for table in ("cache", "snapshots"):
             one.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes' where host = %s", host)
         one.simulator.script(host, [page(f"/{n}", 2 * n, "x" * 900) for n in range(1, 90)])
-        await_true(lambda: one.rising(host).json, 5, "an answer of some length")
+        await_true(lambda: (answer := one.rising(host)).status == 200 and answer.json, 5, "an answer of some length")
 
         def all_answer() -> None:
             for n in range(200):

@@ -43,7 +43,7 @@ def fill(stack: Stack, host: str) -> None:
     assert stack.rising(host).status == 200
     for table in ("cache", "snapshots"):
         stack.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes' where host = %s", host)
-    await_true(lambda: stack.rising(host).json, 5, "the second snapshot")
+    await_true(lambda: (answer := stack.rising(host)).status == 200 and answer.json, 5, "the second snapshot")
 
 
 def asked(stack: Stack, token: str, host: str, endpoint: str = "increasingconcurrents", **more: Any) -> Answer:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once  # it is SQL that is tested here
 
 @pytest.fixture(scope="module")
 def stack(new_stack: Callable[..., Stack]) -> Stack:
-    return new_stack(UPBEAT_TTL_MS="100", UPBEAT_STALE_MS="100")
+    return new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000")
 
 
 def row(stack: Stack, host: str, columns: str, view: str = "host_status") -> tuple[Any, ...]:
@@ -48,7 +48,10 @@ def test_host_status_of_a_host_whose_key_was_refused(stack: Stack, host: str) ->
 
 def test_increasing_now_is_what_the_endpoint_answers(stack: Stack, host: str) -> None:
     stack.turn(host, [page(f"/{n}", 10) for n in range(20)])
-    answer = stack.turn(host, [page(f"/{n}", 10 + n % 7, f"T{n}") for n in range(20)])
+    for table in ("cache", "snapshots"):
+        stack.database.rows(f"update {table} set taken_at = taken_at - interval '2 minutes' where host = %s", host)
+    stack.simulator.script(host, [page(f"/{n}", 10 + n % 7, f"T{n}") for n in range(20)])
+    answer = stack.rising(host)
     query = "select title, path, visitors, change from increasing_now where host = %s order by rank"
     seen = [
         dict(zip(("i", "path", "visitors", "change"), r)) for r in stack.database.rows(query, host)
