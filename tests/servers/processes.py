@@ -31,9 +31,9 @@ _ports: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Ours until we end: a name of the kernel's keeps it from other runs of tests, and it is below those that the kernel
-    gives to clients and to servers that take any, so that none of these has it before our server does, or while that is
-    started anew."""
+    """Ours until we end: a name of the kernel's keeps it from other runs of tests, and it is below those that clients
+    and servers are given that take any, so that none of these has it before our server does, or while that is started
+    anew."""
     most = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     dice = random.SystemRandom()
     for _ in range(1000):

@@ -142,4 +142,4 @@ class Simulator:
 
     def await_counts(self, holds: Any, within_s: float = 5.0) -> dict[str, Any]:
         """The counts as soon as `holds(counts)`; AssertionError where that never comes."""
-        return await_true(lambda: now if holds(now := self.counts()) else {}, within_s, "what the simulator is to count")
+        return await_true(lambda: now if holds(now := self.counts()) else {}, within_s, "such counts")
