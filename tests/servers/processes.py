@@ -31,9 +31,9 @@ _ports: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Ours until we end: a name of the kernel's keeps it from other runs of tests, and it is below those that clients
-    and servers are given that take any, so that none of these has it before our server does, or while that is started
-    anew."""
+    """Ours until we end: a name of the kernel's keeps it from other runs of tests, and it is below those that the
+    kernel gives to clients and to servers that take any, so that none of these has it before our server does, or while
+    that is started anew."""
     most = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     dice = random.SystemRandom()
     for _ in range(1000):
@@ -98,6 +98,14 @@ def children_of(pid: int) -> list[int]:
         if int(fields[1]) == pid and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return sorted(found)
+
+
+def command_line(pid: int) -> bytes:
+    """Its words, each with a NUL behind it; empty where the process is gone, or will be in a moment."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def end(process: subprocess.Popen[bytes] | None, sign: int = signal.SIGTERM) -> int | None:

@@ -99,7 +99,7 @@ class Simulator:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if data else {}
         request = Request(url, data=data, method=method, headers=headers)
-        with DIRECT.open(request, timeout=CALL_WITHIN_S) as answer:
+        with DIRECT.open(request, timeout=allow_s(CALL_WITHIN_S)) as answer:
             return json.load(answer)
 
     def script(self, host: str, pages: list[dict[str, Any]] | None = None, **more: Any) -> None:
@@ -142,4 +142,7 @@ class Simulator:
 
     def await_counts(self, holds: Any, within_s: float = 5.0) -> dict[str, Any]:
         """The counts as soon as `holds(counts)`; AssertionError where that never comes."""
-        return await_true(lambda: now if holds(now := self.counts()) else {}, within_s, "such counts")
+        try:
+            return await_true(lambda: holds(counts := self.counts()) and counts, within_s)
+        except AssertionError:
+            raise AssertionError(f"still {self.counts()}") from None
