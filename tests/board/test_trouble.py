@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from board.browser import LATER, Browser
-from board.conftest import PAGES, RISES, address, go_on_rising, remember, script, steady
+from board.conftest import PAGES, RISES, address, go_on_rising, remember, steady
 from servers.processes import await_true
 from servers.stack import KEY, KEY_MARK, Stack
 
