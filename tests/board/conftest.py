@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from board.browser import Browser
-from servers.processes import await_true, worker_program
+from servers.processes import worker_program
 from servers.stack import KEY, Stack, page
 
 MINUTES = 45
@@ -85,14 +85,8 @@ def remember(stack: Stack, host: str, pages: list[dict[str, Any]], rises: dict[s
             sources = f"{base},{base + grown},{base},{base},{base}"
             title = " ".join(str(one["title"]).split())[:3000]
             lines.append(f"{(now - 60 * minute) * 1000}\t{one['path']}\t{max(visitors, 1)}\t{title}\tnews\t{sources}")
-
-    def is_imported() -> bool:
-        """To repeat it changes nothing. On a busy machine it gives up a connection after a quarter of a second."""
-        said = import_samples(stack, host, "\n".join(lines) + "\n")
-        assert said.returncode == 0 or "did not answer in time" in said.stderr, said.stderr
-        return said.returncode == 0
-
-    await_true(is_imported, 20, "the import")
+    said = import_samples(stack, host, "\n".join(lines) + "\n")
+    assert said.returncode == 0, said.stderr
     script(stack, host, pages, rises)
 
 
