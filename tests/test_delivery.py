@@ -180,6 +180,7 @@ def test_a_change_of_the_secret_takes_channels_along(outbox: Outbox, receiver: R
     assert outbox.delivery("hook")["state"] == "delivered"
 
 
+@pytest.mark.unhurried
 def test_a_channel_that_is_removed_takes_what_is_under_way_along(outbox: Outbox, receiver: Receiver) -> None:
     """One message hangs at its receiver, one waits behind it; the process goes on, and a new channel of the name has
     nothing of the old one's."""
@@ -514,6 +515,7 @@ def test_a_parent_that_ignores_its_children_has_no_mail_sent_twice(
 # --- Sampling ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unhurried
 def test_a_host_with_a_rule_is_sampled_more_often(outbox: Outbox) -> None:
     outbox.host("a.example")
     outbox.host("b.example")

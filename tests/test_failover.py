@@ -47,6 +47,7 @@ def fault_of(viewers: Viewers, from_s: float) -> str:
     return "\n".join(f"{at_s - from_s:.2f} s, {took_s:.2f} s: {path} {answer}" for at_s, took_s, path, answer in bad)
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 @pytest.mark.parametrize("first", [0, 1], ids=["first", "last"])
 def test_primary_frozen(
@@ -133,6 +134,7 @@ def test_who_may_hear_a_kept_answer(new_stack: Callable[..., Stack], folder: Pat
         postgres.stop(signal.SIGQUIT)
 
 
+@pytest.mark.unhurried
 def test_a_kept_answer_has_an_end_and_says_its_age(new_stack: Callable[..., Stack], folder: Path) -> None:
     postgres = Postgres(Path(tempfile.mkdtemp(prefix="pg", dir=folder))).make()
     try:

@@ -137,6 +137,7 @@ def test_postgresql_fast_restart(
     assert snapshots(stack) == before
 
 
+@pytest.mark.unhurried
 def test_postgresql_sigstop_for_10_s(
     stack: Stack, postgres_of_its_own: Postgres, measured: Callable[[str], None]
 ) -> None:
@@ -207,6 +208,7 @@ def test_primary_kill_9_and_synchronous_standby_promoted(
     assert len({(host, at) for host, at, _ in kept}) == len(kept)
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_synchronous_standby_lost(
     new_stack: Callable[..., Stack],

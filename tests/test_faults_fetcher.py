@@ -95,6 +95,7 @@ def with_a_fetcher_again(stack: Stack, within_s: float = 1 + REACHED_S) -> float
     return time.monotonic() - from_s
 
 
+@pytest.mark.unhurried
 def test_fetcher_kill_9_in_the_middle_of_a_fetch(stack: Stack, measured: Callable[[str], None]) -> None:
     """Those that wait are answered at once, not at their time-out; the lease is orphaned, for 6 s at most."""
     thread, replies = parked(stack, [HOST] * 20 + [COLD] * 20)
@@ -136,6 +137,7 @@ def test_fetcher_sigstop_of_one_of_two(stack: Stack, number: int, measured: Call
     assert stack.database.value("select count(*) = count(distinct taken_at) from snapshots where host = %s", HOST)
 
 
+@pytest.mark.unhurried
 def test_fetcher_sigstop_of_both(stack: Stack, measured: Callable[[str], None]) -> None:
     stack.fetchers.send(signal.SIGSTOP)
     try:
@@ -230,6 +232,7 @@ def unresolved(stack: Stack) -> Iterator[Stack]:
     yield stack
 
 
+@pytest.mark.unhurried
 def test_the_resolver_hangs(unresolved: Stack, measured: Callable[[str], None]) -> None:
     """Each try ends within 4 s, however many there are at a time, and nobody else notices."""
     cold = [f"cold-{n}.example" for n in range(5)]

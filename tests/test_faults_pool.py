@@ -87,6 +87,7 @@ def test_worker_kill_9_with_parked_requests(stack: Stack, measured: Callable[[st
     measured(f"{statuses.count(502)} of 40 that waited 502, the refresh stored; full pool after {whole_s:.2f} s")
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_worker_sigstop(stack: Stack, measured: Callable[[str], None]) -> None:
     """What it holds is 504 when nginx gives it up, and so is what nginx sends on a connection that it had kept to it;

@@ -72,6 +72,7 @@ def test_upstream_whose_name_does_not_resolve(new_stack: Callable[..., Stack]) -
     assert answer.status in (503, 504) and int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.unhurried
 def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], None]) -> None:
     """Its stale answer comes at once, and other hosts don't notice."""
     warm(stack, "bad.example", "good.example")
@@ -97,6 +98,7 @@ def test_upstream_hangs_for_one_host(stack: Stack, measured: Callable[[str], Non
     assert asked(stack, "bad.example") <= 3 + (time.monotonic() - began_s) // 7
 
 
+@pytest.mark.unhurried
 def test_upstream_hangs_for_all_hosts(stack: Stack) -> None:
     """No worker waits: what is stale is served, what needs no fetch is answered."""
     hosts = [f"hang{n}.example" for n in range(20)]

@@ -194,6 +194,7 @@ def test_two_fetchers_at_once_ask_once(stack: Stack) -> None:
     assert {asked[host] for host in hosts} == {1}
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_killed_in_the_middle_of_a_round_it_loses_nothing(stack: Stack) -> None:
     hosts = add_hosts(stack, 30)
@@ -230,6 +231,7 @@ def test_told_to_stop_it_ends_what_is_under_way(stack: Stack) -> None:
     assert stack.database.value("select count(*) from refreshes where token is not null") == 0
 
 
+@pytest.mark.unhurried
 def test_the_database_away_and_back(stack: Stack) -> None:
     """It goes on by itself when its connections are cut."""
     stack.database.rows("update hosts set poll_every = '4 s'")
@@ -247,6 +249,7 @@ def test_the_database_away_and_back(stack: Stack) -> None:
     assert one.stop() == 0
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_workers_and_fetcher_share_one_budget(new_stack: Callable[..., Stack]) -> None:
     """60 a minute: six seconds' worth at once, then one every 1.1 s, whoever asks."""
@@ -398,6 +401,7 @@ def test_another_version_or_no_message_is_the_end(served: Stack, fetcher: Fetche
         assert worker.done().outcome == Outcome.STORED
 
 
+@pytest.mark.unhurried
 def test_the_lease_of_another_process_is_waited_for(served: Stack, fetcher: Fetcher, host: str) -> None:
     with Worker(fetcher.socket) as worker:
         worker.ask(host, check=True)

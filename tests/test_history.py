@@ -350,6 +350,7 @@ def test_a_long_look_at_the_history_delays_no_publish(new_stack: Callable[..., S
     assert stack.database.rows(tables) == [(f"snapshots_{day:%Y%m%d}", None)]
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_midnight_under_load(new_stack: Callable[..., Stack], folder: Path) -> None:
     """The database's clock goes over midnight UTC while clients ask: nothing fails, nothing is lost."""

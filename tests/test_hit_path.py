@@ -97,6 +97,7 @@ def test_a_copy_answers_304(stack: Stack, host: str) -> None:
     assert count >= 50 - max(refills, 2), "but for a refill in between"
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_no_answer_is_older_than_ttl_and_what_refilling_takes(stack: Stack, host: str) -> None:
     fill(stack, host)

@@ -14,6 +14,7 @@ SECONDS = 30
 CLIENTS = 100
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
 def test_a_hundred_clients_for_half_a_minute(new_stack: Callable[..., Stack]) -> None:

@@ -35,6 +35,7 @@ def ask_many(stack: Stack, count: int) -> None:
         count -= int(match[1])
 
 
+@pytest.mark.unhurried
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
 def test_private_memory_is_flat(new_stack: Callable[..., Stack]) -> None:
     """One worker that answers lists of a hundred pages and refills them every three seconds."""

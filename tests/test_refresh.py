@@ -427,6 +427,7 @@ def test_a_key_unused_for_five_minutes_is_checked_before_it_is_served_again(
         lasting.simulator.keys(KEY, "*")
 
 
+@pytest.mark.unhurried
 def test_a_revoked_key_gives_way_to_another_and_is_then_refused(stale: Stack, host: str) -> None:
     revoked = KEY.replace("0001", "revoked")
     stale.simulator.keys(revoked, [host])

@@ -445,6 +445,7 @@ def test_behind_pgbouncer(new_stack: Callable[..., Stack], twins: Twins, folder:
         bouncer.kill()
 
 
+@pytest.mark.unhurried
 @pytest.mark.once
 def test_the_primary_is_lost(
     new_stack: Callable[..., Stack], own_twins: Twins, measured: Callable[[str], None]

@@ -325,6 +325,7 @@ def test_a_key_is_given_to_a_host_from_the_command_line(stack: Stack, host: str)
 # --- Its use -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unhurried
 def test_use_is_counted_without_a_write_by_a_worker(stack: Stack, host: str) -> None:
     fill(stack, host)
     token = add_token(stack, host)

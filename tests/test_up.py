@@ -92,6 +92,7 @@ def test_the_line_that_it_prints_answers_until_its_token_is_revoked(up: Callable
     assert ask and status() == "200"
 
 
+@pytest.mark.unhurried
 @pytest.mark.parametrize(
     "word, name",
     [

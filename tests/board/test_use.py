@@ -166,6 +166,7 @@ def test_no_row_moves_under_the_pointer_or_while_one_has_the_focus(browser: Brow
     await_true(lambda: browser.titles()[0] == "Story number 0", 10, "the order that waited")
 
 
+@pytest.mark.unhurried
 def test_a_pointer_that_was_left_on_the_list_holds_it_no_longer(browser: Browser, stack: Stack, host: str) -> None:
     remember(stack, host, PAGES, RISES)
     name = browser.before_load(LATER)
