@@ -129,6 +129,7 @@ static void take_message(void *context, uint64_t connection, const struct refres
         keep_asked(fetcher, message->host); /* a claim notes it, but this may be the clock's, and claimed */
     if (result == STATUS_OK)
         return;
+    metrics_count(METRIC_REFRESHES, REFRESH_BUSY, 1);
     struct refresh_message done = *message;
     done.type = REFRESH_DONE;
     done.outcome = REFRESH_BUSY;

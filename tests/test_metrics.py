@@ -127,6 +127,61 @@ def test_it_counts_what_was_asked_exactly(stack: Stack, host: str) -> None:
     assert value(after, "upbeat_upstream_received_bytes_total") > value(before, "upbeat_upstream_received_bytes_total")
 
 
+def test_an_error_counts_as_itself_in_whatever_it_is_wrapped(stack: Stack, host: str) -> None:
+    """JSONP tells it with a 200. What is wrong with a time zone only the query of the report says."""
+    key = {"X-CB-AK": KEY}
+    stack.simulator.script(host, [page("/a", 5)])
+    assert stack.rising(host).status == 200
+    before = scrape(stack)
+    listed = stack.ask(API + "increasingconcurrents", host=host, callback="f")
+    history = stack.ask(API + "history", headers=key, host=host, step="never", callback="f")
+    hours = stack.ask(API + "hours", headers=key, host=host, tz="Nowhere/Land", callback="f")
+    assert [answer.status for answer in (listed, history, hours)] == [200, 200, 200]
+    new = requests(scrape(stack)) - requests(before)
+    new.pop(("metrics", "200", "none"))
+    assert new == {
+        ("increasingconcurrents", "401", "none"): 1,
+        ("history", "400", "none"): 1,
+        ("hours", "400", "none"): 1,
+    }
+
+
+def test_a_503_that_nginx_asks_for_again_counts_once(new_stack: Callable[..., Stack], host: str) -> None:
+    """Behind nginx's copies a worker sends the request on to where there are none."""
+    stack = new_stack(cached=True, fetchers=0)
+    before = scrape(stack)
+    assert stack.rising(host).status == 503
+    new = requests(scrape(stack)) - requests(before)
+    new.pop(("metrics", "200", "none"))
+    assert new == {("increasingconcurrents", "503", "none"): 1}
+
+
+def test_a_wait_for_a_refresh_that_fails_is_told_as_failed(stack: Stack, host: str) -> None:
+    stack.simulator.script(host, [page("/a", 5)])
+    stack.simulator.fault(host, "maintenance")
+    before = scrape(stack)
+    assert stack.rising(host).status == 502
+    after = scrape(stack)
+    ended = {
+        outcome: value(after, "upbeat_wait_duration_seconds_count", outcome=outcome)
+        - value(before, "upbeat_wait_duration_seconds_count", outcome=outcome)
+        for outcome in ("refreshed", "failed", "timed_out")
+    }
+    assert ended == {"refreshed": 0, "failed": 1, "timed_out": 0}
+
+
+def test_a_query_that_fails_does_not_make_the_database_away(new_stack: Callable[..., Stack], host: str) -> None:
+    stack = new_stack(**FRESH, UPBEAT_SITE_METRICS="on")
+    stack.simulator.script(host, [page("/a", 5)])
+    assert stack.rising(host).status == 200
+    stack.database.rows("alter function service_metrics() rename to service_metrics_gone")
+    found = scrape(stack)
+    assert value(found, "upbeat_database_up") == 1 and value(found, "upbeat_site_visitors", host=host) == 5
+    assert value(found, "upbeat_hosts") == 0
+    stack.database.rows("alter function service_metrics_gone() rename to service_metrics")
+    await_true(lambda: value(scrape(stack), "upbeat_hosts") >= 1, 15)
+
+
 def test_promtool_takes_it(stack: Stack) -> None:
     text = stack.ask("/metrics").body
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
@@ -275,15 +330,19 @@ def test_parked_requests_show(new_stack: Callable[..., Stack], host: str) -> Non
 
 @pytest.mark.once
 @pytest.mark.unhurried
-def test_the_database_away_and_back(new_stack: Callable[..., Stack], folder: Path) -> None:
+def test_the_database_away_and_back(new_stack: Callable[..., Stack], folder: Path, host: str) -> None:
     postgres = Postgres(Path(tempfile.mkdtemp(prefix="pg", dir=folder))).make()
     try:
-        stack = new_stack(database=postgres.new_database(), **FRESH)
+        stack = new_stack(database=postgres.new_database(), **FRESH, UPBEAT_WORKERS="1")
+        stack.simulator.script(host, [page("/a", 5)])
+        assert stack.rising(host).status == 200
         assert value(scrape(stack), "upbeat_database_up") == 1
         postgres.stop(signal.SIGQUIT)
         found = await_true(lambda: (got := scrape(stack)) and not value(got, "upbeat_database_up") and got, 15)
         assert not any(name in ("upbeat_hosts", "upbeat_events", "upbeat_rollup_lag_seconds") for name, _ in found)
-        assert value(found, "upbeat_processes", program="worker") == 4
+        assert value(found, "upbeat_processes", program="worker") == len(stack.pool.pids() + stack.reports.pids())
+        assert "Warning" in stack.rising(host).headers
+        assert requests(scrape(stack))["increasingconcurrents", "200", "stale"] == 1
         postgres.start()
         await_true(lambda: value(scrape(stack), "upbeat_database_up") == 1, 15)
         await_true(lambda: value(scrape(stack), "upbeat_database_reconnects_total") >= 1, 15)

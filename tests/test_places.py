@@ -123,7 +123,7 @@ def test_with_these_lines_readers_are_told_apart(new_stack: Callable[..., Stack]
     one = new_stack()
     site = (ROOT / "nginx" / "upbeat.conf").read_text()
     found = re.findall(r"^ *# *((?:set_real_ip_from|real_ip_header|real_ip_recursive) .*)$", site, re.M)
-    lines = "\n".join(found).replace("10.0.0.0/8", "127.0.0.0/8")
+    lines = "\n".join(found).replace("10.0.0.5", "127.0.0.0/8")
     conf = one.nginx.conf.read_text()
     one.nginx.stop()
     one.nginx.conf.write_text(conf.replace("    server {\n", "    server {\n" + lines + "\n"))

@@ -3,6 +3,7 @@
 #include "base/metrics_text.h"
 #include "store/service_metrics.h"
 #include "store/site_usual.h"
+#include "store/store.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,8 +20,10 @@ struct usual {
 
 struct metrics_endpoint {
     bool tells_sites;
-    struct buffer text; /* of the database, as it was last read */
-    int64_t read_ms;    /* when; 0: never */
+    int64_t read_ms;       /* when the database was last asked; 0: never */
+    bool is_up;            /* it answered then */
+    struct buffer service; /* what it said of the service; empty where it did not */
+    struct buffer sites;   /* the same, of the sites */
     struct usual usual[SERVICE_METRICS_SITES];
     size_t usual_count;
 };
@@ -31,7 +34,8 @@ struct metrics_endpoint *metrics_endpoint_new(bool tells_sites)
     if (!endpoint)
         return NULL;
     endpoint->tells_sites = tells_sites;
-    buffer_init(&endpoint->text, TEXT_MAX_BYTES);
+    buffer_init(&endpoint->service, TEXT_MAX_BYTES);
+    buffer_init(&endpoint->sites, TEXT_MAX_BYTES);
     return endpoint;
 }
 
@@ -39,7 +43,8 @@ void metrics_endpoint_free(struct metrics_endpoint *endpoint)
 {
     if (!endpoint)
         return;
-    buffer_release(&endpoint->text);
+    buffer_release(&endpoint->service);
+    buffer_release(&endpoint->sites);
     free(endpoint);
 }
 
@@ -51,8 +56,8 @@ static enum status write_service(struct metrics_endpoint *endpoint, struct datab
     for (size_t i = 0; result == STATUS_OK && i < metrics.count; i++) {
         const struct service_metric *item = &metrics.items[i];
         if (i == 0 || metrics.items[i - 1].metric != item->metric)
-            metrics_text_family(&endpoint->text, item->metric);
-        metrics_text_sample(&endpoint->text, item->metric, item->labels, item->thousandths);
+            metrics_text_family(&endpoint->service, item->metric);
+        metrics_text_sample(&endpoint->service, item->metric, item->labels, item->thousandths);
     }
     return result;
 }
@@ -99,50 +104,65 @@ static enum status write_sites(struct metrics_endpoint *endpoint, struct databas
         result = read_usual(endpoint, database, sites, count, deadline);
     if (result != STATUS_OK || count == 0)
         return result;
-    metrics_text_family(&endpoint->text, METRIC_SITE_VISITORS);
+    metrics_text_family(&endpoint->sites, METRIC_SITE_VISITORS);
     for (size_t i = 0; i < count; i++) {
         const char *const labels[METRIC_LABELS_MAX] = {sites[i].host};
-        metrics_text_sample(&endpoint->text, METRIC_SITE_VISITORS, labels, 1000 * sites[i].visitors);
+        metrics_text_sample(&endpoint->sites, METRIC_SITE_VISITORS, labels, 1000 * sites[i].visitors);
     }
-    metrics_text_family(&endpoint->text, METRIC_SITE_USUAL);
+    metrics_text_family(&endpoint->sites, METRIC_SITE_USUAL);
     for (size_t i = 0; i < count; i++) {
         const struct usual *usual = &endpoint->usual[i];
         const char *const labels[METRIC_LABELS_MAX] = {usual->host};
         if (usual->value.is_known)
-            metrics_text_sample(&endpoint->text, METRIC_SITE_USUAL, labels,
+            metrics_text_sample(&endpoint->sites, METRIC_SITE_USUAL, labels,
                                 llround(1000 * usual->value.usual));
     }
     return STATUS_OK;
 }
 
-/* What was written until something failed is dropped. */
-static void read_database(struct metrics_endpoint *endpoint, struct database *database, struct arena *arena,
+static void drop_unless(enum status result, struct buffer *text)
+{
+    if (result != STATUS_OK || text->status != STATUS_OK)
+        buffer_clear(text, TEXT_MAX_BYTES);
+}
+
+/* A query that fails or takes too long costs what it would have told, and does not make the database away:
+ * that is asked first, and by itself. One that is known to be away is not waited for. */
+static void read_database(struct metrics_endpoint *endpoint, struct store *store, struct arena *arena,
                           struct deadline deadline)
 {
-    const char *const none[METRIC_LABELS_MAX] = {"", "", ""};
     struct deadline until = deadline_within(deadline, METRICS_STEP_MS);
-    buffer_clear(&endpoint->text, TEXT_MAX_BYTES);
-    metrics_text_family(&endpoint->text, METRIC_DATABASE_UP);
-    metrics_text_sample(&endpoint->text, METRIC_DATABASE_UP, none, 1000);
-    enum status result = write_service(endpoint, database, arena, until);
-    if (result == STATUS_OK && endpoint->tells_sites)
-        result = write_sites(endpoint, database, until);
-    if (result != STATUS_OK || endpoint->text.status != STATUS_OK) {
-        buffer_clear(&endpoint->text, TEXT_MAX_BYTES);
-        metrics_text_family(&endpoint->text, METRIC_DATABASE_UP);
-        metrics_text_sample(&endpoint->text, METRIC_DATABASE_UP, none, 0);
-    }
+    buffer_clear(&endpoint->service, TEXT_MAX_BYTES);
+    buffer_clear(&endpoint->sites, TEXT_MAX_BYTES);
+    enum status up = store_is_away(store) ? STATUS_UNREACHABLE : store_ready(store, until);
+    endpoint->is_up = up != STATUS_UNREACHABLE && up != STATUS_TIMEOUT;
+    if (endpoint->is_up)
+        drop_unless(write_service(endpoint, store_database(store), arena, until), &endpoint->service);
+    if (endpoint->is_up && endpoint->tells_sites)
+        drop_unless(write_sites(endpoint, store_database(store), until), &endpoint->sites);
     endpoint->read_ms = clock_monotonic_ms();
 }
 
-void metrics_endpoint_write(struct metrics_endpoint *endpoint, struct database *database, struct arena *arena,
+static bool is_to_be_read(const struct metrics_endpoint *endpoint, struct deadline deadline)
+{
+    bool is_old = endpoint->read_ms == 0 || clock_monotonic_ms() - endpoint->read_ms >= METRICS_HOLDS_MS;
+    return is_old && deadline_left_ms(deadline) >= METRICS_LEAST_MS;
+}
+
+void metrics_endpoint_write(struct metrics_endpoint *endpoint, struct store *store, struct arena *arena,
                             struct deadline deadline, struct buffer *out)
 {
     const char *const version[METRIC_LABELS_MAX] = {UPBEAT_VERSION};
-    if (endpoint->read_ms == 0 || clock_monotonic_ms() - endpoint->read_ms >= METRICS_HOLDS_MS)
-        read_database(endpoint, database, arena, deadline);
+    const char *const none[METRIC_LABELS_MAX] = {"", "", ""};
+    if (is_to_be_read(endpoint, deadline))
+        read_database(endpoint, store, arena, deadline);
     metrics_text_family(out, METRIC_BUILD_INFO);
     metrics_text_sample(out, METRIC_BUILD_INFO, version, 1000);
-    buffer_append(out, endpoint->text.data, endpoint->text.len_bytes);
+    if (endpoint->read_ms != 0) {
+        metrics_text_family(out, METRIC_DATABASE_UP);
+        metrics_text_sample(out, METRIC_DATABASE_UP, none, endpoint->is_up ? 1000 : 0);
+    }
+    buffer_append(out, endpoint->service.data, endpoint->service.len_bytes);
+    buffer_append(out, endpoint->sites.data, endpoint->sites.len_bytes);
     metrics_text_counted(out);
 }

@@ -20,7 +20,7 @@ void repeat_keep(struct request *request, struct api *api)
     const struct request_params *params = &request->params;
     const struct buffer *body = &request->response.body;
     char cache_key_suffix[REPEAT_SUFFIX_BYTES];
-    if (request->response.status != 200)
+    if (request->response.told_status != 200)
         return;
     snprintf(cache_key_suffix, sizeof cache_key_suffix, "%s", params->cache_key_suffix);
     if (!request->route->needs_page_lists && !request->route->is_cacheable)
@@ -89,8 +89,9 @@ bool repeat_answer(struct request *request, struct api *api, time_us newer_than)
         request->is_counted = true;
     }
     request->head.now_ms = clock_wall_ms();
+    request->freshness = ANSWER_STALE_ERROR;
     if (!answer_begin(&request->response, &request->head, &request->params, &request->lookup, &api->bounds,
-                      ANSWER_STALE_ERROR)) {
+                      request->freshness)) {
         buffer_append(&request->response.body, answer.body.data, answer.body.len_bytes);
         routes_mark_stale(request->route, &request->response.body);
     }

@@ -53,7 +53,7 @@ static void request_go(struct request *request, enum request_state to)
 
 static enum metric_freshness freshness_of(const struct request *request)
 {
-    if (request->response.status >= 400 || !request->route || request->route->kind != ROUTE_ROW ||
+    if (request->response.told_status >= 400 || !request->route || request->route->kind != ROUTE_ROW ||
         (request->head.method && strcmp(request->head.method, "OPTIONS") == 0))
         return FRESHNESS_NONE;
     if (request->freshness != ANSWER_FRESH)
@@ -67,17 +67,22 @@ static void count_answer(const struct request *request)
 {
     enum metric_endpoint endpoint = request->route ? request->route->endpoint : ENDPOINT_OTHER;
     metrics_count(METRIC_REQUESTS,
-                  metric_request_series(endpoint, request->response.status, freshness_of(request)), 1);
+                  metric_request_series(endpoint, request->response.told_status, freshness_of(request)), 1);
     metrics_observe(METRIC_REQUEST_DURATION, endpoint, clock_monotonic_us() - request->started_us);
 }
 
-void request_finish(struct request *request)
+static void complete(struct request *request)
 {
     const char *method = request->head.method;
     response_end(&request->response, method && strcmp(method, "HEAD") == 0);
     arena_clear(&request->arena);
-    count_answer(request);
     request_go(request, REQUEST_DONE);
+}
+
+void request_finish(struct request *request)
+{
+    complete(request);
+    count_answer(request);
 }
 
 /* nginx serves the copy that it has in place of a 503, however old the copy is. Where that must not be, nginx
@@ -93,7 +98,7 @@ void request_finish_problem(struct request *request, const struct problem *probl
     if (redirects_to_uncached(request, problem)) {
         response_begin(&request->response, 200, request->head.id);
         response_header(&request->response, "X-Accel-Redirect", "@upbeat_uncached");
-        request_finish(request);
+        complete(request); /* the request that nginx makes of it is counted */
         return;
     }
     told.callback = params_callback(&request->head, &request->arena);
@@ -253,7 +258,7 @@ static void write_answer(struct request *request, struct api *api)
     enum status status = request->route->write(request, api, request->freshness, body);
     if (status == STATUS_OK) {
         repeat_keep(request, api);
-        if (!body && request->route->is_cacheable && request->response.status == 200 && is_fresh)
+        if (!body && request->route->is_cacheable && request->response.told_status == 200 && is_fresh)
             body_cache_put(api->bodies, &request->params, request->lookup.taken_at, &request->response.body);
         request_finish(request);
         return;
@@ -294,47 +299,6 @@ static void finish_refused(struct request *request, struct api *api)
                                                       .sent = request->params.host});
 }
 
-/* Why there is no row to answer with. */
-static struct problem problem_of(const struct waiter *waiter)
-{
-    static const struct {
-        int status;
-        const char *detail;
-    } words[REFRESH_OUTCOMES] = {
-        [REFRESH_STORED] = {503, "The row is refreshed, and is too old again already."},
-        [REFRESH_KEY_REFUSED] = {503, "The key of this host was refused, and another one is tried."},
-        [REFRESH_UNREACHABLE] = {503, "Chartbeat can't be reached."},
-        [REFRESH_TIMED_OUT] = {504, "Chartbeat did not answer in time."},
-        [REFRESH_RATE_LIMITED] = {503, "Chartbeat says: too many requests."},
-        [REFRESH_USELESS] = {502, "Chartbeat's answer was of no use."},
-        [REFRESH_BACKOFF] = {503,
-                             "Chartbeat could not be asked a moment ago; it is asked again after a pause."},
-        [REFRESH_BAD_KEYS] = {429, "Too many keys that Chartbeat does not accept were tried for this host."},
-        [REFRESH_NO_KEY] = {503, "No key that Chartbeat accepts is known for this host."},
-        [REFRESH_DATABASE] = {503, "The database can't be reached."},
-        [REFRESH_BUSY] = {503, "Too many hosts are being asked for at Chartbeat."},
-    };
-    struct problem problem = {.status = 503, .retry_after_s = 1};
-    switch (waiter->reason) {
-    case WAKE_ENDED:
-        problem.status = words[waiter->outcome].status;
-        problem.detail = words[waiter->outcome].detail;
-        if (waiter->wait_ms > 1000)
-            problem.retry_after_s = (waiter->wait_ms - 1) / 1000 + 1;
-        break;
-    case WAKE_LOST:
-        problem.detail = "The fetcher, which asks Chartbeat, can't be reached.";
-        break;
-    case WAKE_FULL:
-        problem.detail = "Chartbeat is being asked, and too many wait for that already.";
-        break;
-    default:
-        problem.detail = "Chartbeat is being asked, and has not answered yet.";
-        break;
-    }
-    return problem;
-}
-
 static void finish_without_row(struct request *request, const struct problem *problem)
 {
     log_line(LEVEL_INFO, request->head.id, "%d for %s: %s", problem->status, request->params.host,
@@ -353,7 +317,7 @@ static void answer_anyway(struct request *request, struct api *api, const struct
         answer(request, api, has_failed ? ANSWER_STALE_ERROR : ANSWER_STALE);
         return;
     }
-    struct problem problem = problem_of(&request->waiter);
+    struct problem problem = waiting_problem(&request->waiter);
     finish_without_row(request, &problem);
 }
 
@@ -490,11 +454,17 @@ void request_query(struct request *request, struct api *api)
         write_answer(request, api);
 }
 
+static enum metric_wait how_it_ended(const struct waiter *waiter)
+{
+    if (waiter->reason != WAKE_ENDED)
+        return waiter->reason == WAKE_EXPIRED ? WAIT_TIMED_OUT : WAIT_LOST;
+    return waiter->outcome == REFRESH_STORED || waiter->outcome == REFRESH_KEY_REFUSED ? WAIT_REFRESHED
+                                                                                       : WAIT_FAILED;
+}
+
 void request_wake(struct request *request, struct api *api)
 {
-    enum metric_wait outcome = request->waiter.reason == WAKE_ENDED     ? WAIT_REFRESHED
-                               : request->waiter.reason == WAKE_EXPIRED ? WAIT_TIMED_OUT
-                                                                        : WAIT_LOST;
+    enum metric_wait outcome = how_it_ended(&request->waiter);
     metrics_observe(METRIC_WAIT_DURATION, outcome, clock_monotonic_us() - request->parked_us);
     prepare_lookup(request, api);
 }

@@ -162,7 +162,7 @@ static void answer_metrics(struct request *request, struct api *api)
     response_begin(&request->response, 200, request->head.id);
     response_header(&request->response, "Content-Type", METRICS_TEXT_TYPE);
     response_header(&request->response, "Cache-Control", "no-store");
-    metrics_endpoint_write(api->metrics, store_database(api->store), &request->arena, request->deadline,
+    metrics_endpoint_write(api->metrics, api->store, &request->arena, request->deadline,
                            &request->response.body);
     request_finish(request);
 }

@@ -316,3 +316,43 @@ int waiting_timeout_ms(const struct waiting *waiting, int64_t now_ms, int max_ms
         return max_ms;
     return left_ms > 0 ? (int)left_ms : 0;
 }
+
+struct problem waiting_problem(const struct waiter *waiter)
+{
+    static const struct {
+        int status;
+        const char *detail;
+    } words[REFRESH_OUTCOMES] = {
+        [REFRESH_STORED] = {503, "The row is refreshed, and is too old again already."},
+        [REFRESH_KEY_REFUSED] = {503, "The key of this host was refused, and another one is tried."},
+        [REFRESH_UNREACHABLE] = {503, "Chartbeat can't be reached."},
+        [REFRESH_TIMED_OUT] = {504, "Chartbeat did not answer in time."},
+        [REFRESH_RATE_LIMITED] = {503, "Chartbeat says: too many requests."},
+        [REFRESH_USELESS] = {502, "Chartbeat's answer was of no use."},
+        [REFRESH_BACKOFF] = {503,
+                             "Chartbeat could not be asked a moment ago; it is asked again after a pause."},
+        [REFRESH_BAD_KEYS] = {429, "Too many keys that Chartbeat does not accept were tried for this host."},
+        [REFRESH_NO_KEY] = {503, "No key that Chartbeat accepts is known for this host."},
+        [REFRESH_DATABASE] = {503, "The database can't be reached."},
+        [REFRESH_BUSY] = {503, "Too many hosts are being asked for at Chartbeat."},
+    };
+    struct problem problem = {.status = 503, .retry_after_s = 1};
+    switch (waiter->reason) {
+    case WAKE_ENDED:
+        problem.status = words[waiter->outcome].status;
+        problem.detail = words[waiter->outcome].detail;
+        if (waiter->wait_ms > 1000)
+            problem.retry_after_s = (waiter->wait_ms - 1) / 1000 + 1;
+        break;
+    case WAKE_LOST:
+        problem.detail = "The fetcher, which asks Chartbeat, can't be reached.";
+        break;
+    case WAKE_FULL:
+        problem.detail = "Chartbeat is being asked, and too many wait for that already.";
+        break;
+    default:
+        problem.detail = "Chartbeat is being asked, and has not answered yet.";
+        break;
+    }
+    return problem;
+}

@@ -15,6 +15,7 @@
 
 #include "base/secret_box.h"
 #include "base/status.h"
+#include "http/response.h"
 #include "refresh/protocol.h"
 
 #include <stdbool.h>
@@ -100,6 +101,10 @@ struct waiter *waiting_next_woken(struct waiting *waiting);
 
 /* Is any refresh asked for that has not ended? */
 bool waiting_is_owed(const struct waiting *waiting);
+
+/* What to tell a request that can't be answered from a row: status and sentence by the waiter's reason and
+ * outcome, Retry-After by its wait_ms. The texts are constants. */
+struct problem waiting_problem(const struct waiter *waiter);
 
 /* How many wait. */
 int waiting_count(const struct waiting *waiting);

@@ -32,7 +32,7 @@ static const char *const FRESHNESS_NAMES[FRESHNESSES] = {
     [FRESHNESS_NONE] = "none",     [FRESHNESS_FRESH] = "fresh", [FRESHNESS_KEPT] = "kept",
     [FRESHNESS_WAITED] = "waited", [FRESHNESS_STALE] = "stale",
 };
-static const char *const WAIT_NAMES[WAITS] = {"refreshed", "timed_out", "lost", "gone"};
+static const char *const WAIT_NAMES[WAITS] = {"refreshed", "failed", "timed_out", "lost", "gone"};
 static const char *const REFUSAL_NAMES[REFUSALS] = {"full", "no_fetcher", "paused"};
 static const char *const LOOKUP_NAMES[LOOKUPS] = {"ok", "timeout", "unreachable", "failed"};
 static const char *const STANDBY_NAMES[STANDBYS] = {"served", "old", "failed", "resting"};

@@ -172,10 +172,14 @@ static int open_file(const char *run_dir, uint64_t fingerprint)
     if ((mkdir(path, 0770) != 0 && errno != EEXIST) || stat(path, &folder) != 0)
         return -1;
     snprintf(path + len, sizeof path - (size_t)len, "/%016" PRIx64, fingerprint);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* It has its mode from the first moment on: another user's process may open it in the next one. */
+    mode_t mode = folder.st_mode & S_IRWXO ? 0660 : 0666;
+    mode_t was = umask(0);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    (void)umask(was);
     struct stat file;
     if (fd >= 0 && fstat(fd, &file) == 0 && file.st_uid == geteuid())
-        (void)fchmod(fd, folder.st_mode & S_IRWXO ? 0660 : 0666);
+        (void)fchmod(fd, mode); /* the folder's may have been another one when the file was made */
     return fd;
 }
 

@@ -14,7 +14,7 @@ static const char UTF8_MARK[] = "\xef\xbb\xbf";
 
 void response_init(struct response *response)
 {
-    response->status = 0;
+    response->status = response->told_status = 0;
     response->origin = NULL;
     response->nginx_adds_headers = false;
     response->has_bom = false;
@@ -26,12 +26,12 @@ void response_release(struct response *response)
 {
     buffer_release(&response->head);
     buffer_release(&response->body);
-    response->status = 0;
+    response->status = response->told_status = 0;
 }
 
 void response_clear(struct response *response)
 {
-    response->status = 0;
+    response->status = response->told_status = 0;
     response->has_bom = false;
     buffer_clear(&response->head, HEAD_KEEP_BYTES);
     buffer_clear(&response->body, BODY_KEEP_BYTES);
@@ -67,7 +67,7 @@ static const char *reason_of(int status)
 void response_begin(struct response *response, int status, const char *request_id)
 {
     response_clear(response);
-    response->status = status;
+    response->status = response->told_status = status;
     if (!response->nginx_adds_headers || status != 200)
         buffer_append_format(&response->head, "Status: %d %s\r\n", status, reason_of(status));
     const char *origin = response->origin;
@@ -134,6 +134,7 @@ void response_problem(struct response *response, const char *request_id, const s
 {
     const char *callback = problem->callback;
     response_begin(response, callback ? 200 : problem->status, request_id);
+    response->told_status = problem->status;
     response_header(response, "Content-Type",
                     callback ? "application/javascript; charset=utf-8" : "application/problem+json");
     /* A copy that was out of date in 1970 is never served. nginx has to read this before Cache-Control. */
@@ -187,7 +188,7 @@ void response_end(struct response *response, bool head_only)
 {
     if (response->head.status != STATUS_OK || response->body.status != STATUS_OK) {
         response_clear(response);
-        response->status = 500;
+        response->status = response->told_status = 500;
         buffer_append_text(&response->head,
                            "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n");
         buffer_append_text(&response->body, "The answer was larger than this service can hold.\n");

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 struct response {
-    int status; /* of HTTP; 0 until begun */
+    int status;      /* of HTTP; 0 until begun */
+    int told_status; /* the same; of a problem that JSONP wraps in a 200: that of the problem */
     const char
         *origin; /* NULL: browsers may show the answer to every page; else to pages of this origin alone
                     ("": to none). The owner sets it, and response_clear() leaves it. */

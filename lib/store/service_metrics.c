@@ -14,10 +14,10 @@ static const struct statement STATEMENTS[] = {
     [SITES] = {"upbeat_service_sites",
                "select a.host, sum_counts(s.visitors),"
                " floor(extract(epoch from s.taken_at) / 900)::bigint"
-               " from (select h.host from hosts h where h.asked_at is not null"
-               " order by h.asked_at desc, h.host limit $1::integer) a"
-               " join cache c on c.host = a.host"
-               " join snapshots s on s.host = c.host and s.taken_at = c.taken_at order by a.host",
+               " from (select h.host, c.taken_at from hosts h join cache c on c.host = h.host"
+               " where c.taken_at > clock_timestamp() - interval '1 day'"
+               " order by h.created_at, h.host limit $1::integer) a"
+               " join snapshots s on s.host = a.host and s.taken_at = a.taken_at order by a.host",
                1, false},
 };
 

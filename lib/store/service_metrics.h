@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SERVICE_METRICS_SITES = 50 }; /* of those that somebody asked for last */
+enum { SERVICE_METRICS_SITES = 50 }; /* those that have been known for longest, so that they stay the same */
 
 /* One sample; the texts are the arena's. */
 struct service_metric {
@@ -38,7 +38,8 @@ struct service_site {
 enum status service_metrics_read(struct database *database, struct arena *arena, struct deadline deadline,
                                  struct service_metrics *metrics_r) MUST_CHECK;
 
-/* Reads the visitors of at most SERVICE_METRICS_SITES sites, by host. *count_r: how many. */
+/* Reads the visitors of at most SERVICE_METRICS_SITES sites that have a snapshot of the last day, by host.
+ * *count_r: how many. */
 enum status service_metrics_sites(struct database *database, struct deadline deadline,
                                   struct service_site *sites_r, size_t *count_r) MUST_CHECK;
 

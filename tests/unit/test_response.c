@@ -179,6 +179,11 @@ static void test_problems(void **state)
          {.status = 405, .allow = "GET, HEAD"},
          "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,\"request_id\":\"id\"}\n",
          "Allow: GET, HEAD\r\n"},
+        {"JSONP",
+         {.status = 502, .callback = "f"},
+         "/**/f({\"type\":\"about:blank\",\"title\":\"Bad "
+         "Gateway\",\"status\":502,\"request_id\":\"id\"});\n",
+         "Status: 200 OK\r\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         response_problem(&response, "id", &cases[i].problem);
@@ -187,6 +192,9 @@ static void test_problems(void **state)
         assert_case_int(cases[i].name, lines_with(cases[i].header), 1);
         assert_case_int(cases[i].name, lines_with("Cache-Control: no-store\r\n"), 1);
         assert_case_int(cases[i].name, lines_with("Retry-After"), cases[i].problem.retry_after_s > 0);
+        assert_case_int(cases[i].name, response.status,
+                        cases[i].problem.callback ? 200 : cases[i].problem.status);
+        assert_case_int(cases[i].name, response.told_status, cases[i].problem.status);
     }
 }
 
