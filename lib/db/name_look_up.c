@@ -5,13 +5,40 @@
 #include <time.h>
 
 struct name_look_up {
+    struct name_look_up *next; /* among those that were left */
     struct gaicb request;
     struct addrinfo hints;
     char name[256];
 };
 
+/* Those that nobody wants any more, and that a thread of the C library worked on when they were to be freed:
+ * it can't be called back, and goes on writing to them. */
+static struct name_look_up *left;
+
+static void release(struct name_look_up *look_up)
+{
+    if (look_up->request.ar_result)
+        freeaddrinfo(look_up->request.ar_result);
+    free(look_up);
+}
+
+static void release_left(void)
+{
+    struct name_look_up **at = &left;
+    while (*at) {
+        struct name_look_up *look_up = *at;
+        if (gai_error(&look_up->request) == EAI_INPROGRESS) {
+            at = &look_up->next;
+        } else {
+            *at = look_up->next;
+            release(look_up);
+        }
+    }
+}
+
 struct name_look_up *name_look_up_new(const char *name)
 {
+    release_left();
     struct name_look_up *look_up = calloc(1, sizeof *look_up);
     if (!look_up)
         return NULL;
@@ -28,12 +55,14 @@ struct name_look_up *name_look_up_new(const char *name)
 
 void name_look_up_free(struct name_look_up *look_up)
 {
-    /* A look-up that a thread of the C library still works on can't be taken back, and keeps its memory. */
-    if (!look_up || gai_cancel(&look_up->request) == EAI_NOTCANCELED)
+    if (!look_up)
         return;
-    if (look_up->request.ar_result)
-        freeaddrinfo(look_up->request.ar_result);
-    free(look_up);
+    if (gai_cancel(&look_up->request) == EAI_NOTCANCELED) {
+        look_up->next = left;
+        left = look_up;
+    } else {
+        release(look_up);
+    }
 }
 
 int name_look_up_result(struct name_look_up *look_up)

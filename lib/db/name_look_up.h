@@ -11,7 +11,8 @@ struct name_look_up;
  * the C library can't start it. The caller frees it with name_look_up_free. */
 struct name_look_up *name_look_up_new(const char *name);
 
-/* Takes the look-up back if it is still under way. NULL is allowed. */
+/* Takes the look-up back if it is still under way. Where the C library can't be stopped any more, the memory
+ * is freed by a later name_look_up_new(). NULL is allowed. */
 void name_look_up_free(struct name_look_up *look_up);
 
 /* 0: it has found addresses; EAI_INPROGRESS: it is under way; else why there are none, for gai_strerror(). */
