@@ -1,6 +1,7 @@
 """A stranger's way through the package, on a bare Debian 12 with its own systemd: install, set up, use, upgrade, back
 up and restore, remove, purge. The tests use one machine, in this order."""
 
+import contextlib
 import json
 import os
 import re
@@ -79,6 +80,16 @@ def rises(machine: Machine) -> bool:
     return len(json.loads(body)) > 0
 
 
+@contextlib.contextmanager
+def a_line_more(machine: Machine, line: str) -> Iterator[None]:
+    """In the settings, for a while."""
+    machine.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{line}" >>/etc/upbeat/upbeat.env')
+    try:
+        yield
+    finally:
+        machine.shell("mv /root/upbeat.env /etc/upbeat/")
+
+
 def nginx_workers(machine: Machine) -> set[str]:
     master = machine.show("nginx", "MainPID")
     return set(machine.ask("cat", f"/proc/{master}/task/{master}/children").split())
@@ -122,23 +133,23 @@ def test_systemd_reads_the_settings_as_the_shell_does(installed: Machine) -> Non
 
 
 def test_a_setting_that_the_shell_reads_in_another_way_is_refused(installed: Machine) -> None:
-    installed.shell("cp -p /etc/upbeat/upbeat.env /root/ && echo 'UPBEAT_LOG=in fo' >>/etc/upbeat/upbeat.env")
-    for program in ("upbeat-setup", "upbeat-token list", "upbeat-migrate"):
-        said = installed.ask("bash", "-c", f"{program}; echo status $?", check=False)
-        assert "put the value of UPBEAT_LOG into single quotes" in said and "status 0" not in said, said
-    installed.shell("mv /root/upbeat.env /etc/upbeat/")
+    with a_line_more(installed, "UPBEAT_LOG=in fo"):
+        for program in ("upbeat-setup", "upbeat-token list", "upbeat-migrate"):
+            said = installed.ask("bash", "-c", f"{program}; echo status $?", check=False)
+            assert "put the value of UPBEAT_LOG into single quotes" in said and "status 0" not in said, said
 
 
 def test_setup_takes_a_cluster_on_another_port_once_it_is_named(installed: Machine) -> None:
-    restart = "&& systemctl restart postgresql@15-main"
-    installed.shell(f"pg_conftool 15 main set port 5433 {restart}")
-    said = installed.ask("upbeat-setup", "--dry-run", check=False)
     named = "UPBEAT_DATABASE='dbname=upbeat port=N'"
-    assert "port 5432" in said and named in said
-    line = named.replace("N'", "5433'")
-    installed.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{line}" >>/etc/upbeat/upbeat.env')
-    assert "would make the database upbeat" in installed.ask("upbeat-setup", "--dry-run")
-    installed.shell(f"mv /root/upbeat.env /etc/upbeat/ && pg_conftool 15 main set port 5432 {restart}")
+    move = "pg_conftool 15 main set port {} && systemctl restart postgresql@15-main"
+    installed.shell(move.format(5433))
+    try:
+        said = installed.ask("upbeat-setup", "--dry-run", check=False)
+        assert "does not answer on port 5432" in said and named in said
+        with a_line_more(installed, named.replace("N'", "5433'")):
+            assert "would make the database upbeat" in installed.ask("upbeat-setup", "--dry-run")
+    finally:
+        installed.shell(move.format(5432))
 
 
 def test_setup_leaves_no_site_on_an_address_that_is_taken(installed: Machine) -> None:
@@ -267,20 +278,20 @@ def test_an_upgrade_of_what_is_stopped_migrates_and_starts_it(service: Machine, 
 
 def test_an_upgrade_waits_for_the_schema_of_a_database_elsewhere(service: Machine) -> None:
     """Of a server that this package does not migrate: the old processes go on with the schema that they know."""
-    elsewhere = "UPBEAT_DATABASE='host=/var/run/postgresql dbname=upbeat'"
-    service.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{elsewhere}" >>/etc/upbeat/upbeat.env')
-    service.shell(f"{PSQL} \"update schema_repeatables set checksum = checksum || '.'\"")
-    old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
-    assert "the old processes run on" in service.ask("upbeat-setup", "--upgrade")
-    assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == old
-    service.ask("systemctl", "stop", "upbeat.target")
-    assert "nothing is started" in service.ask("upbeat-setup", "--upgrade")
-    assert service.show("upbeat.target", "ActiveState") == "inactive"
-    service.ask("systemctl", "start", "upbeat.target")
-    service.shell(f"{PSQL} \"update schema_repeatables set checksum = rtrim(checksum, '.')\"")
-    assert "restart upbeat-list@1" in service.ask("upbeat-setup", "--upgrade")
-    assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
-    service.shell("cp -p /root/upbeat.env /etc/upbeat/ && upbeat-setup --upgrade")
+    with a_line_more(service, "UPBEAT_DATABASE='host=/var/run/postgresql dbname=upbeat'"):
+        service.shell(f"{PSQL} \"update schema_repeatables set checksum = checksum || '.'\"")
+        old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+        assert "the old processes run on" in service.ask("upbeat-setup", "--upgrade")
+        assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == old
+        service.ask("systemctl", "stop", "upbeat.target")
+        assert "nothing is started" in service.ask("upbeat-setup", "--upgrade")
+        assert service.show("upbeat.target", "ActiveState") == "inactive"
+        service.ask("systemctl", "start", "upbeat.target")
+        old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+        service.shell(f"{PSQL} \"update schema_repeatables set checksum = rtrim(checksum, '.')\"")
+        assert "restart upbeat-list@1" in service.ask("upbeat-setup", "--upgrade")
+        assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
+    service.ask("upbeat-setup", "--upgrade")
 
 
 def test_the_secret_is_rotated_as_the_readme_says(service: Machine) -> None:
