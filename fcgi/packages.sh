@@ -1,12 +1,13 @@
 # Debian's packages that upbeat needs, and how they get here. Sourced by fcgi/up and tests/run.
 # shellcheck shell=bash disable=SC2034
 
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libcjson-dev uthash-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libcjson-dev uthash-dev
+    dpkg-dev file)
 run_packages=(nginx-light spawn-fcgi multiwatch postgresql-15 postgresql-client-15 python3-aiohttp libjs-chart.js curl util-linux procps)
 test_packages=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck libclang-rt-14-dev valgrind git
     python3-pytest python3-psycopg python3-hypothesis python3-jsonschema postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     wrk pgbouncer faketime python3-cryptography msmtp python3-aiosmtpd chromium chromium-driver
-    python3-selenium python3-pytest-xdist dpkg-dev lintian debootstrap systemd systemd-container prometheus
+    python3-selenium python3-pytest-xdist lintian debootstrap systemd systemd-container prometheus
     tinyproxy patroni python3-etcd python3-yaml etcd-server haproxy pgbackrest fonts-wqy-microhei fonts-noto-color-emoji)
 
 missing_packages() {

@@ -22,6 +22,7 @@ add_custom_target(packed ALL DEPENDS ${packed})
 
 install(PROGRAMS ${packaging}/upbeat-setup DESTINATION sbin)
 install(PROGRAMS ${packaging}/run-by-hand DESTINATION libexec/upbeat)
+install(FILES ${packaging}/settings.sh DESTINATION libexec/upbeat)
 # Programs that are run by hand, each by a link to run-by-hand.
 foreach(name bin/upbeat-token bin/upbeat-import bin/upbeat-backtest
         sbin/upbeat-fetch sbin/upbeat-history sbin/upbeat-alert sbin/upbeat-migrate)

@@ -1,6 +1,7 @@
 """A stranger's way through the package, on a bare Debian 12 with its own systemd: install, set up, use, upgrade, back
 up and restore, remove, purge. The tests use one machine, in this order."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,12 +17,14 @@ from servers.processes import ROOT, await_true
 
 from .build import build, copy_tree
 from .machine import Beside, Machine, find_base
+from .test_settings_file import TAKEN
 
 pytestmark = [pytest.mark.once, pytest.mark.unhurried, pytest.mark.slow]
 
 HOST, KEY = "demo.example", "demo-key-0001"
 LIST = f"/api/v1.0/increasingconcurrents?host={HOST}"
 NEXT = "9.0.0"
+PSQL = "cd / && runuser -u postgres -- psql -XAtqd upbeat -c"
 SERVICES = ["list@1", "list@2", "reports@1", "reports@2", "fetch@1", "fetch@2", "history", "alert"]
 
 
@@ -77,6 +80,16 @@ def rises(machine: Machine) -> bool:
     return len(json.loads(body)) > 0
 
 
+@contextlib.contextmanager
+def a_line_more(machine: Machine, line: str) -> Iterator[None]:
+    """In the settings, for a while."""
+    machine.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{line}" >>/etc/upbeat/upbeat.env')
+    try:
+        yield
+    finally:
+        machine.shell("mv /root/upbeat.env /etc/upbeat/")
+
+
 def nginx_workers(machine: Machine) -> set[str]:
     master = machine.show("nginx", "MainPID")
     return set(machine.ask("cat", f"/proc/{master}/task/{master}/children").split())
@@ -111,6 +124,48 @@ def test_setup_refuses_what_it_does_not_know(installed: Machine, options: list[s
     assert why in installed.ask("upbeat-setup", *options, check=False)
 
 
+def test_systemd_reads_the_settings_as_the_shell_does(installed: Machine) -> None:
+    lines = [line.replace("A=", f"A{number}=", 1) for number, (line, _) in enumerate(TAKEN)]
+    (installed.root / "root" / "lines").write_text("\n".join(lines) + "\n")
+    said = installed.ask("systemd-run", "-q", "--pipe", "--wait", "-p", "EnvironmentFile=/root/lines", "env")
+    read = {line for line in said.splitlines() if re.match(r"A\d+=", line)}
+    assert read == {f"A{number}={value}" for number, (_, value) in enumerate(TAKEN) if value is not None}
+
+
+def test_a_setting_that_the_shell_reads_in_another_way_is_refused(installed: Machine) -> None:
+    with a_line_more(installed, "UPBEAT_LOG=in fo"):
+        for program in ("upbeat-setup", "upbeat-token list", "upbeat-migrate"):
+            said = installed.ask("bash", "-c", f"{program}; echo status $?", check=False)
+            assert "put the value of UPBEAT_LOG into single quotes" in said and "status 0" not in said, said
+
+
+def test_setup_takes_a_cluster_on_another_port_once_it_is_named(installed: Machine) -> None:
+    named = "UPBEAT_DATABASE='dbname=upbeat port=N'"
+    move = "pg_conftool 15 main set port {} && systemctl restart postgresql@15-main"
+    installed.shell(move.format(5433))
+    try:
+        said = installed.ask("upbeat-setup", "--dry-run", check=False)
+        assert "does not answer on port 5432" in said and named in said
+        with a_line_more(installed, named.replace("N'", "5433'")):
+            assert "would make the database upbeat" in installed.ask("upbeat-setup", "--dry-run")
+    finally:
+        installed.shell(move.format(5432))
+
+
+def test_setup_leaves_no_site_on_an_address_that_is_taken(installed: Machine) -> None:
+    """By another program, which nginx minds only at its next start; by Debian's own site, which it never minds."""
+    serve = "import socket; one = socket.create_server(('127.0.0.1', 8080)); print('ready', flush=True); input()"
+    other = installed.start_beside("/usr/bin/python3", "-Bc", serve)
+    try:
+        said = installed.ask("upbeat-setup", check=False)
+    finally:
+        other.stop()
+    assert "something else than nginx listens on 127.0.0.1:8080" in said, said
+    said = installed.ask("upbeat-setup", "--listen", "80", check=False)
+    assert "another site of nginx has this address and name" in said, said
+    assert "upbeat" not in installed.shell("ls /etc/nginx/sites-available /etc/nginx/sites-enabled")
+
+
 def test_setup_serves_rising_pages_and_the_board(service: Machine) -> None:
     await_true(lambda: rises(service), 60, "a rising page")
     status, page = service.get("/board/")
@@ -126,6 +181,10 @@ def test_setup_serves_rising_pages_and_the_board(service: Machine) -> None:
 def test_setup_changes_nothing_the_second_time(service: Machine) -> None:
     before = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
     assert "nothing was to be done" in service.ask("upbeat-setup")
+    # From another folder, with the locale of another machine, more cores, and the options that fit.
+    there = "cd /root && LC_ALL=de_AT.UTF-8 OMP_NUM_THREADS=4 upbeat-setup"
+    assert "nothing was to be done" in service.shell(f"{there} --listen 127.0.0.1:8080 --server-name _ 2>&1")
+    assert "with another listen" in service.ask("upbeat-setup", "--listen", "8081", check=False)
     assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == before
 
 
@@ -207,38 +266,62 @@ def test_an_upgrade_under_load_fails_no_request(service: Machine, packages: tupl
     print(f"{len(answers)} requests during the upgrade, the slowest took {slowest:.2f} s")
 
 
+def test_an_upgrade_of_what_is_stopped_migrates_and_starts_it(service: Machine, packages: tuple[Path, Path]) -> None:
+    service.shell("systemctl stop upbeat.target")
+    service.shell(f"{PSQL} \"update schema_repeatables set checksum = checksum || '.'\"")
+    said = service.ask("dpkg", "-i", f"/root/{packages[1].name}")
+    assert "functions" in said and "start upbeat.target" in said, said
+    for unit in SERVICES:
+        assert service.show(f"upbeat-{unit}", "ActiveState") == "active", unit
+    await_true(lambda: service.get(LIST, f"X-CB-AK: {KEY}")[0] == 200, 20, "a list")
+
+
 def test_an_upgrade_waits_for_the_schema_of_a_database_elsewhere(service: Machine) -> None:
     """Of a server that this package does not migrate: the old processes go on with the schema that they know."""
-    elsewhere = "UPBEAT_DATABASE='dbname=upbeat port=5432'"
-    service.shell(f'cp -p /etc/upbeat/upbeat.env /root/ && echo "{elsewhere}" >>/etc/upbeat/upbeat.env')
-    psql = "cd / && runuser -u postgres -- psql -Xqd upbeat -c"
-    service.shell(f"{psql} \"update schema_repeatables set checksum = checksum || '.'\"")
-    old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
-    assert "the old processes run on" in service.ask("upbeat-setup", "--upgrade")
-    assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == old
-    service.shell(f"{psql} \"update schema_repeatables set checksum = rtrim(checksum, '.')\"")
-    assert "restart upbeat-list@1" in service.ask("upbeat-setup", "--upgrade")
-    assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
-    service.shell("cp -p /root/upbeat.env /etc/upbeat/ && upbeat-setup --upgrade")
+    with a_line_more(service, "UPBEAT_DATABASE='host=/var/run/postgresql dbname=upbeat'"):
+        service.shell(f"{PSQL} \"update schema_repeatables set checksum = checksum || '.'\"")
+        old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+        assert "the old processes run on" in service.ask("upbeat-setup", "--upgrade")
+        assert [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES] == old
+        service.ask("systemctl", "stop", "upbeat.target")
+        assert "nothing is started" in service.ask("upbeat-setup", "--upgrade")
+        assert service.show("upbeat.target", "ActiveState") == "inactive"
+        service.ask("systemctl", "start", "upbeat.target")
+        old = [service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES]
+        service.shell(f"{PSQL} \"update schema_repeatables set checksum = rtrim(checksum, '.')\"")
+        assert "restart upbeat-list@1" in service.ask("upbeat-setup", "--upgrade")
+        assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in SERVICES}
+    service.ask("upbeat-setup", "--upgrade")
+
+
+def test_the_secret_is_rotated_as_the_readme_says(service: Machine) -> None:
+    lines = re.search(r"## The secret.*?```sh\n(.*?)```", (ROOT / "fcgi" / "README.md").read_text(), re.S)
+    assert lines
+    old = [service.show(f"upbeat-{unit}", "MainPID") for unit in ("fetch@1", "fetch@2", "alert")]
+    secret = service.ask("cat", "/etc/upbeat/secret")
+    said = service.shell(lines[1])
+    assert "1 keys sealed anew, 0 left" in said and "1 channels of alerts sealed anew, 0 left" in said, said
+    assert not set(old) & {service.show(f"upbeat-{unit}", "MainPID") for unit in ("fetch@1", "fetch@2", "alert")}
+    assert service.ask("stat", "-c", "%a %U:%G", "/etc/upbeat/secret") == "640 root:upbeat_secret\n"
+    assert service.ask("cat", "/etc/upbeat/secret") != secret
 
 
 def test_a_backup_can_be_restored_as_the_readme_says(service: Machine) -> None:
     text = (ROOT / "sql" / "README.md").read_text()
     lines = re.search(r"## Backup and restore.*?```sh\n(.*?)```", text, re.S)
     assert lines and len(lines[1].splitlines()) == 5, "five lines of shell in sql/README.md"
-    count = "cd / && runuser -u postgres -- psql -XAtd upbeat -c "
     backup, *restore = lines[1].splitlines()
     service.shell(f"cd /root && {backup}")
-    before = service.shell(f"{count} 'select count(*) from apikeys'")
-    tokens = service.shell(f"{count} 'select count(*) from access_tokens'")
+    before = service.shell(f"{PSQL} 'select count(*) from apikeys'")
+    tokens = service.shell(f"{PSQL} 'select count(*) from access_tokens'")
     assert before != "0\n" and tokens != "0\n"
     # The loss of all: another secret, and a database without what was in it.
     service.shell("systemctl stop upbeat.target && runuser -u postgres -- dropdb upbeat")
     service.shell("head -c 32 /dev/urandom | base64 -w 0 >/etc/upbeat/secret && upbeat-setup")
-    assert service.shell(f"{count} 'select count(*) from access_tokens'") == "0\n"
+    assert service.shell(f"{PSQL} 'select count(*) from access_tokens'") == "0\n"
     service.shell("cd /root && " + "\n".join(restore))
-    assert service.shell(f"{count} 'select count(*) from apikeys'") == before
-    assert service.shell(f"{count} 'select count(*) from access_tokens'") == tokens
+    assert service.shell(f"{PSQL} 'select count(*) from apikeys'") == before
+    assert service.shell(f"{PSQL} 'select count(*) from access_tokens'") == tokens
     # The fetcher opens the stored key with the secret.
     said = service.ask("upbeat-fetch", "--once", "-v", "--host", HOST)
     assert "stored" in said or "it has just been done" in said or "0 hosts were due" in said, said
