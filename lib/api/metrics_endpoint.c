@@ -126,8 +126,8 @@ static void drop_unless(enum status result, struct buffer *text)
         buffer_clear(text, TEXT_MAX_BYTES);
 }
 
-/* A query that fails or takes too long costs what it would have told, and does not make the database away:
- * that is asked first, and by itself. One that is known to be away is not waited for. */
+/* A query that fails or takes too long costs what it would have told; whether the database is up is asked
+ * first, and by itself. One that is known to be away is not waited for. */
 static void read_database(struct metrics_endpoint *endpoint, struct store *store, struct arena *arena,
                           struct deadline deadline)
 {

@@ -103,7 +103,7 @@ static const struct metric_family FAMILIES[METRIC_FAMILIES] = {
     [METRIC_BUILD_INFO] = {"upbeat_build_info", METRIC_GAUGE, "1, with the version of the worker that answers.",
         {{"version", NULL, 0}}, false},
     [METRIC_DATABASE_UP] = {"upbeat_database_up", METRIC_GAUGE,
-        "1: the families below were read in the database; 0: it can't be reached, and they are left out.",
+        "1: the database answers; 0: it can't be reached, and the families below are left out.",
         {{NULL, NULL, 0}}, false},
     [METRIC_HOSTS] = {"upbeat_hosts", METRIC_GAUGE, "Hosts, by how they are doing.", {{"state", NULL, 0}}, false},
     [METRIC_HOST_AGE] = {"upbeat_oldest_fresh_host_age_seconds", METRIC_GAUGE,

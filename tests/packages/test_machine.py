@@ -133,7 +133,7 @@ def test_systemd_reads_the_settings_as_the_shell_does(installed: Machine) -> Non
 
 
 def test_a_setting_that_the_shell_reads_in_another_way_is_refused(installed: Machine) -> None:
-    with a_line_more(installed, "UPBEAT_LOG=in fo"):
+    with a_line_more(installed, "UPBEAT_LOG=in'fo"):
         for program in ("upbeat-setup", "upbeat-token list", "upbeat-migrate"):
             said = installed.ask("bash", "-c", f"{program}; echo status $?", check=False)
             assert "put the value of UPBEAT_LOG into single quotes" in said and "status 0" not in said, said
@@ -164,6 +164,13 @@ def test_setup_leaves_no_site_on_an_address_that_is_taken(installed: Machine) ->
     said = installed.ask("upbeat-setup", "--listen", "80", check=False)
     assert "another site of nginx has this address and name" in said, said
     assert "upbeat" not in installed.shell("ls /etc/nginx/sites-available /etc/nginx/sites-enabled")
+    # It is still on in the nginx that runs, which is reloaded with the new site.
+    installed.shell("mv /etc/nginx/sites-enabled/default /root/")
+    try:
+        said = installed.ask("upbeat-setup", "--listen", "80", "--dry-run")
+        assert "would make the site" in said, said
+    finally:
+        installed.shell("mv /root/default /etc/nginx/sites-enabled/")
 
 
 def test_setup_serves_rising_pages_and_the_board(service: Machine) -> None:
