@@ -246,8 +246,10 @@ static void take_turn(struct fetcher *fetcher, bool looks_for_due, int max_ms)
         note_asked(fetcher);
         refresh_server_turn(fetcher->refreshes.server, clock_monotonic_ms());
     }
-    if (now_ms - fetcher->used_at_ms >= USED_MS)
+    if (fetcher->used_count > 0 && now_ms - fetcher->used_at_ms >= USED_MS) {
         note_used(fetcher);
+        refresh_server_turn(fetcher->refreshes.server, clock_monotonic_ms());
+    }
     if (looks_for_due && now_ms >= fetcher->due_look_at_ms) {
         look_for_due(fetcher);
         refresh_server_turn(fetcher->refreshes.server, clock_monotonic_ms());

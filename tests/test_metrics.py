@@ -16,6 +16,7 @@ from servers.postgres import Postgres
 from servers.processes import ROOT, await_true
 from servers.prometheus import Prometheus
 from servers.stack import KEY, Stack, page
+from servers.tokens import add_token
 from servers.up import Up
 
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.eE+-]+)$")
@@ -184,6 +185,18 @@ def test_a_query_that_fails_does_not_make_the_database_away(new_stack: Callable[
     assert value(scrape(stack), "upbeat_database_up") == 1
     stack.database.rows("alter function service_metrics_gone() rename to service_metrics")
     await_true(lambda: value(scrape(stack), "upbeat_hosts") >= 1, 15)
+
+
+def test_a_token_asked_before_makes_no_probe_fail(stack: Stack, host: str) -> None:
+    """A worker takes the same room in memory for the next request."""
+    stack.simulator.script(host, [page("/a", 5)])
+    assert stack.rising(host).status == 200
+    token = add_token(stack, host, "--may", "board")
+    bearer = {"Authorization": f"Bearer {token}"}
+    for endpoint, probe in (("increasingconcurrents", "/readyz"), ("usual", "/metrics")):
+        for _ in range(6):
+            assert stack.ask(API + endpoint, headers=bearer, host=host).status == 200
+            assert stack.ask(probe).status == 200
 
 
 def test_promtool_takes_it(stack: Stack) -> None:

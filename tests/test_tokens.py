@@ -132,6 +132,16 @@ def test_limit_and_fields(stack: Stack, scoped: dict[str, str]) -> None:
     assert whole.headers["ETag"] != asked(stack, token, host, limit=15).headers["ETag"]
 
 
+def test_a_limit_is_one_of_pages(stack: Stack, scoped: dict[str, str]) -> None:
+    """A curve that breaks off would be none."""
+    host = "scopes.example"
+    few = add_token(stack, host, "--may", "board", "--limit", "3")
+    assert len(asked(stack, few, host).json) == 3
+    assert len(asked(stack, few, host, "profile").json["hours"]) == 24
+    whole = asked(stack, scoped["board"], host, "history").json
+    assert asked(stack, few, host, "history").json.keys() == whole.keys()
+
+
 def test_a_box_has_no_numbers(stack: Stack, scoped: dict[str, str]) -> None:
     host = "scopes.example"
     answer = asked(stack, scoped["box"], host)

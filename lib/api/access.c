@@ -39,10 +39,17 @@ static const char *bound_of(enum token_may may)
     }
 }
 
-/* A box tells readers which pages rise, and no number that the site's traffic could be read from. */
-static void narrow(const struct store_token *token, struct request_params *params)
+/* Of points in time, hours or hosts a few would be none: a curve of them breaks off. */
+static bool has_rows_of_pages(const struct route *route)
 {
-    int row_limit = token->row_limit ? token->row_limit : LIMIT_MAX;
+    return route->endpoint == ENDPOINT_INCREASING || route->endpoint == ENDPOINT_TRENDS ||
+           route->endpoint == ENDPOINT_PAGES || route->endpoint == ENDPOINT_EVENTS;
+}
+
+/* A box tells readers which pages rise, and no number that the site's traffic could be read from. */
+static void narrow(const struct store_token *token, const struct route *route, struct request_params *params)
+{
+    int row_limit = token->row_limit && has_rows_of_pages(route) ? token->row_limit : LIMIT_MAX;
     params->fields = token->fields;
     if (token->may == TOKEN_BOX) {
         params->fields = TOKEN_FIELD_TITLE | TOKEN_FIELD_PATH;
@@ -72,7 +79,7 @@ enum status access_check(const struct store_token *token, const struct route *ro
     if (params->callback && *token->origins)
         return refuse(problem_r, "callback", "is not for a view token that is bound to origins",
                       "no callback: fetch() asks for JSON", params->callback);
-    narrow(token, params);
+    narrow(token, route, params);
     return STATUS_OK;
 }
 

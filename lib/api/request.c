@@ -178,6 +178,8 @@ void request_begin(struct request *request, struct api *api)
         request->head.id = "-";
     request->state = REQUEST_LOOKUP;
     request->head.drop_parameters = api->settings->drop_parameters;
+    /* A route that reads none must not have those of the request before, and its token. */
+    request->params = (struct request_params){.cache_key_suffix = "", .drop_parameters = ""};
     request->started_us = clock_monotonic_us();
     request->started_ms = request->started_us / 1000;
     request->deadline = deadline_in(api->settings->deadline_ms);
@@ -369,8 +371,16 @@ static void finish_bad_token(struct request *request, struct api *api, const str
 /* False: the request is answered, or needs a query of its own and no row. */
 static bool take_token(struct request *request, struct api *api, int64_t now_ms)
 {
-    const struct store_token *token = &request->lookup.token;
+    struct store_token *token = &request->lookup.token;
     struct problem problem = {0};
+    /* The query of a report may come after the next look-up, with which its rows go. */
+    token->origins = arena_copy(&request->arena, token->origins, strlen(token->origins));
+    if (!token->origins) {
+        request_finish_problem(
+            request,
+            &(struct problem){.status = 503, .retry_after_s = 1, .detail = "There is no memory left."});
+        return false;
+    }
     bool is_options = request->head.method && strcmp(request->head.method, "OPTIONS") == 0;
     bool is_allowed =
         access_check(token, request->route, &request->params, &request->arena, &problem) == STATUS_OK;

@@ -291,6 +291,7 @@ static void answer_hosts(struct request *request, struct api *api)
     request->lookup = (struct store_lookup){.taken_at = request->head.now_ms / 1000 * 1000000,
                                             .rate_limit = -1,
                                             .rate_remaining = -1,
+                                            .token = request->lookup.token,
                                             .view = {.has_snapshot = true, .key_status = KEY_ACCEPTED}};
     enum status result =
         store_is_away(api->store) ? STATUS_UNREACHABLE : write_report(request, api, ANSWER_FRESH, NULL);

@@ -86,11 +86,12 @@ begin
     if p_check then
         digest := p_digest;
     else
-        -- A key that is doubted long enough was not checked for longer than the others, so that it is checked first.
+        -- A key that is doubted long enough was not checked for longer than the others, so that it is checked first. After a failure it may
+        -- be one key that fails, which must not be taken each time.
         select c.digest, a.sealed into digest, sealed from key_checks c join apikeys a using (digest)
         where c.host = p_host and c.state <> 'refused'
           and (c.state = 'accepted' or c.doubted_at not between at - bound('doubt') and at)
-        order by c.checked_at limit 1;
+        order by case when r.failures > 0 then random() end, c.checked_at limit 1;
         if not found then
             select min(c.doubted_at) + bound('doubt') into until from key_checks c where c.host = p_host and c.state = 'doubted';
             outcome := case when until is null then 'no_key' else 'backoff' end;

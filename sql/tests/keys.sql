@@ -78,6 +78,19 @@ select pg_temp.give_back(), pg_temp.later('new', '5 s');
 select is((select digest from pg_temp.claim()), pg_temp.key('new'), 'after 5 s the doubted key is checked first');
 select is(pg_temp.refusal('new'), 'refused', 'and refused, or accepted again');
 
+-- A key that fails without a refusal must not be taken each time.
+select is(pg_temp.list('c'), 'accepted', 'another key');
+create temporary table taken (digest bytea);
+do $$ begin
+    update refreshes set failures = 1;
+    for i in 1..40 loop
+        insert into taken select c.digest from pg_temp.claim() c;
+        perform pg_temp.give_back();
+    end loop;
+end $$;
+select is((select count(distinct digest) from taken), 2::bigint, 'after a failure each of the two is taken at some time');
+delete from key_checks where digest = pg_temp.key('c');
+
 -- When a host is due.
 update refreshes set next_due_at = null;
 select pg_temp.list('b');

@@ -111,6 +111,19 @@ def test_hostile_headlines_are_text_and_turn_nothing_but_themselves(browser: Bro
     browser.shot("hostile")
 
 
+def test_to_skip_to_the_list_keeps_site_tab_and_page(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    browser.open(address(stack, host, "&tab=top"))
+    browser.await_state("live")
+    where = browser.run("return location.hash")
+    browser.run("document.querySelector('.skip').focus()")
+    press(browser, Keys.ENTER)
+    assert focused(browser) == "panel"
+    assert browser.run("return [location.hash, document.documentElement.dataset.tab]") == [where, "top"]
+    press(browser, Keys.TAB)
+    assert focused(browser) == "title"
+
+
 def test_an_address_out_of_the_data_is_https_or_none(browser: Browser, stack: Stack) -> None:
     browser.open(address(stack, "", key=None).replace("#host=", ""))
     paths = [
@@ -128,9 +141,11 @@ def test_an_address_out_of_the_data_is_https_or_none(browser: Browser, stack: St
     ]
     made = browser.driver.execute_async_script(
         "const [paths, done] = arguments;"
-        "import('./js/list.js').then((m) => done(paths.map((path) => m.storyUrl('news.example', path))))",
+        "import('./js/list.js').then((m) => done([...paths.map((path) => m.storyUrl('news.example', path)),"
+        " m.storyUrl('video@news.example', '/a')]))",
         paths,
     )
+    assert made.pop() == "https://news.example/a"
     assert made[:3] == [
         "https://news.example/a%20b", "https://news.example//x.example/y", "https://news.example//x.example"
     ]
@@ -430,6 +445,8 @@ def test_headers_of_the_files(stack: Stack) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Permissions-Policy"]
         again = stack.ask(path, headers={"If-None-Match": answer.headers["ETag"]})
         assert again.status == 304 and "Content-Security-Policy" in again.headers
+    typed = stack.ask("/board")
+    assert (typed.status, typed.headers["Location"]) == (301, "/board/")
     assert stack.ask("/board/", method="POST").status in (403, 405)
     assert stack.ask("/board/../../../etc/passwd").status in (400, 404)
     assert stack.ask("/board/nothing.js").status == 404

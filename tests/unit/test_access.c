@@ -4,8 +4,10 @@
 
 enum { LIST = 1 << TOKEN_LIST, BOX = 1 << TOKEN_BOX, ALL = 1 << TOKEN_ALL };
 
-static const struct route LIST_ROUTE = {.path = "/list", .kind = ROUTE_ROW, .may = LIST | BOX | ALL};
-static const struct route REPORT_ROUTE = {.path = "/report", .kind = ROUTE_ROW, .may = ALL};
+static const struct route LIST_ROUTE = {
+    .path = "/list", .kind = ROUTE_ROW, .may = LIST | BOX | ALL, .endpoint = ENDPOINT_INCREASING};
+static const struct route REPORT_ROUTE = {
+    .path = "/report", .kind = ROUTE_ROW, .may = ALL, .endpoint = ENDPOINT_HISTORY};
 static const struct route HOSTS_ROUTE = {.path = "/hosts", .kind = ROUTE_QUERY, .may = ALL};
 
 static const struct {
@@ -49,6 +51,15 @@ static const struct {
      NULL,
      0,
      3,
+     0,
+     false},
+    {"points of a curve",
+     {TOKEN_VALID, 1, TOKEN_ALL, true, 3, .origins = ""},
+     &REPORT_ROUTE,
+     5,
+     NULL,
+     0,
+     5,
      0,
      false},
     {"more rows than asked for",

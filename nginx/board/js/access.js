@@ -50,5 +50,5 @@ export function forgetAccess() {
   for (const storage of [session, local]) try { storage().removeItem(NAME); } catch { /* there was none */ }
 }
 
-export const isHost = (host) => /^[a-z0-9.-]{1,253}$/.test(host);
+export const isHost = (host) => /^(?:[a-z0-9._-]{1,63}@)?[a-z0-9.-]{1,253}$/.test(host);
 export const isKey = (key) => /^[A-Za-z0-9_-]{8,128}$/.test(key);

@@ -10,13 +10,14 @@ const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /tren
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-/* The address of a page, or "". A path begins with a slash; before that of another host of the site stands its name. Nothing in it makes it
+/* The address of a page, or "". Of video@news.example it is at news.example. A path begins with a slash; before that of another host of the site stands its name. Nothing in it makes it
  * anything else than https. */
 export function storyUrl(host, path) {
   const own = path.startsWith("/");
-  const wanted = own ? host : path.split("/")[0];
+  const site = host.replace(/^.*@/, "");
+  const wanted = own ? site : path.split("/")[0];
   try {
-    const url = new URL(`https://${own ? host : ""}${path}`);
+    const url = new URL(`https://${own ? site : ""}${path}`);
     return url.protocol === "https:" && url.hostname === wanted && !url.username && !url.port ? url.href : "";
   } catch {
     return "";

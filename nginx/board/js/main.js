@@ -124,6 +124,12 @@ function wish() {
   pace.poke();
 }
 
+/* The link moves the focus alone: the fragment is where site, tab and page stand. */
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  find("panel").focus();
+});
+
 window.addEventListener("hashchange", () => {
   options = readAddress();
   wish();
