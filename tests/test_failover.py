@@ -108,6 +108,13 @@ def test_primary_killed(
     assert set(acknowledged) <= set(stack.database.rows(kept))
 
 
+def let_in(stack: Stack, token: str, origin: str) -> set[str | None]:
+    """The origins that the answers to a token let in; each of the workers is asked, and may have none."""
+    asks = {"X-CB-AK": token, "Origin": origin}
+    answers = [stack.ask("/api/v1.0/hosts", headers=asks) for _ in range(12)]
+    return {answer.headers["Access-Control-Allow-Origin"] for answer in answers if answer.status == 200}
+
+
 def test_who_may_hear_a_kept_answer(new_stack: Callable[..., Stack], folder: Path) -> None:
     """The one who got it, with the same question; and not a token that was revoked before."""
     postgres = Postgres(Path(tempfile.mkdtemp(prefix="pg", dir=folder))).make()
@@ -115,7 +122,9 @@ def test_who_may_hear_a_kept_answer(new_stack: Callable[..., Stack], folder: Pat
         stack = new_stack(database=postgres.new_database(), cached=True, UPBEAT_WORKERS="1")
         stack.simulator.script(HOST, [page("/", 1)])
         assert stack.rising(HOST).status == 200
+        bound = add_token(stack, HOST, "--may", "board", "--origins", "https://a.example")
         valid, revoked = add_token(stack, HOST), add_token(stack, HOST)
+        assert let_in(stack, bound, "https://a.example") == {"https://a.example"}
         for token in (valid, revoked):
             assert stack.rising(HOST, token).status == 200
         stack.database.rows("update access_tokens set revoked_at = clock_timestamp() where note = 'a test'"
@@ -125,6 +134,8 @@ def test_who_may_hear_a_kept_answer(new_stack: Callable[..., Stack], folder: Pat
         await_true(lambda: "Warning" in stack.rising(HOST).headers, 8, "a stale answer")
         assert stack.rising(HOST, valid).status == 200
         assert stack.rising(HOST, revoked).status in (401, 503)
+        assert let_in(stack, bound, "https://a.example") == {"https://a.example"}
+        assert let_in(stack, bound, "https://b.example") <= {None}
         assert stack.rising(HOST, KEY + "-other").status == 503
         assert stack.rising(HOST, limit=1).status == 503, "another question"
         assert stack.rising("cold.example").status == 503
