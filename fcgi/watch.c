@@ -1,21 +1,28 @@
 #include "watch.h"
 
+#include "alert/deliver.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/validate.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 enum {
-    STATEMENT_MS = 20000,
+    STATEMENT_MS = 12000,
     ROWS_MAX = 100000, /* of one snapshot */
     EVENTS_MAX_BYTES = 8 * 1024 * 1024,
     QUARTER_MS = 900000,
     DAY_MS = 86400000,
+    AGAIN_MS = 7000, /* until a server that has taken the place of a lost one is found on a busy machine */
 };
+
+/* No turn of the outbox comes in between. */
+static_assert(STATEMENT_MS + AGAIN_MS < DELIVER_LEASE_MS,
+              "what was delivered meanwhile is stored within its lease");
 
 static const time_us PAST_US = 45 * INT64_C(60000000);   /* that a new watch looks at without a word */
 static const time_us FIRST_US = 120 * INT64_C(60000000); /* before the newest snapshot of a new host */

@@ -17,7 +17,6 @@
 
 enum {
     AT_ONCE = 32,         /* deliveries under way */
-    LEASE_MS = 20000,     /* longer than any attempt, MAIL_MS */
     CLAIM_MS = 500,       /* between claims */
     GRACE_MS = 3000,      /* after the database could not be had */
     KEEP_END_MS = 600000, /* an end that can't be stored */
@@ -319,7 +318,7 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
     if (deliverer->is_closed || room == 0 || !may_claim(deliverer, database) ||
         (!deliverer->is_hurried && clock_monotonic_ms() - deliverer->claimed_ms < CLAIM_MS))
         return STATUS_OK;
-    enum status result = deliveries_claim(database, LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
+    enum status result = deliveries_claim(database, DELIVER_LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
     deliverer->claimed_ms = clock_monotonic_ms();
     if (result != STATUS_OK)
         return result;

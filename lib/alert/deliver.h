@@ -18,6 +18,11 @@
 
 #include <stdbool.h>
 
+/* The lease of a delivery: longer than any attempt, and than a caller is elsewhere between two turns, with
+ * what it takes to have the database again. What has ended could not be stored in time, and would be sent
+ * twice. */
+enum { DELIVER_LEASE_MS = 20000 };
+
 struct deliverer;
 
 /* Strings and the secret_box must outlive the deliverer. */
