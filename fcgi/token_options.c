@@ -38,7 +38,7 @@ static int say_help(void)
           "Options of add:\n"
           "  --may list         list: /increasingconcurrents and /pages; board: what the board asks for;\n"
           "                     box: the list for readers, without numbers; all\n"
-          "  --limit N          rows of an answer at most\n"
+          "  --limit N          pages, or events, of an answer at most\n"
           "  --fields i,path    fields of a row: i, path, visitors, change; with --may list\n"
           "  --origins https://news.example[,...]   pages that browsers let read the answers\n"
           "  --until 2027-06-30 expires at the beginning of that day, UTC, or at a time as "

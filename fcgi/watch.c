@@ -20,7 +20,7 @@ enum {
     AGAIN_MS = 7000, /* until a server that has taken the place of a lost one is found on a busy machine */
 };
 
-/* No turn of the outbox comes in between. */
+/* The outbox has no turn while a statement waits. */
 static_assert(STATEMENT_MS + AGAIN_MS < DELIVER_LEASE_MS,
               "what was delivered meanwhile is stored within its lease");
 

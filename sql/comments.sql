@@ -138,7 +138,7 @@ comment on column access_tokens.digest is 'SHA-256 of the token.';
 comment on column access_tokens.hosts is 'Hosts that it may ask for.';
 comment on column access_tokens.may is
 'list: /increasingconcurrents and /pages; board: what the board asks for; box: the list with title, path and rank alone; all: everything.';
-comment on column access_tokens.row_limit is 'Rows of an answer at most; null: no bound of its own.';
+comment on column access_tokens.row_limit is 'Pages, or events, of an answer at most; null: no bound of its own.';
 comment on column access_tokens.fields is 'Fields of a row that it sees; null: all that its endpoints have.';
 comment on column access_tokens.origins is 'Origins whose pages a browser lets read the answer; null: all.';
 comment on column access_tokens.valid_until is 'From then on it is refused; null: it does not expire.';

@@ -18,9 +18,9 @@
 
 #include <stdbool.h>
 
-/* The lease of a delivery: longer than any attempt, and than a caller is elsewhere between two turns, with
- * what it takes to have the database again. What has ended could not be stored in time, and would be sent
- * twice. */
+/* The lease of a delivery: longer than any attempt, and than a statement of the caller that times out at a
+ * server which froze, with what it takes to have the database again. Otherwise the end of an attempt is
+ * stored too late, and the message is sent twice. */
 enum { DELIVER_LEASE_MS = 20000 };
 
 struct deliverer;

@@ -39,7 +39,7 @@ static const char *bound_of(enum token_may may)
     }
 }
 
-/* Of points in time, hours or hosts a few would be none: a curve of them breaks off. */
+/* The limit of a token bounds pages and events: a curve that has fewer points or hours breaks off. */
 static bool has_rows_of_pages(const struct route *route)
 {
     return route->endpoint == ENDPOINT_INCREASING || route->endpoint == ENDPOINT_TRENDS ||

@@ -323,15 +323,20 @@ static void answer_anyway(struct request *request, struct api *api, const struct
     finish_without_row(request, &problem);
 }
 
+/* Chartbeat has answered: the row is new, or another key may be tried. */
+static bool was_refreshed(const struct waiter *waiter)
+{
+    return waiter->reason == WAKE_ENDED &&
+           (waiter->outcome == REFRESH_STORED || waiter->outcome == REFRESH_KEY_REFUSED);
+}
+
 /* Is it of use to ask for a refresh, and to wait for it? Not where the last one has just ended badly, or the
  * time that this request may wait is up. */
 static bool may_wait(const struct request *request, int64_t until_ms, int64_t now_ms)
 {
     const struct waiter *waiter = &request->waiter;
-    bool was_refreshed = waiter->reason == WAKE_ENDED &&
-                         (waiter->outcome == REFRESH_STORED || waiter->outcome == REFRESH_KEY_REFUSED);
     return request->rounds < ROUNDS_MAX && now_ms < until_ms &&
-           (waiter->reason == WAKE_NOT_ASKED || was_refreshed);
+           (waiter->reason == WAKE_NOT_ASKED || was_refreshed(waiter));
 }
 
 static void wait_for_refresh(struct request *request, struct api *api, const struct cache_row_state *row,
@@ -468,8 +473,7 @@ static enum metric_wait how_it_ended(const struct waiter *waiter)
 {
     if (waiter->reason != WAKE_ENDED)
         return waiter->reason == WAKE_EXPIRED ? WAIT_TIMED_OUT : WAIT_LOST;
-    return waiter->outcome == REFRESH_STORED || waiter->outcome == REFRESH_KEY_REFUSED ? WAIT_REFRESHED
-                                                                                       : WAIT_FAILED;
+    return was_refreshed(waiter) ? WAIT_REFRESHED : WAIT_FAILED;
 }
 
 void request_wake(struct request *request, struct api *api)

@@ -10,8 +10,8 @@ const SHOWN = { min_score: 2.8, min_visitors: 10, min_change: 5 }; // what /tren
 const SOURCES = ["social", "search", "links", "direct", "internal"];
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-/* The address of a page, or "". Of video@news.example it is at news.example. A path begins with a slash; before that of another host of the site stands its name. Nothing in it makes it
- * anything else than https. */
+/* The address of a page, or "". The pages of video@news.example are at news.example. A path begins with a slash; before that of another
+ * host of the site stands its name. Nothing in it makes it anything else than https. */
 export function storyUrl(host, path) {
   const own = path.startsWith("/");
   const site = host.replace(/^.*@/, "");
