@@ -35,9 +35,13 @@ enum status connections_init(struct connections *connections, int listen_fd)
 
 static void forget(struct connections *connections, struct connection *connection)
 {
+    int place = (int)(connection - connections->all);
     connection->is_open = false;
     connection->is_busy = false;
-    connections->open_count--;
+    if (connections->first_free > place)
+        connections->first_free = place;
+    while (connections->end > 0 && !connections->all[connections->end - 1].is_open)
+        connections->end--;
 }
 
 static void close_connection(struct connections *connections, struct connection *connection)
@@ -49,7 +53,7 @@ static void close_connection(struct connections *connections, struct connection 
 
 void connections_release(struct connections *connections)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    for (int i = connections->end; i-- > 0;) {
         if (connections->all[i].is_open)
             close_connection(connections, &connections->all[i]);
     }
@@ -70,11 +74,9 @@ void connections_listen(struct connections *connections, bool listen)
 
 static struct connection *free_connection(struct connections *connections)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        if (!connections->all[i].is_open)
-            return &connections->all[i];
-    }
-    return NULL;
+    while (connections->first_free < CONNECTIONS_MAX && connections->all[connections->first_free].is_open)
+        connections->first_free++;
+    return connections->first_free < CONNECTIONS_MAX ? &connections->all[connections->first_free] : NULL;
 }
 
 /* libfcgi gets no listening socket, so that it cannot accept a connection by itself. */
@@ -108,7 +110,8 @@ enum accepted connections_accept(struct connections *connections)
     connection->is_busy = false;
     connection->is_partial = false;
     connection->is_edge = false;
-    connections->open_count++;
+    if (connections->end <= connections->first_free)
+        connections->end = connections->first_free + 1;
     return ACCEPTED;
 }
 
@@ -200,7 +203,7 @@ void connections_drop(struct connections *connections, struct connection *connec
 
 bool connections_any_new(const struct connections *connections)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    for (int i = 0; i < connections->end; i++) {
         if (connections->all[i].is_open && connections->all[i].is_new)
             return true;
     }
@@ -210,7 +213,7 @@ bool connections_any_new(const struct connections *connections)
 bool connections_close_late(struct connections *connections)
 {
     bool any = false;
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    for (int i = connections->end; i-- > 0;) {
         struct connection *connection = &connections->all[i];
         if (!connection->is_open || !connection->is_partial)
             continue;

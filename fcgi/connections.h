@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    CONNECTIONS_MAX = 256,                  /* connections kept alive by one worker */
+    CONNECTIONS_MAX = 4608,                 /* of one worker: those that wait leave room for others */
     CONNECTIONS_LISTENER = CONNECTIONS_MAX, /* among the connections' numbers in epoll's data */
     CONNECTIONS_FETCHER,                    /* the socket to the fetcher is watched by the same epoll */
 };
@@ -44,7 +44,8 @@ enum accepted {
 struct connections {
     int listen_fd; /* not owned */
     int epoll_fd;
-    int open_count;
+    int first_free; /* no place before it is free */
+    int end;        /* no place from it on is open */
     bool is_listening;
     struct connection all[CONNECTIONS_MAX];
     unsigned char peeked[RECORD_REQUEST_MAX_BYTES];

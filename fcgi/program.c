@@ -162,7 +162,7 @@ int program_read_settings(struct settings *settings, struct secret_box *secret_b
 
 void program_allow_descriptors(void)
 {
-    enum { DESCRIPTORS = 4096 };
+    enum { DESCRIPTORS = 8192 };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
         return;

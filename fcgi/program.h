@@ -51,7 +51,7 @@ int program_wait_ms(int max_ms);
 /* Forbids core files and debuggers, because keys are in the memory of the process. */
 void program_forbid_cores(void);
 
-/* Raises the limit of open descriptors as far as we are allowed, to at most 4096: each connection takes one.
+/* Raises the limit of open descriptors as far as we are allowed, to at most 8192: each connection takes one.
  */
 void program_allow_descriptors(void);
 

@@ -10,6 +10,7 @@
 #include "http/copies.h"
 #include "program.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -26,6 +27,8 @@ enum {
     SPARE_MAX = 16,        /* requests kept for the next ones */
     CROWD = 64,            /* after so many requests at once, free memory is given back to the system */
 };
+
+static_assert(CONNECTIONS_MAX > (int)SETTINGS_WAITING_MAX, "however many wait, there is room for who does not");
 
 /* A request and the connection that its answer goes to. */
 struct job {

@@ -58,6 +58,21 @@ class Asking(threading.Thread):
         self.status = self._stack.rising(self._host).status
 
 
+def test_however_many_wait_who_does_not_have_to_is_served(new_stack: Callable[..., Stack]) -> None:
+    clients = 400
+    alone = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS="1")
+    assert alone.rising(HOST).status == 200
+    alone.simulator.fault("cold.example", "hang")
+    crowd = threading.Thread(target=lambda: alone.crowd(["cold.example"] * clients))
+    crowd.start()
+    try:
+        await_true(lambda: alone.waiting() == clients, 2.4, "all of them waiting")
+        assert alone.rising(HOST).status == 200
+        assert alone.waiting() == clients, "it waited behind them"
+    finally:
+        crowd.join()
+
+
 def test_worker_kill_9_idle(stack: Stack, measured: Callable[[str], None]) -> None:
     for victim in stack.pool.workers():
         os.kill(victim, signal.SIGKILL)

@@ -59,7 +59,7 @@ static const struct setting TABLE[] = {
     {"UPBEAT_DEADLINE_MS", TYPE_INT, AT(deadline_ms), "4500", 1000, 5000, false,
      "of one request to us, in all"},
     {"UPBEAT_WORKERS", TYPE_INT, AT(workers), "2", 1, 256, false, "in one pool"},
-    {"UPBEAT_WAITING_MAX", TYPE_INT, AT(waiting_max), "1000", 1, 4000, false,
+    {"UPBEAT_WAITING_MAX", TYPE_INT, AT(waiting_max), "1000", 1, SETTINGS_WAITING_MAX, false,
      "requests that wait for a refresh, in one worker"},
     {"UPBEAT_RATE_PER_MINUTE", TYPE_INT, AT(rate_per_minute), "200", 3, 60000, false,
      "requests to Chartbeat per host"},

@@ -8,6 +8,8 @@
 #include "base/status.h"
 #include <stdbool.h>
 
+enum { SETTINGS_WAITING_MAX = 4000 }; /* of UPBEAT_WAITING_MAX */
+
 /* Strings point into the environment, which nobody changes while we run. */
 struct settings {
     const char *database;      /* libpq connection string or URI; "" leaves all to libpq's PG... variables */
@@ -26,7 +28,7 @@ struct settings {
     int upstream_timeout_ms;
     int deadline_ms; /* of one request, in all */
     int workers;
-    int waiting_max;     /* requests that wait for a refresh, in one worker */
+    int waiting_max;     /* requests that wait for a refresh, in one worker; at most SETTINGS_WAITING_MAX */
     int rate_per_minute; /* requests to Chartbeat per host */
     bool prepare;        /* named prepared statements; off behind PgBouncer in transaction mode */
     bool site_metrics;   /* /metrics tells the visitors of each host */
