@@ -28,7 +28,8 @@ enum {
     CROWD = 64,            /* after so many requests at once, free memory is given back to the system */
 };
 
-static_assert(CONNECTIONS_MAX > (int)SETTINGS_WAITING_MAX, "however many wait, there is room for who does not");
+static_assert(CONNECTIONS_MAX > (int)SETTINGS_WAITING_MAX,
+              "however many wait, there is room for who does not");
 
 /* A request and the connection that its answer goes to. */
 struct job {

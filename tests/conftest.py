@@ -72,8 +72,8 @@ def new_stack(postgres: Postgres, folder: Path) -> Iterator[Callable[..., Stack]
             database = postgres.new_database()
             made.append(database)
         place = Path(tempfile.mkdtemp(dir=folder))
-        started.append(Stack(place, database, **settings))
-        return started[-1].start()
+        started.append(Stack(place, database, **settings).start())
+        return started[-1]
 
     yield start
     with ThreadPoolExecutor(4) as pool:

@@ -334,6 +334,22 @@ def test_pgbouncer_restarted_or_its_pool_full(
 
 
 @pytest.mark.once
+@pytest.mark.once
+def test_a_query_that_is_given_up_does_not_run_on(stack: Stack) -> None:
+    """Or whoever asks for something slow again and again would fill the server. A lock stands for what takes long."""
+    stack.database.postgres.migrate(stack.database.name)  # a setting of a database is not copied with its tables
+    workers = "from pg_stat_activity where datname = current_database() and usename = 'upbeat_worker'"
+    postgres = stack.database.postgres
+    postgres.value(f"select count(pg_terminate_backend(pid)) {workers}", stack.database.name)
+    waiting = f"select count(*)::int {workers} and wait_event_type = 'Lock'"
+    with psycopg.connect(stack.database.conninfo("upbeat")) as other:
+        other.execute("lock table minutes, quarters, snapshots")
+        answer = stack.ask("/api/v1.0/history", headers={"X-CB-AK": KEY}, host=HOST)
+        assert answer.status == 503
+        assert postgres.value(waiting, stack.database.name) > 0, "the lock did not stop the report"
+        await_true(lambda: postgres.value(waiting, stack.database.name) == 0, 5, "the query given up by the server")
+
+
 def test_a_migration_drops_and_creates_functions_under_a_query(stack: Stack) -> None:
     database = stack.database
     database.rows(HALVES)

@@ -1,5 +1,6 @@
 """The whole service on free ports: simulator, database, fetchers, both pools, nginx; and one way to ask it."""
 
+import contextlib
 import csv
 import http.client
 import io
@@ -90,6 +91,14 @@ class Stack:
         } | settings
 
     def start(self) -> "Stack":
+        """Leaves nothing running where one of them does not start."""
+        with contextlib.ExitStack() as undo:
+            self._start_parts(undo)
+            undo.pop_all()
+        return self
+
+    def _start_parts(self, undo: contextlib.ExitStack) -> None:
+        undo.callback(self.simulator.stop)
         self.simulator.start()
         self._settings.setdefault(
             "CHARTBEAT_URL", self.simulator.upstream_url + "/live/toppages/v3/"
@@ -97,15 +106,15 @@ class Stack:
         if not self._clock:
             self.database.rows(NEVER_DUE)
         self.fetchers = Fetchers(self.folder, self._settings, self._fetchers)
-        if self._fetchers:
-            self.fetchers.start()
-        self.pool = Pool(self.folder, self._settings).start()
-        self.reports = Pool(self.folder, self._settings, "reports", REPORT_WORKERS).start()
+        self.pool = Pool(self.folder, self._settings)
+        self.reports = Pool(self.folder, self._settings, "reports", REPORT_WORKERS)
         self.nginx = Nginx(self.folder, self.pool.socket, self.reports.socket, self.address, **self._nginx)
-        self.nginx.start()
+        for part in (self.fetchers, self.pool, self.reports, self.nginx):
+            undo.callback(part.stop)
+            if part is not self.fetchers or self._fetchers:
+                part.start()
         ready = "/readyz" if self._fetchers else "/healthz"
         await_true(lambda: self.ask(ready).status == 200, 10, "the whole service")
-        return self
 
     def stop(self) -> None:
         """Fails on what a passed test must not leave behind."""
