@@ -11,11 +11,12 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from servers.burst import burst, request
 from servers.load import Load
 from servers.postgres import Postgres
 from servers.processes import ROOT, await_true
 from servers.prometheus import Prometheus
-from servers.stack import KEY, Stack, page
+from servers.stack import KEY, KEY_MARK, PATH, Stack, page
 from servers.tokens import add_token
 from servers.up import Up
 
@@ -169,6 +170,17 @@ def test_a_wait_for_a_refresh_that_fails_is_told_as_failed(stack: Stack, host: s
         for outcome in ("refreshed", "failed", "timed_out")
     }
     assert ended == {"refreshed": 0, "failed": 1, "timed_out": 0}
+
+
+def test_more_keys_at_once_than_are_checked_are_told_so(new_stack: Callable[..., Stack], host: str) -> None:
+    """A fetcher has 64 refreshes of one host at most in hand, and each key that nobody has checked is one."""
+    stack = new_stack(**FRESH, UPBEAT_WORKERS="1", fetchers=1)
+    stack.simulator.fault(host, "hang")
+    keys = [f"{KEY_MARK}-unchecked-{n:02}" for n in range(70)]
+    replies = burst(stack.nginx.port, [request(f"{PATH}?host={host}", key) for key in keys])
+    told = [reply.status for reply in replies if b"keys of one host, are being asked for" in reply.body]
+    assert told == [503] * 6
+    assert value(scrape(stack), "upbeat_refreshes_total", outcome="busy") == 6
 
 
 def test_a_query_that_fails_does_not_make_the_database_away(new_stack: Callable[..., Stack], host: str) -> None:

@@ -334,7 +334,7 @@ struct problem waiting_problem(const struct waiter *waiter)
         [REFRESH_BAD_KEYS] = {429, "Too many keys that Chartbeat does not accept were tried for this host."},
         [REFRESH_NO_KEY] = {503, "No key that Chartbeat accepts is known for this host."},
         [REFRESH_DATABASE] = {503, "The database can't be reached."},
-        [REFRESH_BUSY] = {503, "Too many hosts are being asked for at Chartbeat."},
+        [REFRESH_BUSY] = {503, "Too many hosts, or keys of one host, are being asked for at Chartbeat."},
     };
     struct problem problem = {.status = 503, .retry_after_s = 1};
     switch (waiter->reason) {
