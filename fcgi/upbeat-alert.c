@@ -158,6 +158,16 @@ static void deliver(struct alert *alert, int wait_ms)
         deadline_sleep(deadline_in(wait_ms), PAUSE_MS / 10);
 }
 
+/* What was delivered is stored before anything else is asked of a database that does not take it; for as long
+ * as the lease runs. */
+static void settle(struct alert *alert)
+{
+    while (alert->deliverer && deliver_owes(alert->deliverer) && !program_must_stop()) {
+        program_say_alive();
+        deliver(alert, PAUSE_MS);
+    }
+}
+
 static bool is_left(const struct alert *alert, const char *host)
 {
     for (size_t i = 0; i < LEFT_MAX; i++) {
@@ -208,6 +218,7 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
             result = leave(alert, host.host, result);
         if (alert->deliverer && !dry)
             deliver(alert, 0);
+        settle(alert);
     }
     database_rows_free(rows);
     return result;
@@ -279,7 +290,9 @@ static int loop(struct alert *alert)
     while (!program_must_stop()) {
         bool more = false;
         program_say_alive();
+        settle(alert);
         keep_house(alert);
+        settle(alert);
         enum status result = look(alert, false, &more);
         if (program_must_stop())
             break;

@@ -21,7 +21,7 @@ enum {
 };
 
 /* The outbox has no turn while a statement waits. */
-static_assert(STATEMENT_MS + AGAIN_MS < DELIVER_LEASE_MS,
+static_assert(DELIVER_STATEMENT_MS + STATEMENT_MS + AGAIN_MS < (int)DELIVER_LEASE_MS,
               "what was delivered meanwhile is stored within its lease");
 
 static const time_us PAST_US = 45 * INT64_C(60000000);   /* that a new watch looks at without a word */

@@ -19,6 +19,7 @@
 
 enum {
     EVENTS_MAX = 32,       /* in one turn */
+    ACCEPTS_MAX = 32,      /* in one turn: a burst is shared with the workers that it has woken, too */
     WAIT_MS = 60000,       /* the longest wait of a turn */
     PARTIAL_LOOK_MS = 500, /* how often connections are looked at that have sent a part of a request */
     ACCEPT_PAUSE_MS = 100, /* before the next accept, after there was no room for a connection */
@@ -244,7 +245,7 @@ static void hear_connection(struct worker *worker, uint32_t number)
 static void hear_listener(struct worker *worker)
 {
     enum accepted accepted = ACCEPTED;
-    while (accepted == ACCEPTED)
+    for (int i = 0; i < ACCEPTS_MAX && accepted == ACCEPTED; i++)
         accepted = connections_accept(&worker->connections);
     if (accepted == ACCEPT_FULL) {
         connections_listen(&worker->connections, false);

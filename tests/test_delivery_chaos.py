@@ -119,6 +119,24 @@ def test_what_was_delivered_while_the_database_was_away_is_not_sent_again(outbox
     assert len(receiver.requests()) == 1
 
 
+def test_what_was_delivered_is_stored_as_soon_as_the_database_is_back(outbox: Outbox, tmp_path: Path) -> None:
+    """And not with the next look, before which another process might deliver it again."""
+    receiver = Receiver(tmp_path).start()
+    outbox.channel("slow", f"{receiver.url}/slow/{MARK}")
+    outbox.host("h.example", 1)
+    outbox.run()
+    outbox.event("h.example")
+    receiver.await_requests(f"/slow/{MARK}")
+    postgres = outbox.database.postgres
+    postgres.stop(signal.SIGQUIT)
+    time.sleep(8)  # so long that the looks are far apart
+    postgres.start()
+    await_true(lambda: outbox.delivery("slow")["state"] == "delivered", 4)
+    outbox.stop()
+    receiver.stop()
+    assert len(receiver.requests()) == 1
+
+
 def test_an_answer_that_came_while_the_database_hung_counts(outbox: Outbox, tmp_path: Path) -> None:
     """It comes after 2 s; upbeat-alert looks for it when its statement is given up, after more than the 5 s that a
     receiver has."""

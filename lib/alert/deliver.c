@@ -20,8 +20,8 @@ enum {
     CLAIM_MS = 500,       /* between claims */
     GRACE_MS = 3000,      /* after the database could not be had */
     KEEP_END_MS = 600000, /* an end that can't be stored */
-    DATABASE_MS = 5000,
-    LOOK_MS = 10, /* at a mail that is under way */
+    STORE_AGAIN_MS = 500, /* an end that could not be stored */
+    LOOK_MS = 10,         /* at a mail that is under way */
     HEADER_BYTES = 256,
     SAID_BYTES = 160,
 };
@@ -32,6 +32,7 @@ struct flight {
     enum flight_state state;
     enum channel_kind kind;
     struct delivery delivery; /* its name and kind are not ours to keep */
+    struct deadline lease;    /* it ends then, or somewhat later */
     struct deadline keep_end;
     struct mail mail;
     char channel[64];
@@ -93,6 +94,16 @@ int deliver_busy(const struct deliverer *deliverer)
     for (int i = 0; i < AT_ONCE; i++)
         busy += deliverer->flights[i].state != FLIGHT_NONE;
     return busy;
+}
+
+bool deliver_owes(const struct deliverer *deliverer)
+{
+    for (int i = 0; i < AT_ONCE; i++) {
+        const struct flight *flight = &deliverer->flights[i];
+        if (flight->state == FLIGHT_DONE && deadline_left_ms(flight->lease) > 0)
+            return true;
+    }
+    return false;
 }
 
 bool deliver_is_idle(const struct deliverer *deliverer)
@@ -250,11 +261,12 @@ static enum status send_message(struct deliverer *deliverer, struct flight *flig
 }
 
 static enum status start(struct deliverer *deliverer, struct database *database,
-                         const struct database_rows *claimed, size_t number, struct flight *flight)
+                         const struct database_rows *claimed, size_t number, struct deadline lease,
+                         struct flight *flight)
 {
     struct delivery_address to;
     struct database_rows *events = NULL;
-    *flight = (struct flight){.delivery = deliveries_read(claimed, number)};
+    *flight = (struct flight){.delivery = deliveries_read(claimed, number), .lease = lease};
     flight->kind = kind_of(flight->delivery.kind);
     snprintf(flight->channel, sizeof flight->channel, "%s", flight->delivery.name);
     if (deliveries_open(deliverer->config.secret_box, claimed, number, &to) != STATUS_OK) {
@@ -262,7 +274,7 @@ static enum status start(struct deliverer *deliverer, struct database *database,
         return STATUS_OK;
     }
     enum status result =
-        deliveries_events(database, flight->delivery.delivery_id, deadline_in(DATABASE_MS), &events);
+        deliveries_events(database, flight->delivery.delivery_id, deadline_in(DELIVER_STATEMENT_MS), &events);
     if (result == STATUS_OK) {
         enum status sent = send_message(deliverer, flight, events, &to);
         if (sent != STATUS_OK)
@@ -285,13 +297,14 @@ static struct flight *find_free(struct deliverer *deliverer)
 
 /* Whether the delivery is under way already: its lease has run out meanwhile, and the new one takes its
  * place, since whoever has it already must not be sent the message once more. */
-static bool go_on(struct deliverer *deliverer, const struct delivery *again)
+static bool go_on(struct deliverer *deliverer, const struct delivery *again, struct deadline lease)
 {
     for (int i = 0; i < AT_ONCE; i++) {
         struct flight *flight = &deliverer->flights[i];
         if (flight->state == FLIGHT_NONE || flight->delivery.delivery_id != again->delivery_id)
             continue;
         memcpy(flight->delivery.lease, again->lease, sizeof again->lease);
+        flight->lease = lease;
         return true;
     }
     return false;
@@ -318,7 +331,9 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
     if (deliverer->is_closed || room == 0 || !may_claim(deliverer, database) ||
         (!deliverer->is_hurried && clock_monotonic_ms() - deliverer->claimed_ms < CLAIM_MS))
         return STATUS_OK;
-    enum status result = deliveries_claim(database, DELIVER_LEASE_MS, room, deadline_in(DATABASE_MS), &rows);
+    const struct deadline lease = deadline_in(DELIVER_LEASE_MS);
+    enum status result =
+        deliveries_claim(database, DELIVER_LEASE_MS, room, deadline_in(DELIVER_STATEMENT_MS), &rows);
     deliverer->claimed_ms = clock_monotonic_ms();
     if (result != STATUS_OK)
         return result;
@@ -327,8 +342,8 @@ static enum status claim(struct deliverer *deliverer, struct database *database)
     deliverer->is_hurried = false;
     for (size_t i = 0; i < count && result == STATUS_OK; i++) {
         const struct delivery delivery = deliveries_read(rows, i);
-        if (!go_on(deliverer, &delivery))
-            result = start(deliverer, database, rows, i, find_free(deliverer));
+        if (!go_on(deliverer, &delivery, lease))
+            result = start(deliverer, database, rows, i, lease, find_free(deliverer));
     }
     database_rows_free(rows);
     return result;
@@ -349,7 +364,7 @@ static enum status store_ends(struct deliverer *deliverer, struct database *data
         if (result == STATUS_OK)
             result = deliveries_finish(database, flight->delivery.delivery_id, flight->delivery.lease,
                                        outbox_outcome_name(flight->outcome), flight->wait_ms,
-                                       flight->http_status, flight->said, deadline_in(DATABASE_MS));
+                                       flight->http_status, flight->said, deadline_in(DELIVER_STATEMENT_MS));
         if (result == STATUS_OK || deadline_left_ms(flight->keep_end) == 0) {
             flight->state = FLIGHT_NONE;
             deliverer->is_hurried = true; /* the channel may have more */
@@ -361,8 +376,11 @@ static enum status store_ends(struct deliverer *deliverer, struct database *data
 static int bounded_wait(const struct deliverer *deliverer, int wait_ms)
 {
     for (int i = 0; i < AT_ONCE; i++) {
-        if (deliverer->flights[i].state == FLIGHT_MAILING && wait_ms > LOOK_MS)
+        enum flight_state state = deliverer->flights[i].state;
+        if (state == FLIGHT_MAILING && wait_ms > LOOK_MS)
             wait_ms = LOOK_MS;
+        if (state == FLIGHT_DONE && wait_ms > STORE_AGAIN_MS)
+            wait_ms = STORE_AGAIN_MS;
     }
     return wait_ms;
 }

@@ -18,10 +18,13 @@
 
 #include <stdbool.h>
 
-/* The lease of a delivery: longer than any attempt, and than a statement of the caller that times out at a
- * server which froze, with what it takes to have the database again. Otherwise the end of an attempt is
- * stored too late, and the message is sent twice. */
-enum { DELIVER_LEASE_MS = 20000 };
+enum {
+    /* The lease of a delivery: longer than a claim, a statement of the caller that times out at a server
+     * which froze, and what it takes to have the database again, together. Otherwise the end of an attempt is
+     * stored too late, and the message is sent twice. */
+    DELIVER_LEASE_MS = 30000,
+    DELIVER_STATEMENT_MS = 5000, /* the longest time for a claim, or to store an end */
+};
 
 struct deliverer;
 
@@ -55,6 +58,11 @@ void deliver_close(struct deliverer *deliverer);
 
 /* Deliveries that are under way, or whose end is not stored yet. */
 int deliver_busy(const struct deliverer *deliverer);
+
+/* Is there an end that could not be stored, of an attempt whose lease still runs? Then the caller is to call
+ * deliver_step() again, and to ask the database for nothing else: a statement that hangs may outlast the
+ * lease. */
+bool deliver_owes(const struct deliverer *deliverer);
 
 /* Whether the last claim found nothing. */
 bool deliver_is_idle(const struct deliverer *deliverer);

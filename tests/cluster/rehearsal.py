@@ -27,7 +27,7 @@ LATE_S = 0.5  # clients that are later than this say nothing of how long an answ
 # The bound is 15 + 2 s. Patroni needs its ttl and, where the primary is frozen, 2 s in which it waits for its answer;
 # our own part of it is to find the new one.
 COLD_S, COLD_SHORT_S = 17.0, 11.0
-TOLD_WITHIN_S = 40.0  # the lease of one who is gone, and two turns of the back-off
+TOLD_WITHIN_S = 50.0  # the lease of one who is gone, and two turns of the back-off
 
 
 @dataclass
