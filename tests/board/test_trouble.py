@@ -52,6 +52,48 @@ def test_an_answer_that_says_nothing_is_no_answer(browser: Browser, stack: Stack
         browser.forget_before_load(name)
 
 
+# Put in front of the page's own scripts: some paths of the service fail, as window.broken says: {"/hosts": 503}; and how
+# often each was asked for.
+BROKEN = """window.broken = {};
+window.tries = {};
+const ask = window.fetch;
+window.fetch = (url, ...rest) => {
+    const path = /\\/api\\/v1.0(\\/\\w+)/.exec(url)?.[1];
+    window.tries[path] = (window.tries[path] || 0) + 1;
+    const status = window.broken[path];
+    return status ? Promise.resolve(new Response(JSON.stringify({status, detail: window.detail}), {
+        status, headers: {"Content-Type": "application/problem+json", "Retry-After": "1"}})) : ask(url, ...rest);
+};"""
+
+
+@pytest.mark.unhurried
+def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Browser, stack: Stack, host: str) -> None:
+    other = f"other-{host}"
+    for one in (host, other):
+        remember(stack, one, PAGES, RISES)
+        assert stack.rising(one).status == 200
+    first = "window.broken = {'/hosts': 503, '/events': 404};"
+    names = [browser.before_load(script) for script in (LATER, HIDDEN, BROKEN, first)]
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.await_script("return window.tries['/trends'] > 4", "some refreshes")
+        tries = browser.run("return window.tries")
+        assert tries["/hosts"] <= 2 and tries["/events"] <= 2, tries
+        browser.run("window.broken = {}; window.hide(true); window.hide(false)")
+        browser.await_script("return document.getElementById('host-choice').checkVisibility()", "the switch")
+        before = browser.run("return window.tries['/events']")
+        browser.await_script(f"return window.tries['/events'] > {before}", "events at each refresh")
+        assert browser.run("return document.getElementById('host-choice').value") == host
+        browser.run("window.broken = {'/trends': 503}; location.hash = arguments[0]", f"#host={other}")
+        await_true(lambda: browser.text("#host") == other, 5, "the other site")
+        assert browser.run("return document.getElementById('host-choice').checkVisibility()")
+        assert browser.run("return document.getElementById('host-choice').value") == other
+    finally:
+        for name in names:
+            browser.forget_before_load(name)
+
+
 HUGE = """const ask = window.fetch;
 window.fetch = async (url, ...rest) => {
     const answer = await ask(url, ...rest);

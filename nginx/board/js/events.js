@@ -1,6 +1,7 @@
 /* The log of what happened, newest first; on a wall one after the other. Hidden where the service keeps none. */
 import { ask } from "./api.js";
 import { formatAge, formatDayTime, formatRatio, formatSignedPercent, formatTime, formatWhole } from "./format.js";
+import { Patience } from "./pace.js";
 import { text } from "./texts.js";
 
 const KEPT = 30;
@@ -60,24 +61,29 @@ export class Events {
       if (button) onOpen(button.dataset.path);
     });
     setInterval(() => this.turn(), TURN_MS);
+    this.patience = new Patience();
     this.clear();
   }
 
   clear() {
-    this.isThere = true;
+    this.patience.reset();
     this.since = null;
     this.events = [];
     this.place = 0;
     this.draw();
   }
 
-  /* One request a refresh, for what began since the oldest that is not over, and some time before the newest, since an event may be told late; none where
-   * there is no log. */
+  /* One request a refresh, for what began since the oldest that is not over, and some time before the newest, since an event may be told late. Where there is no log, or it
+   * can't be had, it is asked for less often. */
   async load(host, key, signal) {
-    if (!this.isThere) return;
+    if (!this.patience.isDue) return;
     const answer = await ask("events", { host, since: this.since, limit: KEPT }, key, signal);
-    if (answer.status === 404) this.isThere = false;
-    if (answer.status !== 200) return;
+    if (answer.isAborted) return;
+    if (answer.status !== 200) {
+      this.patience.fail();
+      return;
+    }
+    this.patience.reset();
     const known = new Map(this.events.map((event) => [event.id, event]));
     for (const event of answer.body.events) known.set(event.id, event);
     this.events = [...known.values()].sort((a, b) => Date.parse(b.began_at) - Date.parse(a.began_at)).slice(0, KEPT);
@@ -97,7 +103,7 @@ export class Events {
 
   /* In place, by the event, so that nobody loses the focus or a click. */
   draw() {
-    this.box.hidden = !this.isThere || this.events.length === 0;
+    this.box.hidden = this.events.length === 0;
     const known = new Map([...this.list.children].map((li) => [li.dataset.id, li]));
     let isChanged = known.size !== this.events.length;
     this.events.forEach((event, place) => {

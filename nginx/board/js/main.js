@@ -5,7 +5,7 @@ import { Events } from "./events.js";
 import { formatAge, formatWhole } from "./format.js";
 import { Head } from "./head.js";
 import { List, trendOf } from "./list.js";
-import { Pace, pauseAfter } from "./pace.js";
+import { Pace, Patience, pauseAfter } from "./pace.js";
 import { keepAwake, startTheme, watchForUpdate } from "./screen.js";
 import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
 import { fillTexts, language, text } from "./texts.js";
@@ -35,7 +35,8 @@ let announcedAt = -ANNOUNCE_MS;
 let pageView = null; // the module page.js, once it was wanted
 let wall = null; // the module wall.js
 let hostsOfKey = [];
-let hasHosts = false; // they were asked for
+let hasHosts = false; // they are known, or asked for right now
+const hostsPatience = new Patience();
 let isUpdated = false; // the files are newer than this page
 
 const tab = () => (TABS.includes(options.get("tab")) ? options.get("tab") : "rising");
@@ -59,7 +60,8 @@ watchForUpdate(isTv, () => {
 function readWishes() {
   const stored = readAccess();
   const host = (options.get("host") || stored.host || "").toLowerCase();
-  const isNew = host !== access.host || stored.key !== access.key;
+  const isNewKey = stored.key !== access.key;
+  const isNew = host !== access.host || isNewKey;
   access = { host, key: stored.key };
   if (isNew) {
     isRefused = false;
@@ -71,10 +73,14 @@ function readWishes() {
     list.clear();
     head.clear();
     events.clear();
+  }
+  if (isNewKey) {
     hostsOfKey = [];
     hasHosts = false;
+    hostsPatience.reset();
     find("hosts").hidden = find("wall-link").hidden = true;
   }
+  find("host-choice").value = access.host;
   html.toggleAttribute("data-tv", isTv());
   html.toggleAttribute("data-wall", isWall());
   html.dataset.tab = tab();
@@ -172,6 +178,7 @@ function fail(answer) {
 async function take(answer, { host, key, wanted, signal }) {
   const { body } = answer;
   const isLate = body.warming && answer.ageMs > 1000 * body.recent_s;
+  if (failures > 0) for (const patience of [hostsPatience, events.patience]) patience.reset();
   failures = 0;
   failed = null;
   isRefused = false;
@@ -183,7 +190,7 @@ async function take(answer, { host, key, wanted, signal }) {
   }
   data = { ageMs: answer.ageMs, askedAt: answer.askedAt, wallAt: Date.now(), isWarming: body.warming && !isLate, known: Math.min(body.minutes_known, body.minutes_needed - 1), needed: body.minutes_needed, isEmpty: isLate ? list.rows.size === 0 : pages.length === 0 };
   if (!isLate) draw(pages, body, wanted, answer.serverNow);
-  if (!hasHosts) loadHosts();
+  if (!hasHosts && hostsPatience.isDue) loadHosts();
   loadDay({ host, key }, answer);
 }
 
@@ -327,7 +334,12 @@ async function loadHosts() {
   const { key } = access;
   hasHosts = true;
   const answer = await ask("hosts", { limit: 200 }, key);
-  if (key !== access.key || answer.status !== 200) return;
+  if (key !== access.key) return;
+  if (answer.status !== 200) {
+    hasHosts = false;
+    hostsPatience.fail();
+    return;
+  }
   hostsOfKey = answer.body.hosts.map((one) => one.host);
   if (hostsOfKey.length < 2) return;
   const choice = find("host-choice");

@@ -4,6 +4,8 @@ const JITTER_MS = 200;
 const FIRST_MS = 1000;
 const MOST_MS = 30000;
 const REFUSED_MS = 60000;
+const BESIDE_MS = 5000;
+const BESIDE_MOST_MS = 60000;
 
 /* Milliseconds to wait after an answer. As often as Cache-Control says while all is well; doubling from one to 30 seconds while it is not,
  * each time somewhere in the upper half, so that screens that failed together do not come back together; never before Retry-After. */
@@ -12,6 +14,28 @@ export function pauseAfter(answer, failures, random = Math.random) {
   if (answer.isRefusal) return REFUSED_MS * (0.75 + 0.5 * random());
   const most = Math.min(MOST_MS, FIRST_MS * 2 ** Math.max(0, failures - 1));
   return Math.max(most * (0.5 + 0.5 * random()), 1000 * Math.min(answer.retryAfterS || 0, 120));
+}
+
+/* When something beside the list, which is asked for with it, may be asked for: after a failure later each time, at the latest when the tab is shown
+ * again. */
+export class Patience {
+  constructor() {
+    this.reset();
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.dueAt = 0; });
+  }
+
+  get isDue() {
+    return performance.now() >= this.dueAt;
+  }
+
+  reset() {
+    this.failures = 0;
+    this.dueAt = 0;
+  }
+
+  fail() {
+    this.dueAt = performance.now() + Math.min(BESIDE_MOST_MS, BESIDE_MS * 2 ** this.failures++) * (1 + 0.25 * Math.random());
+  }
 }
 
 /* Calls `turn` again and again: it gives the milliseconds until the next. Not while the tab is hidden; at once when it is shown again, when
