@@ -94,6 +94,31 @@ def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Bro
             browser.forget_before_load(name)
 
 
+@pytest.mark.talks
+def test_a_view_whose_file_could_not_be_loaded_is_loaded_later(browser: Browser, stack: Stack, host: str) -> None:
+    other = f"other-{host}"
+    for one in (host, other):
+        remember(stack, one, PAGES, RISES)
+        assert stack.rising(one).status == 200
+    browser.cdp("Network.enable")
+    try:
+        browser.cdp("Network.setBlockedURLs", urls=["*/page.js*", "*/wall.js*"])
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        browser.run("document.querySelector('#rows button.spark').click()")
+        await_true(lambda: "can't be loaded" in browser.text("#notice"), 5, "a word that the view is not there")
+        browser.cdp("Network.setBlockedURLs", urls=["*/wall.js*"])
+        browser.await_script("return document.getElementById('page').open", "the page's own view")
+        assert browser.text("#notice") == ""
+        browser.run("document.getElementById('page-close').click(); document.getElementById('wall-link').click()")
+        browser.await_state("offline")
+        browser.cdp("Network.setBlockedURLs", urls=[])
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        browser.await_state("live")
+    finally:
+        browser.cdp("Network.setBlockedURLs", urls=[])
+
+
 HUGE = """const ask = window.fetch;
 window.fetch = async (url, ...rest) => {
     const answer = await ask(url, ...rest);

@@ -34,6 +34,9 @@ let announced = new Set();
 let announcedAt = -ANNOUNCE_MS;
 let pageView = null; // the module page.js, once it was wanted
 let wall = null; // the module wall.js
+const parts = {}; // modules that are on their way or here
+let lostParts = 0; // how often one could not be had
+let isPartLost = false; // right now
 let hostsOfKey = [];
 let hasHosts = false; // they are known, or asked for right now
 const hostsPatience = new Patience();
@@ -192,6 +195,7 @@ async function take(answer, { host, key, wanted, signal }) {
   if (!isLate) draw(pages, body, wanted, answer.serverNow);
   if (!hasHosts && hostsPatience.isDue) loadHosts();
   loadDay({ host, key }, answer);
+  if (isPartLost) showPage();
 }
 
 /* Where not all of the day is known it is asked for again, without waiting for the next turn: a past may be coming in. */
@@ -266,7 +270,7 @@ function showState() {
   find("list").hidden = isAsking || isWall();
   find("wall").hidden = !isWall() || isAsking;
   find("leave").hidden = !access.key;
-  const words = isAsking ? "" : noticeOf(state, age) || (isUpdated ? text("updated") : "");
+  const words = isAsking ? "" : noticeOf(state, age) || (isPartLost && text("part_lost")) || (isUpdated ? text("updated") : "");
   if (find("notice").textContent !== words) find("notice").textContent = words;
   if (pageView) pageView.sayState(isAsking ? "" : words);
   if (isAsking && isNew) showForm(state);
@@ -354,10 +358,27 @@ find("host-choice").addEventListener("change", (event) => {
   go(changed);
 });
 
+/* A module that is loaded when it is first wanted; null where it can't be had. For a browser an import that failed stays failed at its address, so
+ * that a later try has another one. */
+function loadPart(name) {
+  const address = `./${name}.js${lostParts ? `?try=${lostParts}` : ""}`;
+  parts[name] = parts[name] || import(address).catch(() => {
+    lostParts++;
+    return (parts[name] = null);
+  });
+  return parts[name];
+}
+
 /* The age of the wall is that of its newest answer; each head says by itself where it is older. */
 async function turnWall() {
   const signal = aborter.signal;
-  wall = wall || (await import("./wall.js"));
+  wall = wall || (await loadPart("wall"));
+  if (signal.aborted) return 0;
+  if (!wall) {
+    fail({ status: 0 });
+    showState();
+    return pauseAfter(failed, failures);
+  }
   const answers = await wall.showWall(find("wall-list"), hostsOfKey, access.key, signal, (host) => {
     const changed = withOption("wall", null);
     changed.set("host", host);
@@ -382,12 +403,18 @@ function openPage(path) {
   showPage();
 }
 
-/* Loaded when it is first wanted, with the chart. */
+/* Loaded when it is first wanted, with the chart; where that failed, again with the next list. */
 async function showPage() {
-  const path = options.get("page");
-  if (!path && !pageView) return;
-  pageView = pageView || (await import("./page.js"));
-  pageView.show(access.host && access.key ? path : null, access, () => go(withOption("page", null)));
+  if (!options.has("page") && !pageView) {
+    isPartLost = false;
+    return;
+  }
+  pageView = pageView || (await loadPart("page"));
+  isPartLost = !pageView;
+  showState();
+  if (isPartLost) return;
+  const isWanted = access.host && access.key && options.has("page");
+  pageView.show(isWanted ? options.get("page") : null, access, () => go(withOption("page", null)));
 }
 
 /* --- Start --------------------------------------------------------------------------------------------------- */
