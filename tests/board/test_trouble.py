@@ -277,16 +277,20 @@ def test_a_pages_own_view_of_a_site_of_which_little_is_known(browser: Browser, s
     await_true(lambda: "Too little is known" in browser.text("#page-evidence"), 10, "a word that little is known")
 
 
-# The board's files are looked at every three tenths of a second, and have another tag where window.tag says so. What it
-# waits for an answer stays as it is, and so does the time between two turns.
+# The board's files are looked at every three tenths of a second, and have another tag where window.tag says so; after
+# window.left looks the board is away. What it waits for an answer stays as it is, and so does the time between two turns.
 UPDATED = """const every = window.setInterval.bind(window), later = window.setTimeout.bind(window);
 window.setInterval = (f, ms, ...all) => every(f, ms === 300000 ? 300 : ms, ...all);
 window.setTimeout = (f, ms, ...all) => later(f, ms === 5000 || ms > 6000 ? ms / 100 : ms, ...all);
 window.looks = 0;
+window.left = Infinity;
 const ask = window.fetch;
 window.fetch = (url, init, ...all) => {
     if (!init || init.method !== "HEAD" || !String(url).includes("/board/")) return ask(url, init, ...all);
-    if (String(url).endsWith("/board/")) window.looks++;
+    if (String(url).endsWith("/board/")) {
+        window.looks++;
+        if (window.left-- <= 0) return Promise.resolve(new Response("away", {status: 502}));
+    }
     return Promise.resolve(new Response(null, {headers: {ETag: window.tag || "old"}}));
 };"""
 
@@ -303,7 +307,7 @@ def test_a_new_version_is_loaded_and_neither_host_nor_key_are_lost(
         browser.run("window.isThatOfBefore = true")
         browser.await_script("return window.looks > 3", "some looks at files that are the same")
         assert browser.run("return window.isThatOfBefore")
-        browser.run("window.tag = 'new'")
+        browser.run("window.tag = 'new'; window.looks = 0; window.left = arguments[0]", 1 if more else 99)
         if not more:
             await_true(lambda: "new version" in browser.text("#notice"), 10, "a word")
             browser.run("window.isMute = true")
@@ -313,7 +317,12 @@ def test_a_new_version_is_loaded_and_neither_host_nor_key_are_lost(
             browser.await_state("live")
             assert "new version" in browser.text("#notice"), "it is said again once there is nothing worse to say"
             assert browser.run("return window.isThatOfBefore")
-            browser.run("window.hide(true)")
+            browser.run("window.looks = window.left = 0; window.hide(true)")
+        browser.await_script("return window.left < 0", "a look whether the board is there")
+        assert browser.run("return window.isThatOfBefore"), "no error page in its place"
+        browser.run("window.left = 99")
+        if not more:
+            browser.run("window.hide(false); window.hide(true)")
         browser.await_script("return !window.isThatOfBefore", "the new version")
         browser.await_state("live")
         assert host in browser.driver.current_url and browser.titles()

@@ -37,30 +37,34 @@ export function keepAwake(isWanted) {
 }
 
 /* Every five minutes: have the board's own files changed? Then the tab is loaded anew when nobody looks at it, on a wall within two minutes,
- * not all of them in one second. onChange() says so meanwhile. Nothing is loaded anew unless the server has just answered. */
+ * not all of them in one second. onChange() says so meanwhile. Nothing is loaded anew unless the server has just given the page: else
+ * there would be an error page, which never loads itself anew. */
 export function watchForUpdate(isWall, onChange) {
   const files = () => [document.baseURI.split("#")[0], ...performance.getEntriesByType("resource").map((entry) => entry.name)
     .filter((name) => name.startsWith(new URL(".", document.baseURI).href) && /\.(js|css)$/.test(name) && !name.includes("/chart/"))];
   let known = null;
+  const tagOf = async (name) => {
+    const answer = await fetch(name, { method: "HEAD", cache: "no-store", redirect: "error" });
+    if (!answer.ok) throw new Error("no answer");
+    return answer.headers.get("ETag");
+  };
   const look = async () => {
     if (document.hidden && known) return;
     const names = known ? [...known.keys()] : [...new Set(files())];
     try {
-      const tags = await Promise.all(names.map(async (name) => {
-        const answer = await fetch(name, { method: "HEAD", cache: "no-store", redirect: "error" });
-        if (!answer.ok) throw new Error("no answer");
-        return [name, answer.headers.get("ETag")];
-      }));
+      const tags = await Promise.all(names.map(async (name) => [name, await tagOf(name)]));
       if (!known) known = new Map(tags);
       else if (tags.some(([name, tag]) => known.get(name) !== tag)) change();
     } catch { /* the next look is in five minutes */ }
   };
   const change = () => {
     clearInterval(timer);
-    if (isWall()) setTimeout(() => location.reload(), SPREAD_MS * Math.random());
+    const reload = () => tagOf(files()[0]).then(() => location.reload());
+    const reloadSoon = () => setTimeout(() => reload().catch(reloadSoon), SPREAD_MS * Math.random());
+    if (isWall()) reloadSoon();
     else {
       onChange();
-      document.addEventListener("visibilitychange", () => { if (document.hidden) location.reload(); });
+      document.addEventListener("visibilitychange", () => { if (document.hidden) reload().catch(() => { /* when it is hidden next */ }); });
     }
   };
   const timer = setInterval(look, LOOK_MS);
