@@ -66,6 +66,60 @@ window.fetch = (url, ...rest) => {
 };"""
 
 
+# Put in front of the page's own scripts: how long it waits, each time; and lists that are good for half an hour.
+WAITS = """window.waits = [];
+const later = window.setTimeout.bind(window);
+window.setTimeout = (f, ms, ...all) => {
+    window.waits.push(ms);
+    return later(f, ms > 6000 ? 300 : ms, ...all);
+};
+const fetched = window.fetch;
+window.fetch = async (url, ...rest) => {
+    const answer = await fetched(url, ...rest);
+    if (!String(url).includes("/trends") || answer.status !== 200) return answer;
+    const headers = new Headers(answer.headers);
+    headers.set("Cache-Control", window.isKept ? "private, no-cache" : "private, max-age=1800");
+    return new Response(await answer.text(), {headers});
+};"""
+
+
+def test_it_never_asks_more_often_than_the_service_says(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    names = [browser.before_load(script) for script in (BROKEN, WAITS)]
+    try:
+        browser.open(address(stack, host))
+        browser.await_state("live")
+        for trouble in ("window.isKept = true", "window.isKept = false", "window.broken = {'/trends': 429}"):
+            browser.run(f"{trouble}; window.waits = []; window.tries = {{}}")
+            browser.await_script("return window.tries['/trends'] > 2", "some refreshes")
+            tries, waits = browser.run("return [window.tries['/trends'], window.waits]")
+            assert len([ms for ms in waits if ms >= 1800000]) >= tries - 1, (trouble, tries, waits)
+    finally:
+        for name in names:
+            browser.forget_before_load(name)
+
+
+def test_the_pause_after_an_answer(browser: Browser, stack: Stack) -> None:
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    # {retryAfterS, isRefusal}, failures, the usual pause, and the least and most that is waited, in seconds
+    table: list[tuple[dict[str, Any], int, float, float, float]] = [
+        ({}, 0, 5, 5, 5.2),
+        ({}, 1, 5, 5, 6.25),
+        ({"retryAfterS": 1}, 1, 5, 5, 6.25),
+        ({"retryAfterS": 60}, 1, 5, 60, 75),
+        ({}, 2, 5, 10, 12.5),
+        ({}, 30, 5, 30, 37.5),
+        ({}, 1, 60, 60, 75),
+        ({"isRefusal": True}, 1, 5, 45, 75),
+    ]
+    made = browser.driver.execute_async_script(
+        "const [table, done] = arguments; import('./js/pace.js').then((m) => done(table.map(([answer, failures, usual]) =>"
+        " [0, 1].map((random) => m.pauseAfter(answer, failures, 1000 * usual, () => random) / 1000))))",
+        table,
+    )
+    assert made == [list(row[3:]) for row in table]
+
+
 @pytest.mark.unhurried
 def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Browser, stack: Stack, host: str) -> None:
     other = f"other-{host}"

@@ -5,7 +5,7 @@ import { Events } from "./events.js";
 import { formatAge, formatWhole } from "./format.js";
 import { Head } from "./head.js";
 import { List, trendOf } from "./list.js";
-import { Pace, Patience, pauseAfter } from "./pace.js";
+import { Pace, Patience, everyMs, pauseAfter } from "./pace.js";
 import { keepAwake, startTheme, watchForUpdate } from "./screen.js";
 import { FADED_S, STALE_S, UNKNOWN_S, stateOf } from "./state.js";
 import { fillTexts, language, text } from "./texts.js";
@@ -14,6 +14,7 @@ const TABS = ["rising", "falling", "top"];
 const LIMIT = 100;
 const TV_LIMIT = 8;
 const DAY_PAUSE_MS = 300000;
+const FIRST_MS = 1000; // between two tries for a first list, for a start
 const AGAIN_MS = 1000; // where the past is not known yet, and twice as long each time
 const ANNOUNCE_MS = 10000;
 const WALL_MS = 6000;
@@ -25,6 +26,7 @@ let options = readAddress();
 let access = {};
 let data = null; // of the newest answer that had any: {ageMs, askedAt, wallAt, isWarming, known, needed, isEmpty}
 let failures = 0;
+let usualMs = FIRST_MS; // between two lists, as the newest good one says
 let failed = null; // the answer that failed last
 let isRefused = false;
 let aborter = new AbortController();
@@ -159,6 +161,7 @@ async function turn() {
   const answer = await asked;
   if (signal.aborted) return 0;
   const before = failures;
+  if (answer.status === 200 && !answer.isStandIn) usualMs = everyMs(answer);
   if (answer.status === 200) await take(answer, { host, key, wanted, signal });
   else fail(answer);
   if (answer.isStandIn) {
@@ -169,7 +172,7 @@ async function turn() {
   if (signal.aborted) return 0;
   showState();
   answer.isRefusal = isRefused;
-  return pauseAfter(answer, failures);
+  return pauseAfter(answer, failures, usualMs);
 }
 
 function fail(answer) {
@@ -377,7 +380,7 @@ async function turnWall() {
   if (!wall) {
     fail({ status: 0 });
     showState();
-    return pauseAfter(failed, failures);
+    return pauseAfter(failed, failures, WALL_MS);
   }
   const answers = await wall.showWall(find("wall-list"), hostsOfKey, access.key, signal, (host) => {
     const changed = withOption("wall", null);
@@ -393,7 +396,7 @@ async function turnWall() {
     isRefused = false;
   } else fail(answers.find((answer) => answer.status === 429) || answers.find((answer) => !isRefusal(answer)) || answers[0]);
   showState();
-  return failures === 0 ? WALL_MS : pauseAfter({ ...failed, isRefusal: isRefused }, failures);
+  return pauseAfter({ ...failed, isRefusal: isRefused }, failures, WALL_MS);
 }
 
 function openPage(path) {

@@ -1,19 +1,21 @@
 /* When to ask next. */
 const LEAST_MS = 1000;
 const JITTER_MS = 200;
-const FIRST_MS = 1000;
 const MOST_MS = 30000;
 const REFUSED_MS = 60000;
 const BESIDE_MS = 5000;
 const BESIDE_MOST_MS = 60000;
 
-/* Milliseconds to wait after an answer. As often as Cache-Control says while all is well; doubling from one to 30 seconds while it is not,
- * each time somewhere in the upper half, so that screens that failed together do not come back together; never before Retry-After. */
-export function pauseAfter(answer, failures, random = Math.random) {
-  if (answer.status === 200) return Math.max(LEAST_MS, 1000 * answer.maxAgeS) + JITTER_MS * random();
+/* Milliseconds between two questions while all is well: as Cache-Control says. */
+export const everyMs = (answer) => Math.max(LEAST_MS, 1000 * answer.maxAgeS);
+
+/* Milliseconds to wait after an answer, where all is well usualMs. While it is not (failures > 0) never less, doubling to 30 seconds, each time up
+ * to a quarter longer, so that screens that failed together do not come back together; never before Retry-After. */
+export function pauseAfter(answer, failures, usualMs, random = Math.random) {
   if (answer.isRefusal) return REFUSED_MS * (0.75 + 0.5 * random());
-  const most = Math.min(MOST_MS, FIRST_MS * 2 ** Math.max(0, failures - 1));
-  return Math.max(most * (0.5 + 0.5 * random()), 1000 * Math.min(answer.retryAfterS || 0, 120));
+  if (failures === 0) return usualMs + JITTER_MS * random();
+  const pause = Math.max(usualMs, Math.min(MOST_MS, usualMs * 2 ** (failures - 1)));
+  return Math.max(pause, 1000 * Math.min(answer.retryAfterS || 0, 120)) * (1 + 0.25 * random());
 }
 
 /* When something beside the list, which is asked for with it, may be asked for: after a failure later each time, at the latest when the tab is shown
