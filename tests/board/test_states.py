@@ -81,7 +81,12 @@ def test_refused(browser: Browser, stack: Stack, host: str) -> None:
     browser.open(address(stack, host, key="nobody-knows-this-key"))
     browser.await_state("refused")
     assert host in browser.text("#ask-why")
+    assert browser.text("#ask-detail") == "apikey is refused by Chartbeat for this host"
     browser.shot("refused")
+    browser.run("sessionStorage.clear()")
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    browser.await_state("key")
+    assert browser.run("return document.getElementById('ask-detail').hidden")
 
 
 def test_loading(browser: Browser, stack: Stack, host: str) -> None:

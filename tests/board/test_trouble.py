@@ -120,6 +120,22 @@ def test_the_pause_after_an_answer(browser: Browser, stack: Stack) -> None:
     assert made == [list(row[3:]) for row in table]
 
 
+def test_what_is_said_of_a_refusal_is_text_and_has_no_key_in_it(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    names = [browser.before_load(BROKEN), browser.before_load("window.broken = {'/trends': 403};")]
+    try:
+        for detail, shown in (("<b>no</b> " + "x" * 4000, "<b>no</b> " + "x" * 290), (f"no {KEY}", ""), ([1], "")):
+            name = browser.before_load(f"window.detail = {json.dumps(detail)};")
+            browser.open(address(stack, host))
+            browser.await_state("refused")
+            browser.forget_before_load(name)
+            assert browser.run("return document.getElementById('ask-detail').textContent") == shown
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        for name in names:
+            browser.forget_before_load(name)
+
+
 @pytest.mark.unhurried
 def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Browser, stack: Stack, host: str) -> None:
     other = f"other-{host}"

@@ -1,6 +1,7 @@
 /* One way to ask the service. The key goes in a header; the browser's own cache answers with an ETag. */
 const base = new URL(document.querySelector('meta[name="upbeat-api"]').content, document.baseURI);
 const WITHIN_MS = 6000;
+const MOST_CHARACTERS = 300;
 
 const number = (text) => (/^\d+$/.test(text || "") ? Number(text) : null);
 
@@ -56,6 +57,12 @@ export async function ask(path, parameters, key, signal) {
     clearTimeout(timer);
     if (signal) signal.removeEventListener("abort", end);
   }
+}
+
+/* What the service says for a person of an answer that is none, in English; "" where that is nothing, or has the key in it. */
+export function detailOf(answer, key) {
+  const said = answer && answer.body && answer.body.detail;
+  return typeof said === "string" && !said.includes(key) ? said.slice(0, MOST_CHARACTERS) : "";
 }
 
 /* By the service, which says so in JSON: a proxy in front of it that wants a password of its own knows nothing of our keys. */
