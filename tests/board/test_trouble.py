@@ -136,6 +136,34 @@ def test_what_is_said_of_a_refusal_is_text_and_has_no_key_in_it(browser: Browser
             browser.forget_before_load(name)
 
 
+# Put in front of the page's own scripts: of /trends the whole list fails, which a page's own view asks for.
+NO_WHOLE_LIST = """const listed = window.fetch;
+window.fetch = (url, ...rest) => (window.isTired && String(url).includes("limit=10000")
+    ? Promise.resolve(new Response('{"status":429,"detail":"Too many."}', {status: 429,
+        headers: {"Content-Type": "application/problem+json", "Retry-After": "1"}})) : listed(url, ...rest));"""
+
+
+@pytest.mark.unhurried
+def test_a_pages_own_view_keeps_what_it_had_where_the_list_cannot_be_had(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    remember(stack, host, PAGES, RISES)
+    names = [browser.before_load(script) for script in (LATER, NO_WHOLE_LIST, "window.isTired = true;")]
+    try:
+        browser.open(address(stack, host, "&page=/story-5"))
+        await_true(lambda: "can't be had" in browser.text("#page-evidence"), 10, "a word that there is no list")
+        browser.run("window.isTired = false; window.skewMs = 11000")
+        await_true(lambda: "35 reading now" in browser.text("#page-now"), 10, "its figures")
+        browser.run("window.isTired = true; window.asked = performance.getEntriesByType('resource').length")
+        browser.run("window.skewMs = 22000")
+        refreshes = "return performance.getEntriesByType('resource').length > window.asked + 4"
+        browser.await_script(refreshes, "some refreshes")
+        assert " = " in browser.text("#page-evidence") and "35 reading now" in browser.text("#page-now")
+    finally:
+        for name in names:
+            browser.forget_before_load(name)
+
+
 @pytest.mark.unhurried
 def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Browser, stack: Stack, host: str) -> None:
     other = f"other-{host}"

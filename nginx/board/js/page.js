@@ -26,8 +26,7 @@ let access = null;
 let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
-let isAsked = false; // for the row of this page
-let isWarming = false; // there are no rows yet
+let missing = "state_loading"; // the text that says why there is no row of this page
 let rowAt = 0; // when it was last in the list, or asked for
 let listedAt = 0; // when it was last in the list
 let turn = 0; // tells answers of an earlier wish from those of this one
@@ -63,7 +62,7 @@ export function show(wanted, of, onClose) {
     row = null;
     listedAt = -ROW_AGAIN_MS;
   }
-  isAsked = false;
+  missing = "state_loading";
   rowAt = performance.now();
   path = wanted;
   access = { ...of };
@@ -122,8 +121,7 @@ async function loadRow() {
   rowAt = performance.now();
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
-  isAsked = true;
-  isWarming = answer.status === 200 && answer.body.warming;
+  missing = answer.status !== 200 ? "evidence_failed" : answer.body.warming ? "evidence_warming" : "evidence_none";
   if (answer.status === 200) row = answer.body.pages.find((page) => page.path === asked) || (performance.now() - listedAt < ROW_AGAIN_MS ? row : null);
   showRow();
 }
@@ -139,7 +137,7 @@ function showRow() {
   find("page-meta").textContent = meta.join(" · ");
   find("page-now").hidden = !isMine;
   if (isMine) showNow(row);
-  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(!isAsked ? "state_loading" : isWarming ? "evidence_warming" : "evidence_none");
+  find("page-evidence").textContent = isMine ? evidenceOf(row) : text(missing);
   showSources(isMine ? row.sources : null);
 }
 
