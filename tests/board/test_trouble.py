@@ -165,6 +165,31 @@ def test_a_pages_own_view_keeps_what_it_had_where_the_list_cannot_be_had(
 
 
 @pytest.mark.unhurried
+def test_a_head_on_the_wall_keeps_what_it_had_and_says_how_old_that_is(
+    browser: Browser, stack: Stack, host: str
+) -> None:
+    other = f"other-{host}"
+    for one in (host, other):
+        remember(stack, one, PAGES, RISES)
+        assert stack.rising(one).status == 200
+    names = [browser.before_load(script) for script in (LATER, BROKEN)]
+    head = f"return document.querySelector('#wall-list [data-host=\"{host}\"]').innerText"
+    try:
+        browser.open(address(stack, host, "&wall"))
+        browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall")
+        assert "733" in browser.run(head)
+        for status, skew_ms, words in ((503, 15000, ("733", "old")), (429, 330000, ("nothing known",)),
+                                       (403, 330000, ("not accepted",))):
+            browser.run(f"window.broken = {{'/trends': {status}}}; window.skewMs = {skew_ms}")
+            browser.run("window.dispatchEvent(new Event('online'))")  # it asks at once
+            await_true(lambda: all(word in browser.run(head) for word in words), 40, f"what is known at {status}")
+            assert ("733" in browser.run(head)) == ("733" in words)
+    finally:
+        for name in names:
+            browser.forget_before_load(name)
+
+
+@pytest.mark.unhurried
 def test_sites_and_events_that_could_not_be_had_are_asked_for_again(browser: Browser, stack: Stack, host: str) -> None:
     other = f"other-{host}"
     for one in (host, other):
