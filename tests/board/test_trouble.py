@@ -503,6 +503,25 @@ def test_an_event_that_is_told_late_is_shown_and_a_long_headline_is_cut(
         browser.forget_before_load(name)
 
 
+# A usual day in the time of New York.
+PROFILE = """const profiled = window.fetch;
+const hours = Array.from({length: 24}, (_, hour) => ({hour, days: 7, median: 10 + hour, p25: 5 + hour, p75: 15 + hour}));
+window.fetch = (url, ...rest) => (String(url).includes("/profile")
+    ? Promise.resolve(new Response(JSON.stringify({tz: "America/New_York", hours}), {
+        headers: {"Content-Type": "application/json"}})) : profiled(url, ...rest));"""
+
+
+def test_the_hours_of_a_usual_day_say_by_which_clocks(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(PROFILE)
+    try:
+        browser.open(address(stack, host, "&page=/story-3"))
+        await_true(lambda: "by the clocks of America/New York" in browser.text("#hours-title"), 10, "the zone")
+        assert "America/New York: 0: 10," in browser.run("return document.getElementById('hours').ariaLabel")
+    finally:
+        browser.forget_before_load(name)
+
+
 def marks(browser: Browser) -> list[str]:
     """The words of the marks in the chart of a page's own view."""
     return list(

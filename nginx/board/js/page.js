@@ -214,7 +214,7 @@ async function load(isAgain = false) {
     find("page-note").textContent = text("state_offline");
     return;
   }
-  const hours = profile.status === 200 ? profile.body.hours : null;
+  const usual = profile.status === 200 ? profile.body : { hours: null, tz: "UTC" };
   const seen = course.body.points.map((point) => ({ x: Math.min(Date.parse(point.t) + STEP_MS[step] / 2, now), y: point.visitors }));
   if (row && row.path === path && row.rank !== null && !(seen.length > 0 && seen[seen.length - 1].x >= now)) seen.push({ x: now, y: row.visitors });
   const points = withGaps(seen, STEP_MS[step]);
@@ -223,9 +223,9 @@ async function load(isAgain = false) {
   showEvents(events);
   find("page-note").textContent = Chart ? (points.some((point) => point.y !== null) ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
-  drawCourse(Chart, points, { from: to - ms, to, zone: (profile.body && profile.body.tz) || "UTC", hours, marks: marksOf(course.body.headlines, events) });
+  drawCourse(Chart, points, { from: to - ms, to, zone: usual.tz, hours: usual.hours, marks: marksOf(course.body.headlines, events) });
   drawSources(Chart, course.body.sources || [], { from: to - ms, to, stepMs: STEP_MS[step] });
-  drawHours(Chart, hours);
+  drawHours(Chart, usual);
 }
 
 function withGaps(points, stepMs) {
@@ -339,10 +339,13 @@ function drawSources(Chart, rows, given) {
   find("from").setAttribute("aria-label", `${text("from_where")}: ${SOURCES.map((name) => `${text(name)} ${formatWhole(last[name])}`).join(", ")}`);
 }
 
-function drawHours(Chart, hours) {
+/* By the clocks of the site, which need not be those of this browser: the zone is said. */
+function drawHours(Chart, { hours, tz }) {
   const known = (hours || []).filter((hour) => hour.median !== null);
   find("hours-title").hidden = find("hours-box").hidden = known.length === 0;
   if (known.length === 0) return;
+  const title = text("hours_in", { zone: tz.replace(/_/g, " ") });
+  find("hours-title").textContent = title;
   const axis = { grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0 } };
   const data = { labels: (hours || []).map((hour) => String(hour.hour)), datasets: [
     { type: "line", label: text("median"), data: (hours || []).map((hour) => hour.median), borderColor: colour("--accent"), backgroundColor: colour("--accent"), borderWidth: 2, pointRadius: 2, pointBackgroundColor: colour("--accent") },
@@ -354,7 +357,7 @@ function drawHours(Chart, hours) {
     plugins: { legend: { labels: { color: colour("--soft"), boxWidth: 14 } } },
   };
   replace(Chart, "hours", { type: "bar", data, options });
-  find("hours").setAttribute("aria-label", known.length ? `${text("hours")}: ${known.map((hour) => `${hour.hour}: ${formatWhole(hour.median)}`).join(", ")}` : text("chart_none"));
+  find("hours").setAttribute("aria-label", known.length ? `${title}: ${known.map((hour) => `${hour.hour}: ${formatWhole(hour.median)}`).join(", ")}` : text("chart_none"));
 }
 
 /* In place: a chart that is made anew each minute is what other dashboards die of. */
