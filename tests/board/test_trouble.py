@@ -503,6 +503,38 @@ def test_an_event_that_is_told_late_is_shown_and_a_long_headline_is_cut(
         browser.forget_before_load(name)
 
 
+def test_a_chart_has_its_ticks_by_the_clocks_also_where_those_are_put_forward_or_back(
+    browser: Browser, stack: Stack
+) -> None:
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    browser.cdp("Emulation.setTimezoneOverride", timezoneId="Europe/Berlin")
+    ticks = (
+        "const [from, to, done] = arguments; import('./js/page.js').then((m) => done(m.ticksOf({from: Date.parse(from),"
+        " to: Date.parse(to)}).map(({value}) => new Date(value).toString().slice(0, 21))))"
+    )
+    table = {
+        ("2026-10-21T10:00Z", "2026-10-28T10:00Z"): [
+            f"{day} 2026 00:00" for day in
+            ("Thu Oct 22", "Fri Oct 23", "Sat Oct 24", "Sun Oct 25", "Mon Oct 26", "Tue Oct 27", "Wed Oct 28")
+        ],
+        ("2026-03-25T10:00Z", "2026-04-01T10:00Z"): [
+            f"{day} 2026 00:00" for day in
+            ("Thu Mar 26", "Fri Mar 27", "Sat Mar 28", "Sun Mar 29", "Mon Mar 30", "Tue Mar 31", "Wed Apr 01")
+        ],
+        ("2026-03-28T21:00Z", "2026-03-29T21:00Z"): [
+            *(f"Sun Mar 29 2026 {hour:02}:00" for hour in range(0, 24, 3))
+        ],
+        ("2026-10-25T00:30Z", "2026-10-25T01:30Z"): [
+            f"Sun Oct 25 2026 02:{minute}" for minute in (30, 40, 50, "00", 10, 20, 30)
+        ],
+    }
+    try:
+        for (start, end), wanted in table.items():
+            assert browser.driver.execute_async_script(ticks, start, end) == wanted
+    finally:
+        browser.cdp("Emulation.setTimezoneOverride", timezoneId="")
+
+
 # A usual day in the time of New York.
 PROFILE = """const profiled = window.fetch;
 const hours = Array.from({length: 24}, (_, hour) => ({hour, days: 7, median: 10 + hour, p25: 5 + hour, p75: 15 + hour}));

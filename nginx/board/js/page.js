@@ -8,6 +8,7 @@ import { sinceOf, storyUrl, timesOf, trendOf } from "./list.js";
 import { text } from "./texts.js";
 
 const HOUR_MS = 3600000;
+const TEN_MINUTES_MS = 600000;
 const SOURCE_SPANS = ["1h", "24h"]; // of raw snapshots, which are kept for a day and not for a week
 const SPANS = { "1h": { ms: HOUR_MS, step: "1m" }, "24h": { ms: 24 * HOUR_MS, step: "15m" }, "7d": { ms: 168 * HOUR_MS, step: "1h" } };
 const STEP_MS = { "1m": 60000, "15m": 900000, "1h": HOUR_MS };
@@ -279,12 +280,20 @@ const marks = {
   },
 };
 
-/* At full hours, or ten minutes, or days, by the clocks of this browser. */
-function ticksOf({ from, to }) {
-  const step = to - from <= HOUR_MS ? 600000 : to - from <= 25 * HOUR_MS ? 3 * HOUR_MS : 24 * HOUR_MS;
-  const shift = new Date(to).getTimezoneOffset() * 60000;
+/* At each tenth minute, third hour or midnight, by the clocks of this browser, which may be put forward or back between `from` and `to`. */
+export function ticksOf({ from, to }) {
   const found = [];
-  for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) found.push({ value: at });
+  if (to - from <= HOUR_MS) {
+    const shift = (new Date(to).getTimezoneOffset() * 60000) % TEN_MINUTES_MS; // in Nepal, five minutes
+    for (let at = Math.ceil((from - shift) / TEN_MINUTES_MS) * TEN_MINUTES_MS + shift; at <= to; at += TEN_MINUTES_MS) found.push({ value: at });
+    return found;
+  }
+  const first = new Date(from);
+  const hours = to - from <= 25 * HOUR_MS ? 3 : 24;
+  for (let hour = 0, at = 0; at <= to; hour += hours) {
+    at = new Date(first.getFullYear(), first.getMonth(), first.getDate(), hour).getTime();
+    if (at >= from && at <= to) found.push({ value: at });
+  }
   return found;
 }
 

@@ -58,7 +58,7 @@ const texts = {
     social: "Social", search: "Suche", links: "Links", direct: "direkt", internal: "intern",
     live_one: "Steigt jetzt: {title}", live: "Steigt jetzt: {title}, und {n} weitere",
     day: "Besucher in 24 Stunden: jetzt {now}, niedrigst {low}, höchst {high}", day_none: "Die letzten 24 Stunden sind noch nicht bekannt",
-    span_1h: "1 Stunde", span_24h: "24 Stunden", span_7d: "7 Tage", hours: "Stunden eines üblichen Tages", hours_in: "Stunden eines üblichen Tages, nach den Uhren von {zone}", from_where: "Woher die Leser kamen", headlines: "Überschriften",
+    span_1h: "1 Stunde", span_24h: "24 Stunden", span_7d: "7 Tage", hours: "Stunden eines üblichen Tages", hours_in: "Stunden eines üblichen Tages, nach der Uhr von {zone}", from_where: "Woher die Leser kamen", headlines: "Überschriften",
     evidence: "{expected} erwartet = {median} in der mittleren Minute × {tide} der ganzen Website; Streuung {sigma}; Wert {score}.",
     evidence_failed: "Die Liste ist gerade nicht zu bekommen. Neuer Versuch von selbst.", evidence_none: "Die Seite ist gerade nicht in der Liste.", evidence_warming: "Noch ist zu wenig bekannt, um zu sagen, was zu erwarten ist.", page_now: "{n} lesen gerade", page_least: "höchstens {n} lesen gerade", place: "Platz {rank}", first_seen: "zuerst gesehen {time}",
     visitors: "Besucher", band: "Üblich", median: "Median", quartiles: "Mittlere Hälfte der Tage", headline: "Überschrift",
