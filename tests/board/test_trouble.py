@@ -535,6 +535,54 @@ def test_a_chart_has_its_ticks_by_the_clocks_also_where_those_are_put_forward_or
         browser.cdp("Emulation.setTimezoneOverride", timezoneId="")
 
 
+def test_a_time_has_its_day_where_that_is_not_today(browser: Browser, stack: Stack) -> None:
+    browser.cdp("Emulation.setTimezoneOverride", timezoneId="Europe/Berlin")
+    browser.open(address(stack, "", key=None).replace("#host=", ""))
+    table = {
+        "2026-11-27T00:05+01:00": "00:05",
+        "2026-11-27T18:01+01:00": "18:01",  # told by a clock that is ahead
+        "2026-11-26T23:55+01:00": "Thu, 23:55",
+        "2026-11-21T18:00+01:00": "Sat, 18:00",
+        "2026-11-20T18:00+01:00": "20 Nov, 18:00",
+    }
+    times = (
+        "const [all, done] = arguments; import('./js/format.js').then((m) => done(all.map((at) =>"
+        " m.formatWhen(new Date(at), Date.parse('2026-11-27T18:00+01:00')))))"
+    )
+    try:
+        made = browser.driver.execute_async_script(times, list(table))
+        assert [one.replace("Thu ", "Thu, ").replace("Sat ", "Sat, ") for one in made] == list(table.values())
+    finally:
+        browser.cdp("Emulation.setTimezoneOverride", timezoneId="")
+
+
+# Put in front of the page's own scripts: of each page in a list, that it rises since and was first seen yesterday.
+YESTERDAY = """const listed = window.fetch;
+window.fetch = async (url, ...rest) => {
+    const answer = await listed(url, ...rest);
+    if (!String(url).includes("/trends") || answer.status !== 200) return answer;
+    const body = await answer.json();
+    const since = new Date(Date.parse(body.as_of) - 86400000).toISOString();
+    for (const page of body.pages) Object.assign(page, {since, first_seen: since});
+    window.weekday = new Date(since).toLocaleDateString("en-GB", {weekday: "short"});
+    return new Response(JSON.stringify(body), {headers: answer.headers});
+};"""
+
+
+def test_a_row_and_a_pages_own_view_say_of_yesterday_that_it_was(browser: Browser, stack: Stack, host: str) -> None:
+    remember(stack, host, PAGES, RISES)
+    name = browser.before_load(YESTERDAY)
+    try:
+        browser.open(address(stack, host, "&page=/story-3"))
+        browser.await_state("live")
+        weekday = browser.run("return window.weekday")
+        assert f"since {weekday}" in browser.run("return document.querySelector('#rows li .since').textContent")
+        seen = (f"since {weekday}", f"first seen {weekday}")
+        await_true(lambda: all(words in browser.text("#page-meta") for words in seen), 10, "the day in the view")
+    finally:
+        browser.forget_before_load(name)
+
+
 # A usual day in the time of New York.
 PROFILE = """const profiled = window.fetch;
 const hours = Array.from({length: 24}, (_, hour) => ({hour, days: 7, median: 10 + hour, p25: 5 + hour, p75: 15 + hour}));

@@ -1,6 +1,6 @@
 /* The log of what happened, newest first; on a wall one after the other. Hidden where the service keeps none. */
 import { ask } from "./api.js";
-import { formatAge, formatDayTime, formatRatio, formatSignedPercent, formatTime, formatWhole } from "./format.js";
+import { formatAge, formatRatio, formatSignedPercent, formatWhen, formatWhole } from "./format.js";
 import { Patience } from "./pace.js";
 import { text } from "./texts.js";
 
@@ -91,14 +91,12 @@ export class Events {
       const begins = this.events.filter((event) => !event.ended_at).map((event) => Date.parse(event.began_at));
       this.since = new Date(Math.min(...begins, Date.parse(this.events[0].began_at) - LATE_MS)).toISOString();
     }
-    this.day = new Date(answer.serverNow || Date.now()).toDateString();
+    this.now = answer.serverNow || Date.now();
     this.draw();
   }
 
-  /* With its day, where that is not today. */
   timeOf(event) {
-    const began = new Date(event.began_at);
-    return began.toDateString() === this.day ? formatTime(began) : formatDayTime(began);
+    return formatWhen(new Date(event.began_at), this.now);
   }
 
   /* In place, by the event, so that nobody loses the focus or a click. */

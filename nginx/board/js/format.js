@@ -11,6 +11,7 @@ const signedPercents = new Intl.NumberFormat(locale, { style: "percent", maximum
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+const dateAndClock = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const units = ["second", "minute", "hour", "day"].map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: unit === "second" ? "narrow" : "short", maximumFractionDigits: 0 }));
 
 export const formatWhole = (n) => whole.format(n);
@@ -24,6 +25,14 @@ export const formatRatio = (n) => (n >= 999.5 ? `${whole.format(999)}+` : n >= 9
 export const formatTime = (date) => clock.format(date);
 export const formatDay = (date) => day.format(date);
 export const formatDayTime = (date) => dayAndClock.format(date);
+
+/* A time in the past: with its weekday where that is not today, with its date where that is a week ago. now: by the server's clock, in ms. */
+export function formatWhen(date, now) {
+  const today = new Date(now);
+  const midnight = (daysAgo) => new Date(today.getFullYear(), today.getMonth(), today.getDate() - daysAgo);
+  if (date >= midnight(0)) return formatTime(date);
+  return (date >= midnight(6) ? dayAndClock : dateAndClock).format(date);
+}
 
 export function formatAge(seconds) {
   if (seconds < 120) return units[0].format(Math.floor(seconds));

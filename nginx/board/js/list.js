@@ -1,6 +1,6 @@
 /* The table of pages. Rows are keyed by path, updated in place, and moved; while somebody points at the list or has the focus in it, the
  * order is held. */
-import { formatRatio, formatSigned, formatTime, formatWhole } from "./format.js";
+import { formatRatio, formatSigned, formatWhen, formatWhole } from "./format.js";
 import { sparkPaths } from "./spark.js";
 import { text } from "./texts.js";
 
@@ -115,7 +115,7 @@ export class List {
     this.sayHeld(0);
   }
 
-  /* Shows these pages in this order. view: {host, tab, isPlain}. */
+  /* Shows these pages in this order. view: {host, tab, isPlain, now}, now in ms by the server's clock. */
   show(pages, view) {
     const wanted = new Set();
     for (const page of pages) {
@@ -225,7 +225,7 @@ export class List {
     const trend = page.trend || (view.tab === "falling" ? "down" : view.tab === "rising" ? "up" : "steady");
     const least = page.lower_bound ? "_least" : "";
     const isUp = page.visitors >= page.expected;
-    set(row, "since", row.since, sinceOf(page) && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatTime(new Date(sinceOf(page))) }) : "");
+    set(row, "since", row.since, sinceOf(page) && trend !== "steady" ? text(page.isSinceBefore ? "since_before" : "since", { time: formatWhen(new Date(sinceOf(page)), view.now) }) : "");
     set(row, "fresh", row.fresh, page.new ? text("fresh") : page.rank === null ? text("listed_no") : "");
     set(row, "peopleNote", row.peopleNote, text(page.new && page.lower_bound ? "before" : "expected", { n: formatWhole(page.expected) }));
     setFigure(row, "times", row.times, timesOf(page));

@@ -223,10 +223,10 @@ function draw(pages, body, wanted, serverNow) {
     head.show(body.site, new Date(serverNow));
     if (wanted === "rising") announce(pages);
   }
-  list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming });
+  list.show(pages, { host: access.host, tab: wanted, isPlain: body.warming, now: serverNow });
   find("empty").hidden = pages.length > 0;
   if (pages.length === 0) find("empty").textContent = text(body.warming ? "empty_warming" : `empty_${wanted}`);
-  if (pageView) pageView.update(body.warming ? [] : pages);
+  if (pageView) pageView.update(body.warming ? [] : pages, serverNow);
   performance.measure("upbeat-draw", "upbeat-draw");
   performance.clearMarks("upbeat-draw");
   if (performance.getEntriesByName("upbeat-draw").length > 200) performance.clearMeasures("upbeat-draw");

@@ -2,7 +2,7 @@
  * headlines, and the evidence of its score. Chart.js is loaded when this is. While it is open it goes on: the figures with the list, the charts once a minute. */
 import { ask } from "./api.js";
 import { detailOf } from "./events.js";
-import { formatDay, formatDayTime, formatSigned, formatTime, formatTwo, formatWhole } from "./format.js";
+import { formatDay, formatDayTime, formatSigned, formatTime, formatTwo, formatWhen, formatWhole } from "./format.js";
 import { localHours, usualAt } from "./head.js";
 import { sinceOf, storyUrl, timesOf, trendOf } from "./list.js";
 import { text } from "./texts.js";
@@ -28,6 +28,7 @@ let close = null;
 let span = "1h";
 let row = null; // of /trends, the newest
 let missing = "state_loading"; // the text that says why there is no row of this page
+let rowNow = 0; // ms, by the server's clock, when it was had
 let rowAt = 0; // when it was last in the list, or asked for
 let listedAt = 0; // when it was last in the list
 let turn = 0; // tells answers of an earlier wish from those of this one
@@ -82,12 +83,13 @@ export function show(wanted, of, onClose) {
 }
 
 /* The newest rows that the list got: the one of this page among them is newer than ours. */
-export function update(pages) {
+export function update(pages, serverNow) {
   if (!path || !dialog.open) return;
   if (performance.now() - loadedAt > AGAIN_MS) load(true);
   const mine = pages.find((page) => page.path === path);
   if (mine) {
     row = mine;
+    rowNow = serverNow;
     rowAt = listedAt = performance.now();
     showRow();
   } else if (performance.now() - rowAt > ROW_AGAIN_MS) loadRow();
@@ -122,6 +124,7 @@ async function loadRow() {
   rowAt = performance.now();
   const answer = await ask("trends", { host: access.host, direction: "all", sort: "visitors", spark: 1, limit: 10000 }, access.key);
   if (asked !== path) return;
+  rowNow = answer.serverNow || rowNow;
   missing = answer.status !== 200 ? "evidence_failed" : answer.body.warming ? "evidence_warming" : "evidence_none";
   if (answer.status === 200) row = answer.body.pages.find((page) => page.path === asked) || (performance.now() - listedAt < ROW_AGAIN_MS ? row : null);
   showRow();
@@ -133,8 +136,8 @@ function showRow() {
   const meta = [];
   if (isMine && row.rank) meta.push(text("place", { rank: formatWhole(row.rank) }));
   if (isMine && row.sections.length) meta.push(row.sections.join(", "));
-  if (isMine && sinceOf(row)) meta.push(text("since", { time: formatTime(new Date(sinceOf(row))) }));
-  if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatDayTime(new Date(row.first_seen)) }));
+  if (isMine && sinceOf(row)) meta.push(text("since", { time: formatWhen(new Date(sinceOf(row)), rowNow) }));
+  if (isMine && row.first_seen) meta.push(text("first_seen", { time: formatWhen(new Date(row.first_seen), rowNow) }));
   find("page-meta").textContent = meta.join(" · ");
   find("page-now").hidden = !isMine;
   if (isMine) showNow(row);
@@ -220,8 +223,8 @@ async function load(isAgain = false) {
   if (row && row.path === path && row.rank !== null && !(seen.length > 0 && seen[seen.length - 1].x >= now)) seen.push({ x: now, y: row.visitors });
   const points = withGaps(seen, STEP_MS[step]);
   const events = log.status === 200 ? log.body.events.filter((event) => event.path === path && event.kind !== "headline") : [];
-  showHeadlines(course.body.headlines);
-  showEvents(events);
+  showHeadlines(course.body.headlines, now);
+  showEvents(events, now);
   find("page-note").textContent = Chart ? (points.some((point) => point.y !== null) ? "" : text("chart_none")) : text("chart_failed");
   if (!Chart) return;
   drawCourse(Chart, points, { from: to - ms, to, zone: usual.tz, hours: usual.hours, marks: marksOf(course.body.headlines, events) });
@@ -378,25 +381,25 @@ function replace(Chart, name, config) {
   }
 }
 
-function showEvents(events) {
+function showEvents(events, now) {
   find("page-events-title").hidden = events.length === 0;
   find("page-events").replaceChildren(...events.slice(0, HEADLINES).map((event) => {
     const li = document.createElement("li");
     const time = li.appendChild(document.createElement("time"));
     time.dateTime = event.began_at;
-    time.textContent = formatDayTime(new Date(event.began_at));
+    time.textContent = formatWhen(new Date(event.began_at), now);
     li.appendChild(document.createElement("span")).textContent = detailOf(event);
     return li;
   }));
 }
 
-function showHeadlines(changes) {
+function showHeadlines(changes, now) {
   find("headlines-title").hidden = changes.length === 0;
   find("headlines").replaceChildren(...changes.slice(-HEADLINES).reverse().map((change) => {
     const li = document.createElement("li");
     const time = li.appendChild(document.createElement("time"));
     time.dateTime = change.t;
-    time.textContent = formatDayTime(new Date(change.t));
+    time.textContent = formatWhen(new Date(change.t), now);
     const title = li.appendChild(document.createElement("bdi"));
     title.dir = "auto";
     title.textContent = change.i;
