@@ -30,6 +30,15 @@ FLAGS = [
 LATER = """window.skewMs = 0;
 const then = performance.now.bind(performance);
 performance.now = () => then() + window.skewMs;"""
+# And a tab that is hidden and shown by window.hide(), which counts what it asks for, and asks in vain while it is mute.
+HIDDEN = """{
+    window.isHidden = false;
+    Object.defineProperty(document, "hidden", {get: () => window.isHidden});
+    window.asked = 0;
+    const ask = window.fetch;
+    window.fetch = (...all) => { window.asked++; return window.isMute ? Promise.reject(new Error()) : ask(...all); };
+    window.hide = (isHidden) => { window.isHidden = isHidden; document.dispatchEvent(new Event("visibilitychange")); };
+}"""
 
 
 class Browser:

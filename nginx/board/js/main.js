@@ -380,7 +380,7 @@ async function turnWall() {
   wall = wall || (await loadPart("wall"));
   if (signal.aborted) return 0;
   if (!wall) {
-    fail({ status: 0 });
+    fail({ status: 0, isTimeout: true }); // which is said at once
     showState();
     return pauseAfter(failed, failures, WALL_MS);
   }
