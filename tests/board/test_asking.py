@@ -192,7 +192,9 @@ def test_a_view_whose_file_could_not_be_loaded_is_loaded_later(browser: Browser,
         browser.cdp("Network.setBlockedURLs", urls=["*/wall.js*"])
         browser.await_script("return document.getElementById('page').open", "the page's own view")
         assert browser.text("#notice") == ""
-        browser.run("document.getElementById('page-close').click(); document.getElementById('wall-link').click()")
+        browser.run("document.getElementById('page-close').click()")
+        await_true(lambda: "page=" not in browser.driver.current_url, 5, "the address of the list")
+        browser.run("document.getElementById('wall-link').click()")
         browser.await_state("offline")
         browser.cdp("Network.setBlockedURLs", urls=[])
         browser.await_script("return document.querySelectorAll('#wall-list li').length >= 2", "the wall", 20)

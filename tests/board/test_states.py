@@ -252,25 +252,6 @@ def test_limited(browser: Browser, stack: Stack, host: str) -> None:
         browser.forget_before_load(name)
 
 
-def test_the_log_of_events_is_asked_for_once_where_there_is_none_and_not_shown(
-    browser: Browser, stack: Stack, host: str
-) -> None:
-    if "/api/v1.0/events" in stack.ask("/").json["endpoints"]:
-        pytest.skip("there is one")
-    remember(stack, host, PAGES, RISES)
-    browser.open(address(stack, host))
-    browser.await_state("live")
-    sent: list[str] = []
-
-    def has_come_again() -> bool:
-        sent.extend(one["url"] for one in browser.requests())
-        return sum("/trends" in url for url in sent) >= 3
-
-    await_true(has_come_again, 15, "three refreshes")
-    assert sum("/api/v1.0/events" in url for url in sent) == 1, sent
-    assert not browser.run("return document.getElementById('events').checkVisibility()")
-
-
 EVENTS = """const asked = window.fetch;
 const at = (minutes) => new Date(Date.now() - 60000 * minutes).toISOString().slice(0, 19) + "Z";
 const one = (id, kind, began, more) => ({id, kind, path: "/story-" + id, i: "Story number " + id, began_at: at(began),
