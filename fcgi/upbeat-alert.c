@@ -160,7 +160,7 @@ static void deliver(struct alert *alert, int wait_ms)
 
 /* What was delivered is stored before anything else is asked of a database that does not take it; for as long
  * as the lease runs. */
-static void settle(struct alert *alert)
+static void store_owed(struct alert *alert)
 {
     while (alert->deliverer && deliver_owes(alert->deliverer) && !program_must_stop()) {
         program_say_alive();
@@ -218,7 +218,7 @@ static enum status look(struct alert *alert, bool dry, bool *more_r)
             result = leave(alert, host.host, result);
         if (alert->deliverer && !dry)
             deliver(alert, 0);
-        settle(alert);
+        store_owed(alert);
     }
     database_rows_free(rows);
     return result;
@@ -290,9 +290,9 @@ static int loop(struct alert *alert)
     while (!program_must_stop()) {
         bool more = false;
         program_say_alive();
-        settle(alert);
+        store_owed(alert);
         keep_house(alert);
-        settle(alert);
+        store_owed(alert);
         enum status result = look(alert, false, &more);
         if (program_must_stop())
             break;

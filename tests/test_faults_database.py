@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -251,13 +252,9 @@ def disk_full(stack: Stack, postgres: Postgres, place: Path) -> None:
     assert stack.rising(HOST).status == 200
     acknowledged = snapshots(stack)
     filler = place / "filler"
-    with open(filler, "wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 65536)
-                file.flush()
-        except OSError:
-            pass
+    with open(filler, "wb", buffering=0) as file, suppress(OSError):  # a buffer would be written once more at the end
+        while True:
+            file.write(b"\0" * 65536)
     statuses = {stack.rising(f"full{n}.example").status for n in range(40)}
     statuses |= {stack.rising(HOST).status for _ in range(20)}
     assert statuses <= {200, 502, 503, 504}

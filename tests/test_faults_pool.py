@@ -138,7 +138,7 @@ def test_accept_without_a_descriptor_to_spare(
     new_stack: Callable[..., Stack], measured: Callable[[str], None]
 ) -> None:
     """A worker that may open no more files does not spin, serves those that it has, and accepts once it can."""
-    stack = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_WORKERS="1")
+    stack = new_stack(UPBEAT_TTL_MS="60000", UPBEAT_STALE_MS="60000", UPBEAT_WORKERS="1")
     assert stack.rising(HOST).status == 200
     (worker,) = stack.pool.workers()
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (32, 32))
