@@ -331,7 +331,6 @@ def test_pgbouncer_restarted_or_its_pool_full(
 
 
 @pytest.mark.once
-@pytest.mark.once
 def test_a_query_that_is_given_up_does_not_run_on(stack: Stack) -> None:
     """Or whoever asks for something slow again and again would fill the server. A lock stands for what takes long."""
     stack.database.postgres.migrate(stack.database.name)  # a setting of a database is not copied with its tables
@@ -339,14 +338,15 @@ def test_a_query_that_is_given_up_does_not_run_on(stack: Stack) -> None:
     postgres = stack.database.postgres
     postgres.value(f"select count(pg_terminate_backend(pid)) {workers}", stack.database.name)
     waiting = f"select count(*)::int {workers} and wait_event_type = 'Lock'"
-    with psycopg.connect(stack.database.conninfo("upbeat")) as other:
+    with psycopg.connect(stack.database.conninfo("upbeat")) as other, ThreadPoolExecutor(1) as pool:
         other.execute("lock table minutes, quarters, snapshots")
-        answer = stack.ask("/api/v1.0/history", headers={"X-CB-AK": KEY}, host=HOST)
-        assert answer.status == 503
-        assert postgres.value(waiting, stack.database.name) > 0, "the lock did not stop the report"
+        asked = pool.submit(stack.ask, "/api/v1.0/history", headers={"X-CB-AK": KEY}, host=HOST)
+        await_true(lambda: postgres.value(waiting, stack.database.name) > 0, 4, "a report that waits for the lock")
+        assert asked.result().status == 503
         await_true(lambda: postgres.value(waiting, stack.database.name) == 0, 5, "the query given up by the server")
 
 
+@pytest.mark.once
 def test_a_migration_drops_and_creates_functions_under_a_query(stack: Stack) -> None:
     database = stack.database
     database.rows(HALVES)
