@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    CONNECTIONS_MAX = 4608,                 /* of one worker: those that wait leave room for others */
+    CONNECTIONS_MAX = 4608,                 /* of one worker: more than its requests may wait */
     CONNECTIONS_LISTENER = CONNECTIONS_MAX, /* among the connections' numbers in epoll's data */
     CONNECTIONS_FETCHER,                    /* the socket to the fetcher is watched by the same epoll */
 };

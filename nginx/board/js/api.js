@@ -60,7 +60,7 @@ export async function ask(path, parameters, key, signal) {
 }
 
 /* What the service says for a person of an answer that is none, in English; "" where that is nothing, or has the key in it. */
-export function detailOf(answer, key) {
+export function refusalOf(answer, key) {
   const said = answer && answer.body && answer.body.detail;
   return typeof said === "string" && !said.includes(key) ? said.slice(0, MOST_CHARACTERS) : "";
 }

@@ -1,6 +1,6 @@
 /* The board: what it is asked to show, what it asks for, and in which state it is. */
 import { addressOf, forgetAccess, isHost, isKey, keepAccess, readAccess, readAddress, writeAddress } from "./access.js";
-import { ask, detailOf, isRefusal } from "./api.js";
+import { ask, isRefusal, refusalOf } from "./api.js";
 import { Events } from "./events.js";
 import { formatAge, formatWhole } from "./format.js";
 import { Head } from "./head.js";
@@ -295,7 +295,7 @@ for (const name of ["online", "offline"]) window.addEventListener(name, showStat
 
 function showForm(state) {
   find("ask-why").textContent = state === "refused" ? text("ask_refused", { host: access.host }) : text("ask_first");
-  find("ask-detail").textContent = state === "refused" ? detailOf(failed, access.key) : "";
+  find("ask-detail").textContent = state === "refused" ? refusalOf(failed, access.key) : "";
   find("ask-detail").hidden = find("ask-detail").textContent === "";
   find("ask-host").value = access.host || "";
   find("ask-key").value = "";
